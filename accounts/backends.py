@@ -1,0 +1,58 @@
+"""How roles become rights in the portal: viewing needs a read permission, changing needs more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+
+from accounts.models import User
+
+#: What an admin action on the models of an app needs. Views need ``read:observations``.
+CHANGE_NEEDS = {
+    "planning": "write:observations",
+    "datamgmt": "write:transfers",
+    "transfer": "write:transfers",
+    "observatory": "configure:system",
+    "accounts": "manage:users",
+}
+CONFIGURATION_MODELS = frozenset(
+    {
+        "site",
+        "diskdatalocation",
+        "s3datalocation",
+        "tapedatalocation",
+        "datalocation",
+        "datatransferroute",
+        "dataarchive",
+    }
+)
+
+
+class RoleBackend(ModelBackend):
+    """Password log-in; permissions from roles instead of Django's own permission tables."""
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        """``app.action_model`` for the portal, or our own ``action:resource``."""
+        if not isinstance(user_obj, User) or not user_obj.is_active:
+            return False
+        return user_obj.may(needed_permission(perm))
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        """Whether anything of an app is shown."""
+        return isinstance(user_obj, User) and user_obj.may("read:observations")
+
+
+def needed_permission(perm: str) -> str:
+    """Our permission behind Django's ``app.action_model``."""
+    if ":" in perm:
+        return perm
+    app, _, codename = perm.partition(".")
+    action, _, model = codename.partition("_")
+    if app == "accounts":
+        return "manage:users"
+    if action == "view":
+        return "read:observations"
+    if model in CONFIGURATION_MODELS:
+        return "configure:system"
+    return CHANGE_NEEDS.get(app, "configure:system")

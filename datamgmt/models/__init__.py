@@ -1,0 +1,43 @@
+"""Where data is: sites and locations, files, packages, bundles, and every physical copy."""
+
+from datamgmt.models.copies import (
+    DataTransferPackagePhysicalCopy,
+    PhysicalCopy,
+    RawDataFilePhysicalCopy,
+    RawDataPackagePhysicalCopy,
+)
+from datamgmt.models.files import RawDataFile
+from datamgmt.models.locations import (
+    DataArchive,
+    DataLocation,
+    DeletionMode,
+    DiskDataLocation,
+    LocationType,
+    S3DataLocation,
+    Site,
+    StorageType,
+    TapeDataLocation,
+)
+from datamgmt.models.metadata import RawDataPackageMetadata
+from datamgmt.models.packages import BundleFormat, DataTransferPackage, RawDataPackage
+
+__all__ = [
+    "BundleFormat",
+    "DataArchive",
+    "DataLocation",
+    "DataTransferPackage",
+    "DataTransferPackagePhysicalCopy",
+    "DeletionMode",
+    "DiskDataLocation",
+    "LocationType",
+    "PhysicalCopy",
+    "RawDataFile",
+    "RawDataFilePhysicalCopy",
+    "RawDataPackage",
+    "RawDataPackageMetadata",
+    "RawDataPackagePhysicalCopy",
+    "S3DataLocation",
+    "Site",
+    "StorageType",
+    "TapeDataLocation",
+]

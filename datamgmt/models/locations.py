@@ -1,0 +1,352 @@
+"""Sites and data locations: where data may be, and what an operator decides about each place.
+
+A location is polymorphic in its storage technology (disk, S3, tape); its type says what it is for. The name
+``{site}_{location}`` names its worker, its queues and its credentials.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any, ClassVar
+
+import environ
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from polymorphic.models import PolymorphicModel
+
+from ccatdc.common.errors import ConfigurationError
+from ccatdc.common.models import name_part
+from ccatdc.common.states import known_values
+from datamgmt.querysets import DataLocationManager
+from observatory.models import Instrument
+
+#: PostgreSQL cuts identifiers (a LISTEN channel, say) at 63 bytes.
+FULL_NAME_LENGTH = 63
+
+
+class LocationType(models.TextChoices):
+    """What a location is for (seeds: LocationType)."""
+
+    SOURCE = "source", "Source"
+    BUFFER = "buffer", "Buffer"
+    LONG_TERM_ARCHIVE = "long_term_archive", "Long-term archive"
+    PROCESSING = "processing", "Processing"
+
+
+class StorageType(models.TextChoices):
+    """Storage technology (seeds: StorageType)."""
+
+    DISK = "disk", "Disk"
+    S3 = "s3", "S3"
+    TAPE = "tape", "Tape"
+
+
+class DeletionMode(models.TextChoices):
+    """Whether copies without a reason to keep go by themselves."""
+
+    AUTOMATIC = "automatic", "Automatic"
+    APPROVAL = "approval", "After an operator's approval"
+    OFF = "off", "Never"
+
+
+#: Days that a copy stays after its package is archived, where the location says nothing.
+DEFAULT_RETENTION_DAYS: dict[str, float] = {
+    LocationType.SOURCE: 30,
+    LocationType.BUFFER: 7,
+    LocationType.PROCESSING: 0,  # staged data lives as long as its jobs (StagingJob.expires_at)
+}
+
+
+class Site(models.Model):
+    """A place with data-center infrastructure. Degrees east-positive."""
+
+    name = models.CharField(max_length=128, unique=True)
+    short_name = models.CharField(max_length=32, unique=True, validators=[name_part])
+    location = models.CharField(max_length=128, blank=True, help_text="Where on Earth, as text.")
+    timezone = models.CharField(max_length=64, default="UTC")
+    lon_deg = models.FloatField(null=True, blank=True)
+    lat_deg = models.FloatField(null=True, blank=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "site"
+        ordering = ["short_name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DataLocation(PolymorphicModel):
+    """A storage system at a site. Lower priority numbers are used first; inactive ones are left alone.
+
+    Sizes in bytes. ``uuid`` is what the location's marker holds: it proves that the disk or bucket is this one.
+    """
+
+    STORAGE_TYPE: ClassVar[str] = ""
+    #: Dotted path of the class that reaches the bytes; see datamgmt/storage.
+    storage: ClassVar[str] = ""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    site = models.ForeignKey(Site, models.PROTECT, related_name="data_locations")
+    name = models.CharField(max_length=64, validators=[name_part])
+    location_type = models.CharField(max_length=32, choices=LocationType.choices)
+    storage_type = models.CharField(max_length=16, choices=StorageType.choices, editable=False)
+    instrument = models.ForeignKey(
+        Instrument,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="data_locations",
+        help_text="For a SOURCE: whose data it holds.",
+    )
+    priority = models.SmallIntegerField(default=1, help_text="Lower is used first.")
+    active = models.BooleanField(default=True, help_text="Off: no new work here.")
+
+    settle_seconds = models.PositiveIntegerField(
+        default=60, help_text="SOURCE: wait this long after an observation finished."
+    )
+    bundle_max_bytes = models.BigIntegerField(
+        default=100_000_000_000, help_text="BUFFER: a bundle is closed at this size."
+    )
+    bundle_max_age_seconds = models.PositiveIntegerField(
+        default=6 * 3600, help_text="BUFFER: or when its oldest package has waited this long."
+    )
+    retention_days = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="Days that a copy stays after its package was archived. Empty: 30 at a SOURCE, 7 in a BUFFER.",
+    )
+    deletion_mode = models.CharField(
+        max_length=16, choices=DeletionMode.choices, default=DeletionMode.AUTOMATIC
+    )
+    min_archive_copies = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1)],
+        help_text="Verified archive copies that must exist before a copy here may go.",
+    )
+    evidence_max_age_days = models.FloatField(
+        default=90,
+        validators=[MinValueValidator(0)],
+        help_text="An archive copy verified longer ago does not count as evidence.",
+    )
+    warning_pct = models.FloatField(default=70, validators=[MaxValueValidator(100)])
+    critical_pct = models.FloatField(
+        default=85,
+        validators=[MaxValueValidator(100)],
+        help_text="Above this, retention is cut short (verification never is).",
+    )
+    emergency_pct = models.FloatField(
+        default=95,
+        validators=[MaxValueValidator(100)],
+        help_text="Above this, nothing new is written here.",
+    )
+    check_interval_seconds = models.PositiveIntegerField(default=300)
+
+    registered_at = models.DateTimeField(null=True, blank=True, editable=False)
+    capacity_bytes = models.BigIntegerField(null=True, blank=True, editable=False)
+    used_bytes = models.BigIntegerField(null=True, blank=True, editable=False)
+    checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    check_error = models.TextField(blank=True, editable=False)
+
+    objects = DataLocationManager()
+
+    class Meta:
+        db_table = "data_location"
+        ordering = ["site__short_name", "location_type", "priority", "name"]
+        base_manager_name = "objects"
+        indexes = [
+            models.Index(
+                fields=["site", "location_type", "active", "priority"], name="location_by_purpose"
+            )
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["site", "name"], name="location_name_unique"),
+            known_values("location_type", LocationType, "location_type_known"),
+            known_values("storage_type", StorageType, "location_storage_type_known"),
+            known_values("deletion_mode", DeletionMode, "location_deletion_mode_known"),
+            models.CheckConstraint(
+                condition=Q(warning_pct__lte=F("critical_pct"))
+                & Q(critical_pct__lte=F("emergency_pct")),
+                name="location_thresholds_order",
+            ),
+            models.CheckConstraint(
+                condition=Q(min_archive_copies__gte=1), name="location_min_archive_copies"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.full_name
+
+    @property
+    def full_name(self) -> str:
+        """``{site}_{name}``: the name of its worker and the beginning of its queues' names."""
+        return f"{self.site.short_name}_{self.name}"
+
+    @property
+    def effective_retention_days(self) -> float:
+        """The row's retention, or the default of its type."""
+        if self.retention_days is not None:
+            return self.retention_days
+        return DEFAULT_RETENTION_DAYS.get(self.location_type, 0)
+
+    @property
+    def used_pct(self) -> float | None:
+        """Percent of the capacity in use at the last check; None where the technology tells no capacity."""
+        if not self.capacity_bytes or self.used_bytes is None:
+            return None
+        return 100 * self.used_bytes / self.capacity_bytes
+
+    @property
+    def under_pressure(self) -> bool:
+        """Whether the last check found it above its critical threshold."""
+        return self.used_pct is not None and self.used_pct >= self.critical_pct
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the last check found it above its emergency threshold: nothing new is written."""
+        return self.used_pct is not None and self.used_pct >= self.emergency_pct
+
+    def frozen_fields(self) -> dict[str, Any]:
+        """What may not change while copies exist: it would point the rows at other bytes."""
+        return {"site_id": self.site_id, "name": self.name, "location_type": self.location_type}
+
+    def clean(self) -> None:
+        """Names short enough for a queue; nothing that copies depend on is edited under them."""
+        if self.site_id and len(self.full_name) > FULL_NAME_LENGTH:
+            raise ValidationError(
+                {"name": f"{self.full_name} has more than {FULL_NAME_LENGTH} characters."}
+            )
+        if self.pk is None:
+            return
+        stored = DataLocation.objects.get(pk=self.pk)
+        changed = sorted(
+            name.removesuffix("_id")
+            for name, value in self.frozen_fields().items()
+            if stored.frozen_fields().get(name) != value
+        )
+        if changed and stored.copies.existing().exists():
+            raise ValidationError(
+                f"{stored.full_name} holds copies: {', '.join(changed)} cannot be changed. "
+                "Make a new location and switch this one off."
+            )
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the discriminator in step with the class."""
+        self.storage_type = self.STORAGE_TYPE
+        super().save(*args, **kwargs)
+
+
+class DiskDataLocation(DataLocation):
+    """A file system, local or mounted. ``host`` is the machine that mounts it; empty: every machine of the site does."""
+
+    STORAGE_TYPE = StorageType.DISK
+    storage = "datamgmt.storage.disk.DiskStorage"
+
+    path = models.CharField(max_length=1024)
+    host = models.CharField(max_length=255, blank=True)
+    user = models.CharField(max_length=64, blank=True, help_text="For transports over ssh.")
+
+    class Meta:
+        db_table = "disk_data_location"
+        base_manager_name = "objects"
+
+    def frozen_fields(self) -> dict[str, Any]:
+        """Root and host too."""
+        return super().frozen_fields() | {"path": self.path, "host": self.host}
+
+    def clean(self) -> None:
+        """The root is an absolute path."""
+        super().clean()
+        if not self.path.startswith("/") or "\0" in self.path:
+            raise ValidationError({"path": "Give an absolute path."})
+
+
+class S3DataLocation(DataLocation):
+    """A bucket. Credentials come from the environment by name; ``refused_checksums`` is what the probe proved."""
+
+    STORAGE_TYPE = StorageType.S3
+    storage = "datamgmt.storage.s3.S3Storage"
+
+    bucket_name = models.CharField(max_length=255)
+    endpoint_url = models.URLField(blank=True, help_text="Empty: AWS.")
+    region = models.CharField(max_length=64, blank=True)
+    prefix = models.CharField(max_length=255, blank=True)
+    credential_key = models.CharField(
+        max_length=64,
+        blank=True,
+        help_text="Name part of the environment variables CCATDC_S3_<KEY>_ACCESS_KEY and _SECRET_KEY; "
+        "empty: site and location in capitals.",
+    )
+    refused_checksums = models.JSONField(
+        default=list,
+        blank=True,
+        editable=False,
+        help_text="Wrong checksums that the server refused when it was probed.",
+    )
+
+    class Meta:
+        db_table = "s3_data_location"
+        base_manager_name = "objects"
+
+    def frozen_fields(self) -> dict[str, Any]:
+        """Bucket, prefix and server too."""
+        return super().frozen_fields() | {
+            "bucket_name": self.bucket_name,
+            "prefix": self.prefix,
+            "endpoint_url": self.endpoint_url,
+        }
+
+    def get_s3_credentials(self) -> tuple[str, str]:
+        """Access and secret key from the environment (or from files that it names); never from the database."""
+        key = self.credential_key or re.sub(r"[^A-Z0-9]", "_", self.full_name.upper())
+        env = environ.FileAwareEnv()
+        names = [f"CCATDC_S3_{key}_ACCESS_KEY", f"CCATDC_S3_{key}_SECRET_KEY"]
+        values = [env.str(name, default="") for name in names]
+        if not all(values):
+            missing = ", ".join(n for n, v in zip(names, values, strict=True) if not v)
+            raise ConfigurationError(
+                f"No credentials for {self.full_name}: {missing} is not set in this process.",
+                code="location.no_credentials",
+                remedy="Set it in the environment of the worker (or NAME_FILE with the path of a file) and restart it.",
+            )
+        return values[0], values[1]
+
+
+class TapeDataLocation(DataLocation):
+    """A tape library: described, not yet driven (seeds: future capability)."""
+
+    STORAGE_TYPE = StorageType.TAPE
+    storage = "datamgmt.storage.tape.TapeStorage"
+
+    library_name = models.CharField(max_length=128)
+    mount_path = models.CharField(max_length=1024, blank=True)
+    robot_host = models.CharField(max_length=255, blank=True)
+
+    class Meta:
+        db_table = "tape_data_location"
+        base_manager_name = "objects"
+
+
+class DataArchive(models.Model):
+    """An archive as the older documents know it: a name for one site's long-term archive. Read by people only."""
+
+    name = models.CharField(max_length=128, unique=True)
+    short_name = models.SlugField(max_length=32, unique=True)
+    site = models.ForeignKey(Site, models.PROTECT, related_name="data_archives")
+    data_location = models.ForeignKey(
+        DataLocation, models.PROTECT, null=True, blank=True, related_name="data_archives"
+    )
+    is_primary = models.BooleanField(default=False)
+    active = models.BooleanField(default=True)
+    description = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "data_archive"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

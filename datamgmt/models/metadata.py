@@ -1,0 +1,35 @@
+"""Metadata of a package that the core tables do not hold but IVOA records need (ops-db RawDataPackageMetadata)."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from ccatdc.common.models import TimeStamped
+from datamgmt.models.packages import RawDataPackage
+
+
+class RawDataPackageMetadata(TimeStamped):
+    """Instrument parameters, quality, provenance and free fields; overrides of ObsCore values where set.
+
+    Units: field of view degrees, wavelengths metres, exposure seconds.
+    """
+
+    raw_data_package = models.OneToOneField(RawDataPackage, models.PROTECT, related_name="metadata")
+    instrument_parameters = models.JSONField(default=dict, blank=True)
+    quality_metrics = models.JSONField(default=dict, blank=True)
+    provenance = models.JSONField(default=dict, blank=True)
+    custom_metadata = models.JSONField(default=dict, blank=True)
+    s_fov_deg = models.FloatField(null=True, blank=True)
+    s_region = models.TextField(blank=True)
+    em_min_m = models.FloatField(null=True, blank=True)
+    em_max_m = models.FloatField(null=True, blank=True)
+    t_exptime_s = models.FloatField(null=True, blank=True)
+    pol_states = models.CharField(max_length=64, blank=True)
+    metadata_version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        db_table = "raw_data_package_metadata"
+        verbose_name_plural = "raw data package metadata"
+
+    def __str__(self) -> str:
+        return f"Metadata of {self.raw_data_package}"

@@ -1,0 +1,131 @@
+"""Packages and bundles: RawDataPackage (a tar of one execution and module), DataTransferPackage (one network hop)."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from ccatdc.common.models import UuidPrimaryKey
+from ccatdc.common.states import STATUS_MOVES, Status, known_values
+from datamgmt.models.locations import DataLocation, Site
+from datamgmt.querysets import DataTransferPackageQuerySet, RawDataPackageQuerySet
+from datamgmt.states import PACKAGE_MOVES, PackageState
+from observatory.models import InstrumentModule
+from planning.models import ExecutedObsUnit
+
+#: Bytes of tar that a package never exceeds, unless a single file is larger (seeds: 50 GB).
+PACKAGE_MAX_BYTES = 50_000_000_000
+
+
+class BundleFormat(models.TextChoices):
+    """How a bundle crosses the network: its packages beside a manifest, or one tar of tars."""
+
+    MANIFEST = "manifest", "Manifest"
+    TAR = "tar", "Tar of tars"
+
+
+class RawDataPackage(UuidPrimaryKey):
+    """Files of one execution and one module in a tar.
+
+    ``status``: is the tar built? It mirrors the creation operation. ``state``: where is the data in its life?
+    ``size`` and ``digest`` (``blake3:<hex>``) are those of the tar and never change once set.
+    """
+
+    machines = {"status": STATUS_MOVES, "state": PACKAGE_MOVES}
+
+    name = models.CharField(max_length=255, unique=True)
+    executed_obs_unit = models.ForeignKey(
+        ExecutedObsUnit, models.PROTECT, related_name="raw_data_packages"
+    )
+    instrument_module = models.ForeignKey(
+        InstrumentModule, models.PROTECT, related_name="raw_data_packages"
+    )
+    source_location = models.ForeignKey(
+        DataLocation, models.PROTECT, related_name="raw_data_packages"
+    )
+    status = models.CharField(
+        max_length=16, choices=Status.choices, default=Status.PENDING, editable=False
+    )
+    state = models.CharField(
+        max_length=16, choices=PackageState.choices, default=PackageState.WAITING, editable=False
+    )
+    size = models.BigIntegerField(null=True, blank=True, editable=False)
+    digest = models.CharField(max_length=80, blank=True, editable=False)
+    file_count = models.PositiveIntegerField(default=0, editable=False)
+    is_late = models.BooleanField(
+        default=False, help_text="Holds files that were filed after the first packages were made."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    finalized_at = models.DateTimeField(null=True, blank=True, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = RawDataPackageQuerySet.as_manager()
+
+    class Meta:
+        db_table = "raw_data_package"
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(
+                fields=["state", "created_at"],
+                condition=~Q(state="archived"),
+                name="package_not_archived",
+            ),
+            models.Index(fields=["-created_at"], name="package_by_creation"),
+            models.Index(fields=["-archived_at"], name="package_by_archival"),
+        ]
+        constraints = [
+            known_values("status", Status, "package_status_known"),
+            known_values("state", PackageState, "package_state_known"),
+            models.CheckConstraint(
+                condition=~Q(status=Status.COMPLETED) | (Q(size__gt=0) & ~Q(digest="")),
+                name="package_completed_has_digest",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DataTransferPackage(models.Model):
+    """A bundle of packages for one network hop; gone after it was unpacked at its destination.
+
+    ``size`` is the sum of its packages (manifest) or that of the tar. The route was chosen when the bundle was closed:
+    ``destination_site`` is the end of this hop, ``destination_location`` only set by a CUSTOM or DIRECT route.
+    """
+
+    machines = {"status": STATUS_MOVES}
+
+    name = models.CharField(max_length=255, unique=True)
+    bundle_format = models.CharField(
+        max_length=16, choices=BundleFormat.choices, default=BundleFormat.MANIFEST
+    )
+    status = models.CharField(
+        max_length=16, choices=Status.choices, default=Status.PENDING, editable=False
+    )
+    origin_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="bundles")
+    destination_site = models.ForeignKey(Site, models.PROTECT, related_name="+")
+    destination_location = models.ForeignKey(
+        DataLocation, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    raw_data_packages = models.ManyToManyField(
+        RawDataPackage,
+        db_table="data_transfer_package_raw_data_package",
+        related_name="data_transfer_packages",
+    )
+    size = models.BigIntegerField(default=0, editable=False)
+    digest = models.CharField(max_length=80, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = DataTransferPackageQuerySet.as_manager()
+
+    class Meta:
+        db_table = "data_transfer_package"
+        ordering = ["-created_at"]
+        constraints = [
+            known_values("status", Status, "bundle_status_known"),
+            known_values("bundle_format", BundleFormat, "bundle_format_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

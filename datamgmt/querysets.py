@@ -1,0 +1,251 @@
+"""The questions that the flow asks about data, by name. Managers, operations, views and commands ask; nobody filters.
+
+Works on names of related fields only: it imports no model, so that models may use it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery, Sum
+from django.utils import timezone
+from polymorphic.managers import PolymorphicManager, PolymorphicQuerySet
+
+from ccatdc.common.states import Status
+from datamgmt.states import READABLE, Integrity, PackageState, PhysicalCopyStatus
+
+if TYPE_CHECKING:
+    from datamgmt.models import DataLocation, Site
+
+#: Verdicts under which a file or a copy may be used.
+USABLE = (Integrity.OK, Integrity.UNVERIFIED)
+IN_TROUBLE = (Integrity.SUSPECT, Integrity.DAMAGED, Integrity.MISSING)
+
+
+class DataLocationQuerySet(PolymorphicQuerySet):
+    """Questions about locations."""
+
+    def active(self) -> DataLocationQuerySet:
+        """In use, at a site in use."""
+        return self.filter(active=True, site__active=True)
+
+    def of_type(self, *location_types: str) -> DataLocationQuerySet:
+        """Of these types."""
+        return self.filter(location_type__in=location_types)
+
+    def at_site(self, site: Site) -> DataLocationQuerySet:
+        """At this site."""
+        return self.filter(site=site)
+
+    def by_priority(self) -> DataLocationQuerySet:
+        """The first to use first; ties by id, so that every process chooses the same."""
+        return self.order_by("priority", "id")
+
+    def with_site(self) -> DataLocationQuerySet:
+        """With what its full name needs."""
+        return self.select_related("site")
+
+    def named(self, full_name: str) -> DataLocationQuerySet:
+        """The location ``{site}_{location}``; both parts may hold underscores."""
+        wanted = Q(pk__in=[])
+        parts = full_name.split("_")
+        for cut in range(1, len(parts)):
+            wanted |= Q(site__short_name="_".join(parts[:cut]), name="_".join(parts[cut:]))
+        return self.filter(wanted)
+
+    def due_for_check(self, now: datetime) -> DataLocationQuerySet:
+        """Registered locations whose last check is older than their interval."""
+        return self.filter(
+            Q(checked_at__isnull=True)
+            | Q(checked_at__lte=now - F("check_interval_seconds") * timedelta(seconds=1)),
+            registered_at__isnull=False,
+        )
+
+
+class DataLocationManager(PolymorphicManager.from_queryset(DataLocationQuerySet)):  # type: ignore[misc]
+    """Locations as their own kind (disk, S3, tape)."""
+
+
+class RawDataFileQuerySet(models.QuerySet[Any]):
+    """Questions about raw files."""
+
+    def unpackaged(self) -> RawDataFileQuerySet:
+        """In no package yet."""
+        return self.filter(raw_data_package__isnull=True)
+
+    def usable(self) -> RawDataFileQuerySet:
+        """Whose copy at SOURCE exists and is not in trouble: files set aside wait for an operator."""
+        return self.filter(copies__status=PhysicalCopyStatus.PRESENT, copies__integrity__in=USABLE)
+
+    def of_finished_executions(self) -> RawDataFileQuerySet:
+        """Whose observation is over."""
+        return self.filter(executed_obs_unit__finished_at__isnull=False)
+
+    def packaging_groups(self) -> models.QuerySet[Any, dict[str, Any]]:
+        """One row for each execution, module and SOURCE location, with when the last of it became known."""
+        return (
+            self.order_by()
+            .values("executed_obs_unit_id", "instrument_module_id", "source_location_id")
+            .annotate(
+                last_registered_at=Max("registered_at"),
+                finished_at=Max("executed_obs_unit__finished_at"),
+                files=Count("id"),
+            )
+        )
+
+    def in_group(self, group: dict[str, Any]) -> RawDataFileQuerySet:
+        """The files of one row of :meth:`packaging_groups`."""
+        keys = ("executed_obs_unit_id", "instrument_module_id", "source_location_id")
+        return self.filter(**{key: group[key] for key in keys})
+
+    def set_aside(self) -> RawDataFileQuerySet:
+        """Whose copy at SOURCE is missing, damaged or suspect."""
+        return self.filter(copies__integrity__in=IN_TROUBLE)
+
+
+class RawDataPackageQuerySet(models.QuerySet[Any]):
+    """Questions about packages."""
+
+    def archived(self) -> RawDataPackageQuerySet:
+        """With one verified archive copy or more."""
+        return self.filter(state=PackageState.ARCHIVED)
+
+    def not_archived(self) -> RawDataPackageQuerySet:
+        """Still on the way."""
+        return self.exclude(state=PackageState.ARCHIVED)
+
+    def waiting(self) -> RawDataPackageQuerySet:
+        """Built, and in no bundle."""
+        return self.filter(state=PackageState.WAITING, status=Status.COMPLETED)
+
+    def _with_copy(self, copies: models.QuerySet[Any]) -> RawDataPackageQuerySet:
+        return self.filter(Exists(copies.filter(raw_data_package=OuterRef("pk"))))
+
+    def with_good_copy_at(self, *locations: DataLocation) -> RawDataPackageQuerySet:
+        """With a copy at one of these that can be read and was verified."""
+        copies = self._copies().filter(
+            data_location__in=locations, status__in=READABLE, integrity=Integrity.OK
+        )
+        return self._with_copy(copies)
+
+    def without_copy_at(self, location: DataLocation) -> RawDataPackageQuerySet:
+        """Without a copy at this location, in whatever state but deleted."""
+        copies = self._copies().filter(data_location=location).existing()
+        return self.filter(~Exists(copies.filter(raw_data_package=OuterRef("pk"))))
+
+    def present_in_archive(self) -> RawDataPackageQuerySet:
+        """With a good copy in some long-term archive."""
+        return self._with_copy(self._copies().in_archives().good())
+
+    def _copies(self) -> Any:
+        return self.model._meta.get_field("copies").related_model.objects.non_polymorphic()
+
+    def oldest_first(self) -> RawDataPackageQuerySet:
+        """In the order in which they were made."""
+        return self.order_by("created_at", "id")
+
+    def for_listing(self) -> RawDataPackageQuerySet:
+        """With what a page about packages shows."""
+        return self.select_related(
+            "executed_obs_unit__obs_unit__observing_program",
+            "executed_obs_unit__obs_unit__source",
+            "instrument_module__instrument",
+        )
+
+    def total_size(self) -> int:
+        """Bytes of all of them."""
+        return int(self.aggregate(total=Sum("size"))["total"] or 0)
+
+
+class DataTransferPackageQuerySet(models.QuerySet[Any]):
+    """Questions about bundles."""
+
+    def built(self) -> DataTransferPackageQuerySet:
+        """Ready to travel."""
+        return self.filter(status=Status.COMPLETED)
+
+
+class PhysicalCopyQuerySet(PolymorphicQuerySet):
+    """Questions about copies."""
+
+    def existing(self) -> PhysicalCopyQuerySet:
+        """Not deleted."""
+        return self.exclude(status=PhysicalCopyStatus.DELETED)
+
+    def readable(self) -> PhysicalCopyQuerySet:
+        """Where the row says, and not on its way out."""
+        return self.filter(status__in=READABLE)
+
+    def good(self) -> PhysicalCopyQuerySet:
+        """Readable and verified."""
+        return self.readable().filter(integrity=Integrity.OK)
+
+    def in_trouble(self) -> PhysicalCopyQuerySet:
+        """Suspect, damaged or missing; what an operator has to look at."""
+        return self.existing().filter(integrity__in=IN_TROUBLE)
+
+    def at(self, location: DataLocation) -> PhysicalCopyQuerySet:
+        """At this location."""
+        return self.filter(data_location=location)
+
+    def at_any(self, location_ids: Iterable[int]) -> PhysicalCopyQuerySet:
+        """At one of these locations."""
+        return self.filter(data_location_id__in=list(location_ids))
+
+    def of_type_of_location(self, location_type: str) -> PhysicalCopyQuerySet:
+        """At locations of this type."""
+        return self.filter(data_location__location_type=location_type)
+
+    def in_archives(self) -> PhysicalCopyQuerySet:
+        """At long-term archives."""
+        return self.of_type_of_location("long_term_archive")
+
+    def outside_archives(self) -> PhysicalCopyQuerySet:
+        """Anywhere else."""
+        return self.exclude(data_location__location_type="long_term_archive")
+
+    def of_package(self, package_id: Any) -> PhysicalCopyQuerySet:
+        """Of this package."""
+        return self.filter(raw_data_package_id=package_id)
+
+    def of_files_in(self, package_id: Any) -> PhysicalCopyQuerySet:
+        """Of the raw files of this package."""
+        return self.filter(raw_data_file__raw_data_package_id=package_id)
+
+    def verified_since(self, moment: datetime) -> PhysicalCopyQuerySet:
+        """Whose verdict is not older."""
+        return self.filter(verified_at__gte=moment)
+
+    def deletable_states(self) -> PhysicalCopyQuerySet:
+        """In a state from which a deletion can be scheduled."""
+        return self.filter(
+            status__in=(
+                PhysicalCopyStatus.PRESENT,
+                PhysicalCopyStatus.STAGED,
+                PhysicalCopyStatus.DELETION_POSSIBLE,
+                PhysicalCopyStatus.DELETION_FAILED,
+            )
+        )
+
+    def with_subjects(self) -> PhysicalCopyQuerySet:
+        """With what paths and pages need, in one query."""
+        return self.select_related(
+            "raw_data_file", "raw_data_package", "data_transfer_package", "data_location__site"
+        )
+
+
+class PhysicalCopyManager(PolymorphicManager.from_queryset(PhysicalCopyQuerySet)):  # type: ignore[misc]
+    """Copies as their own kind (file, package, bundle)."""
+
+
+def latest(rows: models.QuerySet[Any], field: str) -> Subquery:
+    """The value of ``field`` in the first row of ``rows``, for annotations."""
+    return Subquery(rows.values(field)[:1])
+
+
+def now() -> datetime:
+    """The present, UTC, as the database would store it."""
+    return timezone.now()

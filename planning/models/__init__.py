@@ -1,0 +1,30 @@
+"""What is to be observed, and what was: programs, sources, obs units, executions."""
+
+from planning.models.executions import (
+    ExecutedObsUnit,
+    ExecutionQuality,
+    ExecutionStatus,
+)
+from planning.models.obs_units import ObsMode, ObsUnit, ObsUnitState
+from planning.models.programs import ObservingProgram, SubObservingProgram
+from planning.models.sources import (
+    ConstantElevationSource,
+    FixedSource,
+    SolarSystemObject,
+    Source,
+)
+
+__all__ = [
+    "ConstantElevationSource",
+    "ExecutedObsUnit",
+    "ExecutionQuality",
+    "ExecutionStatus",
+    "FixedSource",
+    "ObsMode",
+    "ObsUnit",
+    "ObsUnitState",
+    "ObservingProgram",
+    "SolarSystemObject",
+    "Source",
+    "SubObservingProgram",
+]

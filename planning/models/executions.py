@@ -1,0 +1,116 @@
+"""What was actually observed. Written by instruments through filing (datamgmt/filing.py), read by packaging."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from accounts.models import ApiToken
+from ccatdc.common.models import TimeStamped, UuidPrimaryKey
+from ccatdc.common.states import Moves, known_values
+from planning.models.obs_units import ObsUnit
+
+
+class ExecutionStatus(models.TextChoices):
+    """Is the observation over, and how did it end?"""
+
+    RUNNING = "running", "Running"
+    COMPLETED = "completed", "Completed"
+    ABORTED = "aborted", "Aborted"
+    FAILED = "failed", "Failed"
+
+
+EXECUTION_MOVES: Moves = {
+    ExecutionStatus.RUNNING: frozenset(
+        {ExecutionStatus.COMPLETED, ExecutionStatus.ABORTED, ExecutionStatus.FAILED}
+    ),
+    ExecutionStatus.COMPLETED: frozenset(),
+    ExecutionStatus.ABORTED: frozenset(),
+    ExecutionStatus.FAILED: frozenset(),
+}
+
+
+class ExecutionQuality(models.TextChoices):
+    """The observer's judgement."""
+
+    UNKNOWN = "unknown", "Unknown"
+    GOOD = "good", "Good"
+    USABLE = "usable", "Usable"
+    BAD = "bad", "Bad"
+
+
+class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
+    """Questions about executions."""
+
+    def finished(self) -> ExecutedObsUnitQuerySet:
+        """Over, however they ended: aborted observations are data too."""
+        return self.exclude(status=ExecutionStatus.RUNNING)
+
+    def for_update(self, pk: object) -> ExecutedObsUnit:
+        """The execution, locked, so that filing and packaging see each other's files."""
+        return self.select_for_update(of=("self",)).get(pk=pk)
+
+
+class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
+    """One execution of an obs unit: times (UTC), conditions, quality.
+
+    ``finished_at`` is our clock at the finish call, from which the settle delay counts; ``end_time`` is the instrument's.
+    Conditions: pwv mm, opacity at 225 GHz, humidity %, temperature C, wind m/s, angles in degrees.
+    """
+
+    machines = {"status": EXECUTION_MOVES}
+
+    obs_unit = models.ForeignKey(ObsUnit, models.PROTECT, related_name="executions")
+    status = models.CharField(
+        max_length=16,
+        choices=ExecutionStatus.choices,
+        default=ExecutionStatus.RUNNING,
+        editable=False,
+    )
+    start_time = models.DateTimeField()
+    end_time = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+    parameters = models.JSONField(default=dict, blank=True)
+    pwv_mm_mean = models.FloatField(null=True, blank=True)
+    tau_225 = models.FloatField(null=True, blank=True)
+    humidity = models.FloatField(null=True, blank=True)
+    temperature_c = models.FloatField(null=True, blank=True)
+    wind_m_s = models.FloatField(null=True, blank=True)
+    elevation_deg_mean = models.FloatField(null=True, blank=True)
+    azimuth_deg_mean = models.FloatField(null=True, blank=True)
+    quality = models.CharField(
+        max_length=16, choices=ExecutionQuality.choices, default=ExecutionQuality.UNKNOWN
+    )
+    quality_comment = models.TextField(blank=True)
+    operator = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    reported_by_token = models.ForeignKey(
+        ApiToken, models.PROTECT, null=True, blank=True, related_name="+", editable=False
+    )
+
+    objects = ExecutedObsUnitQuerySet.as_manager()
+
+    class Meta:
+        db_table = "executed_obs_unit"
+        ordering = ["-start_time"]
+        indexes = [
+            models.Index(fields=["obs_unit", "start_time"], name="execution_by_obs_unit"),
+            models.Index(fields=["-start_time"], name="execution_by_start"),
+            # "Executions that never finish" are few among millions.
+            models.Index(
+                fields=["start_time"], condition=Q(status="running"), name="execution_running"
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(end_time__isnull=True) | Q(end_time__gte=F("start_time")),
+                name="execution_ends_after_start",
+            ),
+            known_values("status", ExecutionStatus, "execution_status_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.obs_unit} {timezone.localtime(self.start_time):%Y-%m-%d %H:%M:%S}"

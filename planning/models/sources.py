@@ -1,0 +1,125 @@
+"""What the telescope points at: fixed coordinates, solar-system objects, constant-elevation fields."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+from polymorphic.models import PolymorphicModel
+
+
+class SourceType(models.TextChoices):
+    """Discriminator of the source tables."""
+
+    FIXED_SOURCE = "fixed_source", "Fixed source"
+    SOLAR_SYSTEM_OBJECT = "solar_system_object", "Solar system object"
+    CONSTANT_ELEVATION_SOURCE = "constant_elevation_source", "Constant elevation source"
+
+
+class Source(PolymorphicModel):
+    """A target. Never made directly: always one of the three kinds below."""
+
+    TYPE: str = ""
+
+    type = models.CharField(max_length=50, choices=SourceType.choices, editable=False)
+    name = models.CharField(max_length=128, unique=True)
+    aliases = models.JSONField(default=list, blank=True)
+    description = models.TextField(blank=True)
+    source_class = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        db_table = "source"
+        ordering = ["name"]
+        base_manager_name = "objects"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        """Keep the discriminator in step with the class."""
+        self.type = self.TYPE
+        super().save(*args, **kwargs)
+
+
+class FixedSource(Source):
+    """A position on the sky: ICRS, degrees; velocity km/s (LSR), proper motion mas/yr, extent arcmin."""
+
+    TYPE = SourceType.FIXED_SOURCE
+
+    ra_deg = models.FloatField()
+    dec_deg = models.FloatField()
+    frame = models.CharField(max_length=16, default="icrs")
+    vlsr_km_s = models.FloatField(null=True, blank=True)
+    pm_ra_mas_yr = models.FloatField(null=True, blank=True)
+    pm_dec_mas_yr = models.FloatField(null=True, blank=True)
+    extent_arcmin = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        db_table = "fixed_source"
+        base_manager_name = "objects"
+        indexes = [models.Index(fields=["ra_deg", "dec_deg"], name="fixed_source_position")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(ra_deg__gte=0, ra_deg__lt=360), name="fixed_source_ra_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(dec_deg__gte=-90, dec_deg__lte=90), name="fixed_source_dec_range"
+            ),
+        ]
+
+
+class TrackingKind(models.TextChoices):
+    """What kind of body a solar-system object is."""
+
+    PLANET = "planet", "Planet"
+    MOON = "moon", "Moon"
+    MINOR_BODY = "minor_body", "Minor body"
+
+
+class SolarSystemObject(Source):
+    """A planet, moon or minor body, by its NAIF number and ephemeris name."""
+
+    TYPE = SourceType.SOLAR_SYSTEM_OBJECT
+
+    ephemeris_name = models.CharField(max_length=64)
+    naif_id = models.IntegerField(null=True, blank=True, unique=True)
+    is_calibrator = models.BooleanField(default=False)
+    tracking_kind = models.CharField(
+        max_length=16, choices=TrackingKind.choices, default=TrackingKind.PLANET
+    )
+
+    class Meta:
+        db_table = "solar_system_object"
+        base_manager_name = "objects"
+
+
+class ConstantElevationSource(Source):
+    """A large field scanned at one elevation. Degrees; LST limits in hours; ``rising`` tells the side of the sky."""
+
+    TYPE = SourceType.CONSTANT_ELEVATION_SOURCE
+
+    elevation_deg = models.FloatField()
+    az_min_deg = models.FloatField(null=True, blank=True)
+    az_max_deg = models.FloatField(null=True, blank=True)
+    rising = models.BooleanField(null=True, blank=True)
+    ra_center_deg = models.FloatField(null=True, blank=True)
+    dec_center_deg = models.FloatField(null=True, blank=True)
+    width_deg = models.FloatField(null=True, blank=True)
+    height_deg = models.FloatField(null=True, blank=True)
+    lst_start_h = models.FloatField(null=True, blank=True)
+    lst_stop_h = models.FloatField(null=True, blank=True)
+
+    class Meta:
+        db_table = "constant_elevation_source"
+        base_manager_name = "objects"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(elevation_deg__gte=20, elevation_deg__lte=90),
+                name="ce_source_elevation_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(az_min_deg__isnull=True)
+                | Q(az_max_deg__isnull=True)
+                | Q(az_min_deg__lt=F("az_max_deg")),
+                name="ce_source_azimuth_order",
+            ),
+        ]

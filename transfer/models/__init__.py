@@ -1,0 +1,40 @@
+"""Work and its records: operations, routes, staging jobs, logs, and the pulse of the processes."""
+
+from transfer.models.jobs import StagingJob
+from transfer.models.logs import DataTransferLog, LongTermArchiveTransferLog, StagingJobLog
+from transfer.models.operations import OPEN_OPERATION, Operation
+from transfer.models.routes import DataTransferRoute, RoundRobinCursor, RouteType
+from transfer.models.services import ServiceHeartbeat
+from transfer.models.work import (
+    DataTransfer,
+    DataTransferPackageCreation,
+    DataTransferUnpacking,
+    Deletion,
+    DeletionItem,
+    LocationCheck,
+    LongTermArchiveTransfer,
+    RawDataPackageCreation,
+    Staging,
+)
+
+__all__ = [
+    "OPEN_OPERATION",
+    "DataTransfer",
+    "DataTransferLog",
+    "DataTransferPackageCreation",
+    "DataTransferRoute",
+    "DataTransferUnpacking",
+    "Deletion",
+    "DeletionItem",
+    "LocationCheck",
+    "LongTermArchiveTransfer",
+    "LongTermArchiveTransferLog",
+    "Operation",
+    "RawDataPackageCreation",
+    "RoundRobinCursor",
+    "RouteType",
+    "ServiceHeartbeat",
+    "Staging",
+    "StagingJob",
+    "StagingJobLog",
+]

@@ -1,0 +1,105 @@
+"""Staging jobs: what a scientist asks for. Each package of a job becomes one Staging operation."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from ccatdc.common.states import Moves, Status, known_values
+from datamgmt.models import DataLocation, RawDataPackage
+
+#: Days that a job keeps its data, and the most to which it can be extended.
+DEFAULT_KEEP_DAYS = 14
+MAX_KEEP_DAYS = 60
+
+JOB_MOVES: Moves = {
+    Status.PENDING: frozenset({Status.IN_PROGRESS, Status.COMPLETED, Status.FAILED}),
+    Status.SCHEDULED: frozenset(),
+    Status.IN_PROGRESS: frozenset({Status.COMPLETED, Status.FAILED}),
+    Status.COMPLETED: frozenset(),
+    Status.FAILED: frozenset({Status.IN_PROGRESS}),
+}
+
+
+def default_expiry() -> datetime:
+    """Two weeks from now."""
+    return timezone.now() + timedelta(days=DEFAULT_KEEP_DAYS)
+
+
+class StagingJobQuerySet(models.QuerySet["StagingJob"]):
+    """Questions about jobs."""
+
+    def active(self) -> StagingJobQuerySet:
+        """Whose data must stay: not cancelled, not expired."""
+        return self.filter(cancelled_at__isnull=True, expires_at__gt=timezone.now())
+
+    def unfinished(self) -> StagingJobQuerySet:
+        """Still to be served or followed."""
+        return self.active().exclude(status=Status.COMPLETED)
+
+    def needing(self, package_id: object, location: DataLocation) -> StagingJobQuerySet:
+        """Active jobs that need this package at this place."""
+        return self.active().filter(
+            raw_data_packages=package_id,  # type: ignore[misc]
+            destination_location=location,
+        )
+
+    def of(self, user: object) -> StagingJobQuerySet:
+        """Asked for by this user."""
+        return self.filter(requested_by=user)
+
+
+class StagingJob(models.Model):
+    """A request for packages at a PROCESSING location. While it is active nothing that it needs is deleted there."""
+
+    machines = {"status": JOB_MOVES}
+
+    name = models.CharField(max_length=128, blank=True)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="staging_jobs"
+    )
+    destination_location = models.ForeignKey(
+        DataLocation, models.PROTECT, related_name="staging_jobs"
+    )
+    raw_data_packages = models.ManyToManyField(
+        RawDataPackage, db_table="staging_job_raw_data_package", related_name="staging_jobs"
+    )
+    status = models.CharField(
+        max_length=16, choices=Status.choices, default=Status.PENDING, editable=False
+    )
+    total_bytes = models.BigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+    expires_at = models.DateTimeField(default=default_expiry)
+    cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    notified_at = models.DateTimeField(null=True, blank=True, editable=False)
+    failure_error_message = models.TextField(blank=True, editable=False)
+
+    objects = StagingJobQuerySet.as_manager()
+
+    class Meta:
+        db_table = "staging_job"
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(
+                fields=["expires_at"], condition=Q(cancelled_at__isnull=True), name="job_active"
+            )
+        ]
+        constraints = [known_values("status", Status, "staging_job_status_known")]
+
+    def __str__(self) -> str:
+        return self.name or f"Staging job {self.pk}"
+
+    @property
+    def active(self) -> bool:
+        """Whether its data must stay."""
+        return self.cancelled_at is None and self.expires_at > timezone.now()
+
+    @property
+    def folder_key(self) -> str:
+        """The job's folder below the root of its location: what the scientist is told."""
+        return f"jobs/{self.pk}"

@@ -1,0 +1,207 @@
+"""The operation: one row for one piece of work at one location. The row decides; the queue only wakes.
+
+Children (transfer/models/work.py) add what their kind of work needs. Status, attempts and lease live here, in the base table,
+so that a claim is one conditional UPDATE.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils import timezone
+from polymorphic.managers import PolymorphicManager
+from polymorphic.models import PolymorphicModel
+from polymorphic.query import PolymorphicQuerySet
+
+from ccatdc.common.states import OPEN_STATUSES, STATUS_MOVES, Status, known_values
+from datamgmt.models import DataLocation, RawDataPackage
+from datamgmt.states import PackageState
+
+from transfer.pipeline import OperationType
+
+#: Failures after which an operation is FAILED although a retry might help.
+DEFAULT_MAX_ATTEMPTS = 5
+#: Leases lost in a row without progress after which an operation is paused: it may be what kills the workers.
+MAX_LOST_LEASES = 8
+OPEN_OPERATION = Q(status__in=OPEN_STATUSES)
+
+
+class OperationQuerySet(PolymorphicQuerySet):
+    """Questions about work."""
+
+    def open(self) -> OperationQuerySet:
+        """Not over."""
+        return self.filter(OPEN_OPERATION)
+
+    def failed(self) -> OperationQuerySet:
+        """Over, and a person is needed."""
+        return self.filter(status=Status.FAILED)
+
+    def due(self) -> OperationQuerySet:
+        """May be handed to a worker now: pending, not paused, its wait over, its location in use."""
+        return self.filter(
+            status=Status.PENDING,
+            paused_at__isnull=True,
+            run_after__lte=Now(),
+            location__active=True,
+            location__site__active=True,
+        ).order_by("priority", "run_after", "id")
+
+    def lease_expired(self) -> OperationQuerySet:
+        """Held by a worker that has not renewed its lease: dead, frozen or cut off."""
+        return self.filter(status=Status.IN_PROGRESS, lease_until__lt=Now())
+
+    def scheduled_long_ago(self, seconds: float) -> OperationQuerySet:
+        """Scheduled, but nobody came; their message may be lost."""
+        return self.filter(
+            status=Status.SCHEDULED, scheduled_at__lt=Now() - timedelta(seconds=seconds)
+        )
+
+    def of_types(self, *operation_types: str) -> OperationQuerySet:
+        """Of these kinds."""
+        return self.filter(operation_type__in=operation_types)
+
+    def at(self, location: DataLocation) -> OperationQuerySet:
+        """At this location."""
+        return self.filter(location=location)
+
+    def with_problems(self) -> OperationQuerySet:
+        """Done, but something was set aside on the way."""
+        return self.exclude(problems=[])
+
+
+class OperationManager(PolymorphicManager.from_queryset(OperationQuerySet)):  # type: ignore[misc]
+    """Operations as their own kind."""
+
+
+class Operation(PolymorphicModel):
+    """One piece of work.
+
+    ``attempts`` counts failures, ``lost_leases`` workers that died in a row without progress, ``claims`` every start: the
+    fencing number, and part of every name that the operation writes. ``subject`` is what it is about, as text: at most one
+    open operation of a kind on a subject. ``problems`` lists what was set aside though the operation went on.
+    """
+
+    OPERATION_TYPE: ClassVar[str] = ""
+    #: Foreign key and field that repeat this operation's status (RawDataPackage.status and the like).
+    mirror: ClassVar[tuple[str, str] | None] = None
+    #: State of its packages while it is open (transfer/following.py).
+    state_on_the_way: ClassVar[str] = PackageState.TRANSFERRING
+    machines = {"status": STATUS_MOVES}
+
+    operation_type = models.CharField(max_length=40, choices=OperationType.choices, editable=False)
+    subject = models.CharField(max_length=255, editable=False)
+    location = models.ForeignKey(DataLocation, models.PROTECT, related_name="operations")
+    status = models.CharField(
+        max_length=16, choices=Status.choices, default=Status.PENDING, editable=False
+    )
+    priority = models.SmallIntegerField(default=5, help_text="Lower is sooner.")
+    attempts = models.PositiveIntegerField(default=0, editable=False)
+    max_attempts = models.PositiveIntegerField(default=DEFAULT_MAX_ATTEMPTS)
+    lost_leases = models.PositiveIntegerField(default=0, editable=False)
+    claims = models.PositiveIntegerField(default=0, editable=False)
+    owner = models.CharField(max_length=80, blank=True, editable=False)
+    lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    run_after = models.DateTimeField(db_default=Now(), editable=False)
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    error_code = models.CharField(max_length=64, blank=True, editable=False)
+    error_message = models.TextField(blank=True, editable=False)
+    problems = models.JSONField(default=list, blank=True, editable=False)
+    log_path = models.CharField(max_length=1024, blank=True, editable=False)
+    progress_bytes = models.BigIntegerField(default=0, editable=False)
+    total_bytes = models.BigIntegerField(null=True, blank=True, editable=False)
+    progress_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    scheduled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = OperationManager()
+
+    class Meta:
+        db_table = "operation"
+        ordering = ["-created_at"]
+        base_manager_name = "objects"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["operation_type", "subject"],
+                condition=OPEN_OPERATION,
+                name="operation_one_open_per_subject",
+            ),
+            known_values("status", Status, "operation_status_known"),
+            known_values("operation_type", OperationType, "operation_type_known"),
+            models.CheckConstraint(
+                condition=~Q(status=Status.IN_PROGRESS)
+                | (Q(lease_until__isnull=False) & ~Q(owner="")),
+                name="operation_in_progress_has_lease",
+            ),
+        ]
+        indexes = [
+            # dispatch: what is due; few rows of many.
+            models.Index(
+                fields=["priority", "run_after"],
+                condition=Q(status="pending"),
+                name="operation_pending",
+            ),
+            # watchdog: expired leases and lost messages.
+            models.Index(
+                fields=["status", "lease_until"],
+                condition=Q(status__in=["scheduled", "in_progress"]),
+                name="operation_held",
+            ),
+            models.Index(
+                fields=["location", "operation_type", "status"], name="operation_by_place"
+            ),
+            models.Index(fields=["-created_at"], name="operation_by_creation"),
+            models.Index(
+                fields=["-finished_at"], condition=Q(status="failed"), name="operation_failed"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_operation_type_display()} {self.pk}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep kind and subject in step with the class."""
+        self.operation_type = self.OPERATION_TYPE
+        self.subject = self.make_subject()
+        super().save(*args, **kwargs)
+
+    def make_subject(self) -> str:
+        """What the operation is about; two open operations of a kind never share it. Children say."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it is about.")
+
+    @property
+    def attempt_name(self) -> str:
+        """Unique to this claim of this operation: part of every name that it writes, so that a name is used once."""
+        return f"{self.pk}-{self.claims}"
+
+    def earlier_attempt_names(self) -> list[str]:
+        """The names of earlier claims: their leftovers are this operation's own litter."""
+        return [f"{self.pk}-{claim}" for claim in range(1, self.claims)]
+
+    @property
+    def is_stalled(self) -> bool:
+        """In progress, but no byte has moved for twice the lease."""
+        if self.status != Status.IN_PROGRESS:
+            return False
+        last = self.progress_at or self.started_at or self.created_at
+        return timezone.now() - last > timedelta(seconds=2 * settings.LEASE_SECONDS)
+
+    def packages(self) -> models.QuerySet[RawDataPackage]:
+        """The packages whose way to the archive depends on this operation; none unless a child says so."""
+        return RawDataPackage.objects.none()
+
+    def after_transition(self, _field: str, to: str) -> None:
+        """In the transaction of the change: repeat the status where the data model has it, and tell the packages."""
+        from transfer.following import follow_operation
+
+        follow_operation(self, to)

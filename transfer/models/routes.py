@@ -1,0 +1,102 @@
+"""Routes that an operator wrote, and the cursors of the automatic ones."""
+
+from __future__ import annotations
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+
+from ccatdc.common.states import known_values
+from datamgmt.models import BundleFormat, DataLocation, Site
+
+
+class RouteType(models.TextChoices):
+    """How a route differs from the automatic one (seeds: RouteType)."""
+
+    DIRECT = "direct", "Direct: skip the destination's buffer"
+    RELAY = "relay", "Relay: through another site"
+    CUSTOM = "custom", "Custom: from one location to another"
+
+
+class DataTransferRoute(models.Model):
+    """A manual override. Without any, routes follow from the sites and locations (transfer/routes.py).
+
+    ``method`` names a transport; empty: the first that can. Bundle size (bytes) and age (s) override those of the BUFFER.
+    """
+
+    name = models.CharField(max_length=128, unique=True)
+    route_type = models.CharField(max_length=16, choices=RouteType.choices)
+    origin_site = models.ForeignKey(Site, models.PROTECT, related_name="routes_out")
+    destination_site = models.ForeignKey(Site, models.PROTECT, related_name="routes_in")
+    relay_site = models.ForeignKey(
+        Site, models.PROTECT, null=True, blank=True, related_name="routes_through"
+    )
+    origin_location = models.ForeignKey(
+        DataLocation, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    destination_location = models.ForeignKey(
+        DataLocation, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    method = models.CharField(max_length=16, blank=True)
+    bundle_format = models.CharField(
+        max_length=16, choices=BundleFormat.choices, default=BundleFormat.MANIFEST
+    )
+    bundle_max_bytes = models.BigIntegerField(null=True, blank=True)
+    bundle_max_age_seconds = models.PositiveIntegerField(null=True, blank=True)
+    priority = models.SmallIntegerField(default=1, help_text="Lower is used first.")
+    active = models.BooleanField(default=True)
+    parameters = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        db_table = "data_transfer_route"
+        ordering = ["priority", "name"]
+        constraints = [
+            known_values("route_type", RouteType, "route_type_known"),
+            models.CheckConstraint(
+                condition=~Q(origin_site=F("destination_site")), name="route_goes_somewhere"
+            ),
+            models.CheckConstraint(
+                condition=~Q(route_type=RouteType.RELAY) | Q(relay_site__isnull=False),
+                name="route_relay_has_site",
+            ),
+            models.CheckConstraint(
+                condition=~Q(route_type=RouteType.CUSTOM)
+                | Q(origin_location__isnull=False, destination_location__isnull=False),
+                name="route_custom_has_locations",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        """Say what a kind of route needs before the database does."""
+        if self.route_type == RouteType.RELAY and self.relay_site_id is None:
+            raise ValidationError(
+                {"relay_site": "A relay route needs the site that it goes through."}
+            )
+        if self.route_type == RouteType.CUSTOM and not (
+            self.origin_location_id and self.destination_location_id
+        ):
+            raise ValidationError("A custom route needs its two locations.")
+        for side in ("origin", "destination"):
+            location: DataLocation | None = getattr(self, f"{side}_location")
+            if location is not None and location.site_id != getattr(self, f"{side}_site_id"):
+                raise ValidationError(
+                    {f"{side}_location": "This location is at another site than the route."}
+                )
+
+
+class RoundRobinCursor(models.Model):
+    """Which of several destinations had the last turn. Read and moved under a row lock."""
+
+    name = models.CharField(max_length=128, unique=True)
+    last_destination = models.ForeignKey(
+        DataLocation, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        db_table = "round_robin_cursor"
+
+    def __str__(self) -> str:
+        return self.name
