@@ -1,0 +1,99 @@
+"""People, roles and tokens. A user without roles may do nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import factory
+from factory.django import DjangoModelFactory
+
+from accounts.models import ApiToken, LogLevel, Permission, Role, SystemLog, User
+
+PASSWORD = "correct-horse-battery"
+
+
+class PermissionFactory(DjangoModelFactory[Permission]):
+    """One right, by its codename."""
+
+    class Meta:
+        model = Permission
+        django_get_or_create = ("codename",)
+
+    codename = "read:observations"
+
+
+class RoleFactory(DjangoModelFactory[Role]):
+    """A role; ``permissions=["read:observations"]`` gives it rights."""
+
+    class Meta:
+        model = Role
+        django_get_or_create = ("name",)
+        skip_postgeneration_save = True
+
+    name = factory.Sequence(lambda n: f"role{n}")
+
+    @factory.post_generation
+    def permissions(self: Any, create: bool, extracted: Iterable[str] | None, **_: Any) -> None:
+        """Rights by codename."""
+        if create and extracted:
+            self.permissions.add(*(PermissionFactory(codename=name) for name in extracted))
+
+
+class UserFactory(DjangoModelFactory[User]):
+    """An active person who can log in with :data:`PASSWORD`.
+
+    ``permissions=[...]`` gives rights through a role.
+    """
+
+    class Meta:
+        model = User
+        skip_postgeneration_save = True
+
+    username = factory.Sequence(lambda n: f"user{n}")
+    email = factory.LazyAttribute(lambda o: f"{o.username}@example.org")
+    password = factory.django.Password(PASSWORD)
+
+    @factory.post_generation
+    def permissions(self: Any, create: bool, extracted: Iterable[str] | None, **_: Any) -> None:
+        """Rights by codename, through a role of this user's own."""
+        if create and extracted:
+            role = RoleFactory(name=f"role of {self.username}", permissions=extracted)
+            self.roles.add(role)
+
+    @factory.post_generation
+    def roles(self: Any, create: bool, extracted: Iterable[Role] | None, **_: Any) -> None:
+        """Roles that exist already."""
+        if create and extracted:
+            self.roles.add(*extracted)
+
+
+class ApiTokenFactory(DjangoModelFactory[ApiToken]):
+    """A token; its secret, which is nowhere stored, is the attribute ``secret`` of the new row.
+
+    By default of a user who may file and read, with the same scopes.
+    """
+
+    class Meta:
+        model = ApiToken
+
+    user = factory.SubFactory(UserFactory, permissions=["read:observations", "write:observations"])
+    name = factory.Sequence(lambda n: f"token{n}")
+    scopes = factory.LazyFunction(lambda: ["read:observations", "write:observations"])
+
+    @classmethod
+    def _create(cls, model_class: type[ApiToken], *_args: Any, **fields: Any) -> ApiToken:
+        token, secret = model_class.issue(**fields)
+        token.secret = secret  # type: ignore[attr-defined]
+        return token
+
+
+class SystemLogFactory(DjangoModelFactory[SystemLog]):
+    """One line of the diary."""
+
+    class Meta:
+        model = SystemLog
+
+    component = "test"
+    level = LogLevel.INFO
+    message = "Something was done."

@@ -1,0 +1,123 @@
+"""What is to be observed and what was: by default Orion-KL for Galactic Ecology, with Prime-Cam."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import factory
+from factory.django import DjangoModelFactory
+
+from planning.models import (
+    ConstantElevationSource,
+    ExecutedObsUnit,
+    ExecutionStatus,
+    FixedSource,
+    ObservingProgram,
+    ObsMode,
+    ObsUnit,
+    SolarSystemObject,
+    SubObservingProgram,
+)
+
+START = datetime(2026, 5, 1, 22, 0, tzinfo=UTC)
+END = datetime(2026, 5, 1, 22, 30, tzinfo=UTC)
+
+
+class ObservingProgramFactory(DjangoModelFactory[ObservingProgram]):
+    """Galactic Ecology; another ``short_name`` makes another program."""
+
+    class Meta:
+        model = ObservingProgram
+        django_get_or_create = ("short_name",)
+
+    short_name = "GEco"
+    name = factory.LazyAttribute(
+        lambda o: "Galactic Ecology" if o.short_name == "GEco" else f"Program {o.short_name}"
+    )
+
+
+class SubObservingProgramFactory(DjangoModelFactory[SubObservingProgram]):
+    """The Galactic Center sub-program."""
+
+    class Meta:
+        model = SubObservingProgram
+        django_get_or_create = ("observing_program", "short_name")
+
+    observing_program = factory.SubFactory(ObservingProgramFactory)
+    short_name = "GC"
+    name = "Galactic Center"
+
+
+class FixedSourceFactory(DjangoModelFactory[FixedSource]):
+    """Orion-KL; another ``name`` makes another source at the same place."""
+
+    class Meta:
+        model = FixedSource
+        django_get_or_create = ("name",)
+
+    name = "Orion-KL"
+    ra_deg = 83.809
+    dec_deg = -5.37264
+
+
+class SolarSystemObjectFactory(DjangoModelFactory[SolarSystemObject]):
+    """Jupiter."""
+
+    class Meta:
+        model = SolarSystemObject
+        django_get_or_create = ("name",)
+
+    name = "Jupiter"
+    ephemeris_name = "jupiter"
+    naif_id = 599
+
+
+class ConstantElevationSourceFactory(DjangoModelFactory[ConstantElevationSource]):
+    """A field scanned at 50 degrees."""
+
+    class Meta:
+        model = ConstantElevationSource
+        django_get_or_create = ("name",)
+
+    name = "Deep56-like"
+    elevation_deg = 50.0
+
+
+class ObsModeFactory(DjangoModelFactory[ObsMode]):
+    """The daisy scan."""
+
+    class Meta:
+        model = ObsMode
+        django_get_or_create = ("name",)
+
+    name = "daisy"
+
+
+class ObsUnitFactory(DjangoModelFactory[ObsUnit]):
+    """Orion-KL in daisy scans, 30 minutes."""
+
+    class Meta:
+        model = ObsUnit
+
+    name = factory.Sequence(lambda n: f"Orion-KL daisy {n}")
+    observing_program = factory.SubFactory(ObservingProgramFactory)
+    source = factory.SubFactory(FixedSourceFactory)
+    obs_mode = factory.SubFactory(ObsModeFactory)
+    obs_unit_type = "prime_cam_obs_unit"
+    planned_duration_s = 1800
+
+
+class ExecutedObsUnitFactory(DjangoModelFactory[ExecutedObsUnit]):
+    """A running execution that began on 2026-05-01 at 22:00 UTC.
+
+    The trait ``finished`` ends it half an hour later.
+    """
+
+    class Meta:
+        model = ExecutedObsUnit
+
+    class Params:
+        finished = factory.Trait(status=ExecutionStatus.COMPLETED, end_time=END, finished_at=END)
+
+    obs_unit = factory.SubFactory(ObsUnitFactory)
+    start_time = START
