@@ -1,6 +1,7 @@
 """What is to be observed, and what was: programs, sources, obs units, executions."""
 
 from planning.models.executions import (
+    EXECUTION_COLOURS,
     ExecutedObsUnit,
     ExecutionQuality,
     ExecutionStatus,
@@ -15,6 +16,7 @@ from planning.models.sources import (
 )
 
 __all__ = [
+    "EXECUTION_COLOURS",
     "ConstantElevationSource",
     "ExecutedObsUnit",
     "ExecutionQuality",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import ApiToken
@@ -32,6 +36,14 @@ EXECUTION_MOVES: Moves = {
 }
 
 
+EXECUTION_COLOURS: Mapping[str, str] = {
+    ExecutionStatus.RUNNING: "primary",
+    ExecutionStatus.COMPLETED: "success",
+    ExecutionStatus.ABORTED: "warning",
+    ExecutionStatus.FAILED: "danger",
+}
+
+
 class ExecutionQuality(models.TextChoices):
     """The observer's judgement."""
 
@@ -47,6 +59,13 @@ class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
     def finished(self) -> ExecutedObsUnitQuerySet:
         """Over, however they ended: aborted observations are data too."""
         return self.exclude(status=ExecutionStatus.RUNNING)
+
+    def overdue(self) -> ExecutedObsUnitQuerySet:
+        """Running for three times the planned duration and an hour more: perhaps nobody told us that it ended."""
+        planned = F("obs_unit__planned_duration_s") * timedelta(seconds=3)
+        return self.filter(
+            status=ExecutionStatus.RUNNING, start_time__lt=Now() - timedelta(hours=1) - planned
+        )
 
     def for_update(self, pk: object) -> ExecutedObsUnit:
         """The execution, locked, so that filing and packaging see each other's files."""

@@ -1,0 +1,246 @@
+"""What every page of the portal shares: bases of the model admins, columns, and the rule that facts are only read.
+
+The portal is Django's admin in unfold's clothes. This is the ground floor: it imports no app. What it needs of the diary
+(accounts.models.SystemLog) it gets from the site (ccatdc/portal.py), which stands at the top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import capfirst
+
+from ccatdc.common.badges import state_badge
+from ccatdc.common.units import size_text
+
+if TYPE_CHECKING:
+    # unfold has no types; it is Django's class with other templates.
+    from django.contrib.admin import ModelAdmin as UnfoldModelAdmin
+    from django.contrib.admin import TabularInline as UnfoldTabularInline
+else:
+    from unfold.admin import ModelAdmin as UnfoldModelAdmin
+    from unfold.admin import TabularInline as UnfoldTabularInline
+
+Column = Callable[[Any, Any], Any]
+
+#: Rows that a list counts before it says "that many or more". Counting 10^8 rows would take minutes for a number nobody reads.
+COUNTED_ROWS = 10_000
+
+
+class BoundedPaginator(Paginator[Any]):
+    """Counts no further than :data:`COUNTED_ROWS`; whoever looks for something older narrows the list by filters."""
+
+    @cached_property
+    def count(self) -> int:
+        """The number of rows, or the bound."""
+        rows: Any = self.object_list
+        return int(rows.order_by()[:COUNTED_ROWS].count())
+
+
+class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
+    """Base of all pages. Changes are written to the diary, and an object's history is what the diary says about it."""
+
+    list_per_page = 50
+    list_fullwidth = True
+    list_filter_sheet = False
+    warn_unsaved_form = True
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = BoundedPaginator
+    change_form_outer_before_template = "portal/object_head.html"
+    admin_site: Any
+
+    def may(self, request: HttpRequest, codename: str) -> bool:
+        """Whether the person has our own permission ``action:resource``."""
+        return request.user.has_perm(codename)
+
+    def has_operate_permission(self, request: HttpRequest, _obj: object = None) -> bool:
+        """May move work: retry, cancel, check again (operators)."""
+        return self.may(request, "write:transfers")
+
+    def has_configure_permission(self, request: HttpRequest, _obj: object = None) -> bool:
+        """May change what the data center is made of: sites, locations, routes."""
+        return self.may(request, "configure:system")
+
+    def has_manage_users_permission(self, request: HttpRequest, _obj: object = None) -> bool:
+        """May change who may what."""
+        return self.may(request, "manage:users")
+
+    def diary(self, request: HttpRequest, message: str, about: models.Model) -> None:
+        """Write who did what to which thing."""
+        self.admin_site.diary(request, message, about)
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Into the diary, not into Django's own log: one history, readable outside the portal too."""
+        self.diary(request, f"Added {obj._meta.verbose_name} {obj}.", obj)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """Into the diary, with the names of the changed fields."""
+        self.diary(request, f"Changed {obj._meta.verbose_name} {obj}{_changed(message)}.", obj)
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        """Into the diary; it names things as text and so outlives them."""
+        for obj in queryset:
+            self.diary(request, f"Deleted {obj._meta.verbose_name} {obj}.", obj)
+
+    def buttons(self, request: HttpRequest, obj: Any) -> list[tuple[str, str]]:
+        """Actions that make sense for this row now, as (name, label): they stand above its page."""
+        return [
+            (name, str(description))
+            for function, name, description in self.get_actions(request).values()
+            if getattr(function, "shown_for", _never)(obj)
+        ]
+
+    def head(self, _request: HttpRequest, _obj: Any) -> dict[str, Any]:
+        """What a subclass puts above the fields of a row: ``notes`` and the like, for portal/object_head.html."""
+        return {}
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Add the row's buttons and head to its page."""
+        context = dict(extra_context or {})
+        obj = self.get_object(request, object_id) if object_id and request.method == "GET" else None
+        if obj is not None and self.has_view_or_change_permission(request, obj):
+            context |= {"portal_object": obj, "portal_buttons": self.buttons(request, obj)}
+            context |= self.head(request, obj)
+        return super().changeform_view(request, object_id, form_url, context)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The diary's lines about this row."""
+        obj = self.get_object(request, object_id)
+        if obj is None:
+            return self._get_obj_does_not_exist_redirect(  # type: ignore[attr-defined,no-any-return]
+                request, self.opts, object_id
+            )
+        if not self.has_view_or_change_permission(request, obj):
+            from django.core.exceptions import PermissionDenied
+
+            raise PermissionDenied
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"History: {obj}",
+            "opts": self.opts,
+            "object": obj,
+            "lines": self.admin_site.diary_about(obj),
+            **(extra_context or {}),
+        }
+        return TemplateResponse(request, "portal/history.html", context)
+
+
+class ReadOnlyAdmin(PortalAdmin):
+    """For facts: what happened is read here and changed nowhere. Actions may still start new work on it."""
+
+    warn_unsaved_form = False
+
+    def has_add_permission(self, request: HttpRequest, *_args: Any) -> bool:
+        """Facts are recorded by the flow."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Facts are not edited."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Facts are not deleted: the rows are the audit trail."""
+        return False
+
+
+class ReadOnlyInline(UnfoldTabularInline):  # type: ignore[type-arg]
+    """Rows that belong to a fact, shown on its page."""
+
+    extra = 0
+    can_delete = False
+    per_page = 20
+    show_change_link: bool = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Facts are recorded by the flow."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Facts are not edited."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Facts are not deleted."""
+        return False
+
+
+def state_column(
+    field: str, colours: Mapping[str, str], label: str | None = None, order: bool = True
+) -> Column:
+    """A column with the badge of a state."""
+
+    @admin.display(
+        description=label or capfirst(field.replace("_", " ")), ordering=field if order else None
+    )
+    def column(_admin: Any, row: Any) -> SafeString:
+        return state_badge(getattr(row, field), getattr(row, f"get_{field}_display")(), colours)
+
+    return column
+
+
+def size_column(field: str, label: str | None = None) -> Column:
+    """A column with bytes as people read them; the exact number on hovering."""
+
+    @admin.display(description=label or capfirst(field.replace("_", " ")), ordering=field)
+    def column(_admin: Any, row: Any) -> SafeString:
+        value = getattr(row, field)
+        if value is None:
+            return format_html("–")
+        return format_html(
+            '<span class="nowrap" title="{} bytes">{}</span>', f"{value:,}", size_text(value)
+        )
+
+    return column
+
+
+def code_column(field: str, label: str | None = None) -> Column:
+    """A digest, key or path: monospaced, and broken anywhere instead of widening the page."""
+
+    @admin.display(description=label or capfirst(field.replace("_", " ")))
+    def column(_admin: Any, row: Any) -> SafeString:
+        return format_html('<code class="breakable">{}</code>', getattr(row, field) or "–")
+
+    return column
+
+
+def fields_of(model: type[models.Model], *without: str) -> list[str]:
+    """The names of a model's own columns, in their order."""
+    hidden: Sequence[str] = (*without, "polymorphic_ctype")
+    return [
+        f.name
+        for f in model._meta.concrete_fields
+        if f.name not in hidden and not f.name.endswith("_ptr")
+    ]
+
+
+def _never(_obj: object) -> bool:
+    return False
+
+
+def _changed(message: Any) -> str:
+    names = [
+        name
+        for part in (message if isinstance(message, list) else [])
+        for name in part.get("changed", {}).get("fields", [])
+    ]
+    return f": {', '.join(names)}" if names else ""
+
+
