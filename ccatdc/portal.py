@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin.apps import AdminConfig
-from django.contrib.auth.views import redirect_to_login
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -66,6 +65,8 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """One log-in page for everybody; who is logged in and may not enter is told so instead of asked again."""
+        from django.contrib.auth.views import redirect_to_login
+
         if request.user.is_authenticated and not self.has_permission(request):
             return render(request, "portal_refused.html", status=403)
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
