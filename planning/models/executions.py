@@ -67,15 +67,31 @@ class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
             status=ExecutionStatus.RUNNING, start_time__lt=Now() - timedelta(hours=1) - planned
         )
 
-    def for_update(self, pk: object) -> ExecutedObsUnit:
+    def for_update(self, pk: UUID | str) -> ExecutedObsUnit:
         """The execution, locked, so that filing and packaging see each other's files."""
         return self.select_for_update(of=("self",)).get(pk=pk)
+
+    def all_for_update(self, pks: Iterable[UUID]) -> ExecutedObsUnitQuerySet:
+        """Several executions, locked in the order of their ids, so that two callers never wait for each other."""
+        return self.select_for_update(of=("self",)).filter(pk__in=list(pks)).order_by("pk")
+
+    def with_plan(self) -> ExecutedObsUnitQuerySet:
+        """With what was planned and who reported it: what filing checks and what pages show."""
+        return self.select_related(
+            "obs_unit__observing_program",
+            "obs_unit__obs_mode",
+            "obs_unit__source",
+            "operator",
+            "reported_by_token",
+        )
 
 
 class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     """One execution of an obs unit: times (UTC), conditions, quality.
 
     ``finished_at`` is our clock at the finish call, from which the settle delay counts; ``end_time`` is the instrument's.
+    ``filed`` holds what start and finish were called with: a call that is repeated is compared with it, not with what an
+    operator corrected since.
     Conditions: pwv mm, opacity at 225 GHz, humidity %, temperature C, wind m/s, angles in degrees.
     """
 
@@ -109,6 +125,8 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     reported_by_token = models.ForeignKey(
         ApiToken, models.PROTECT, null=True, blank=True, related_name="+", editable=False
     )
+
+    filed = models.JSONField(default=dict, blank=True, editable=False)
 
     objects = ExecutedObsUnitQuerySet.as_manager()
 
