@@ -19,10 +19,16 @@ import time
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
+
+import boto3
+from botocore.config import Config
 
 from ccatdc.common.errors import ConfigurationError, WorldError
 from ccatdc.standalone import processes
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _HOST: Final = "127.0.0.1"
 _START_SECONDS: Final = 30.0
@@ -131,10 +137,34 @@ class S3Server:
             processes.end(process, [(signal.SIGTERM, 10.0)])
 
     def ensure_bucket(self, name: str) -> Path:
-        """Make a bucket, which is a folder; a running server sees it after one second."""
+        """Make a bucket if it is missing; returns its folder. It can be used at once."""
         folder = self.root / name
-        folder.mkdir(parents=True, exist_ok=True)
+        if self._process is None:
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+        # Through the server: it would see a folder made behind its back only after a second.
+        client = self.client()
+        try:
+            client.create_bucket(Bucket=name)
+        except client.exceptions.BucketAlreadyExists:
+            return folder
         return folder
+
+    def client(self) -> S3Client:
+        """A client of the running server, with the checksums that it knows."""
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=self._access_key,
+            aws_secret_access_key=self._secret_key,
+            region_name="us-east-1",
+            config=Config(
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                s3={"addressing_style": "path"},
+                proxies={},
+            ),
+        )
 
     def _auth(self) -> str:
         """Key and secret as rclone reads them: ``key,secret`` as one field of a CSV line."""
