@@ -4,7 +4,7 @@ from transfer.models.jobs import StagingJob
 from transfer.models.logs import DataTransferLog, LongTermArchiveTransferLog, StagingJobLog
 from transfer.models.operations import OPEN_OPERATION, Operation
 from transfer.models.routes import DataTransferRoute, RoundRobinCursor, RouteType
-from transfer.models.services import ServiceHeartbeat
+from transfer.models.services import CircuitBreaker, ServiceHeartbeat
 from transfer.models.work import (
     DataTransfer,
     DataTransferPackageCreation,
@@ -19,6 +19,7 @@ from transfer.models.work import (
 
 __all__ = [
     "OPEN_OPERATION",
+    "CircuitBreaker",
     "DataTransfer",
     "DataTransferLog",
     "DataTransferPackageCreation",

@@ -1,0 +1,90 @@
+"""Waking those who wait, through PostgreSQL's LISTEN and NOTIFY, so that nobody has to poll often.
+
+Between the stages: who writes work rings in the same transaction, and PostgreSQL delivers the ring when it commits. A ring may
+be lost (nobody listened, the connection broke): every waiter therefore looks by itself now and then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import select
+from typing import TYPE_CHECKING, Any, Final
+
+from django.db import connections
+
+from ccatdc.common.wake import MANAGERS, wake_managers
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["MANAGERS", "Listener", "queue_channel", "wake_managers", "wake_queue"]
+
+#: PostgreSQL cuts channel names at 63 bytes.
+_READABLE_LENGTH: Final = 46
+
+
+def queue_channel(queue: str) -> str:
+    """The channel of a queue: a readable beginning and a hash, because queue names may be longer than a channel's."""
+    digest = hashlib.blake2s(queue.encode(), digest_size=8).hexdigest()
+    return f"{queue[:_READABLE_LENGTH]}_{digest}"
+
+
+def wake_queue(queue: str, using: str = "default") -> None:
+    """Ring whoever serves ``queue``, when the current transaction commits."""
+    with connections[using].cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, '')", [queue_channel(queue)])
+
+
+class Listener:
+    """Waits for rings on Django's own connection of this thread, so that waiting costs no second connection.
+
+    A ring that arrives while the connection is used for something else is remembered. Works outside of transactions only:
+    PostgreSQL delivers between them.
+    """
+
+    def __init__(self, *channels: str, using: str = "default") -> None:
+        self.channels = channels
+        self.using = using
+        self._connection: psycopg.Connection[Any] | None = None
+        self._rung = False
+
+    def listen(self) -> None:
+        """Start to listen, again after every new connection. Call before looking for work, so that no ring falls between."""
+        wrapper = connections[self.using]
+        wrapper.ensure_connection()
+        if wrapper.connection is self._connection:
+            return
+        with wrapper.cursor() as cursor:
+            for channel in self.channels:
+                cursor.execute(f"LISTEN {wrapper.ops.quote_name(channel)}")
+        self._connection = wrapper.connection
+        self._connection.add_notify_handler(self._ring)
+        self._rung = True
+
+    def wait(self, seconds: float, also: int | None = None) -> bool:
+        """Wait for a ring, at most so long; whether there was one. Readable data on the descriptor ``also`` ends the wait too."""
+        self.listen()
+        assert self._connection is not None  # noqa: S101 - listen() has just set it
+        pgconn = self._connection.pgconn
+        pgconn.consume_input()
+        self._drain()
+        if not self._rung:
+            poll = select.poll()
+            poll.register(self._connection.fileno(), select.POLLIN)
+            if also is not None:
+                poll.register(also, select.POLLIN)
+            # One sleep in the kernel: psycopg's own waiting wakes up ten times a second.
+            poll.poll(max(0.0, seconds) * 1000)
+            pgconn.consume_input()
+            self._drain()
+        rung, self._rung = self._rung, False
+        return rung
+
+    def _drain(self) -> None:
+        """Take what libpq has received by itself; what came during a query has gone to the handler."""
+        assert self._connection is not None  # noqa: S101 - only called by wait()
+        while self._connection.pgconn.notifies() is not None:
+            self._rung = True
+
+    def _ring(self, _notify: object) -> None:
+        self._rung = True
