@@ -1,0 +1,129 @@
+"""Portal pages of what was observed: read, and followed to its files and packages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from ccatdc.common.admin import ReadOnlyAdmin, fields_of, state_column
+from ccatdc.common.badges import link_to_list
+from ccatdc.common.units import duration_text
+from planning.models import EXECUTION_COLOURS, ExecutedObsUnit
+
+
+class RunsSuspiciouslyLong(admin.SimpleListFilter):
+    """Which executions never ended, as far as we know?"""
+
+    title = "runs suspiciously long"
+    parameter_name = "overdue"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """One question."""
+        return [("yes", "Yes")]
+
+    def queryset(self, _request: HttpRequest, rows: Any) -> Any:
+        """The model's own answer."""
+        return rows.overdue() if self.value() == "yes" else rows
+
+
+@admin.register(ExecutedObsUnit)
+class ExecutedObsUnitAdmin(ReadOnlyAdmin):
+    """Executions, the newest first."""
+
+    status_shown = state_column("status", EXECUTION_COLOURS)
+    list_display = [
+        "start_time",
+        "obs_unit",
+        "source_name",
+        "status_shown",
+        "lasted",
+        "quality",
+        "files_link",
+        "packages_link",
+    ]
+    list_select_related = ["obs_unit__observing_program", "obs_unit__source"]
+    list_filter = [
+        "status",
+        RunsSuspiciouslyLong,
+        "quality",
+        "obs_unit__observing_program",
+    ]
+    search_fields = ["id__exact", "obs_unit__name", "obs_unit__source__name"]
+    search_help_text = "The id of an execution, or part of the name of its obs unit or source."
+    date_hierarchy = "start_time"
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "id",
+                    "obs_unit",
+                    "source_name",
+                    "status_shown",
+                    "start_time",
+                    "end_time",
+                    "finished_at",
+                    "lasted",
+                    "files_link",
+                    "packages_link",
+                ]
+            },
+        ),
+        ("Judgement", {"fields": ["quality", "quality_comment", "operator"]}),
+        (
+            "Conditions",
+            {
+                "fields": [
+                    "pwv_mm_mean",
+                    "tau_225",
+                    "humidity",
+                    "temperature_c",
+                    "wind_m_s",
+                    "elevation_deg_mean",
+                    "azimuth_deg_mean",
+                ]
+            },
+        ),
+        ("Record", {"fields": ["parameters", "reported_by_token", "created_at", "updated_at"]}),
+    ]
+    readonly_fields = [
+        *fields_of(ExecutedObsUnit),
+        "status_shown",
+        "source_name",
+        "lasted",
+        "files_link",
+        "packages_link",
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """With what its name is made of, on every page."""
+        return super().get_queryset(request).select_related(*self.list_select_related)
+
+    @admin.display(description="Source", ordering="obs_unit__source__name")
+    def source_name(self, execution: ExecutedObsUnit) -> str:
+        """The source's name."""
+        return execution.obs_unit.source.name
+
+    @admin.display(description="Duration")
+    def lasted(self, execution: ExecutedObsUnit) -> str:
+        """How long it took, or takes already."""
+        end = execution.end_time or execution.finished_at or timezone.now()
+        return duration_text(end - execution.start_time)
+
+    @admin.display(description="Files")
+    def files_link(self, execution: ExecutedObsUnit) -> SafeString:
+        """The files of this execution."""
+        return link_to_list(
+            "datamgmt", "rawdatafile", "Files", executed_obs_unit__id__exact=execution.pk
+        )
+
+    @admin.display(description="Packages")
+    def packages_link(self, execution: ExecutedObsUnit) -> SafeString:
+        """The packages of this execution."""
+        return link_to_list(
+            "datamgmt", "rawdatapackage", "Packages", executed_obs_unit__id__exact=execution.pk
+        )

@@ -1,0 +1,59 @@
+"""Portal pages of planned observations and observing modes."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+
+from ccatdc.common.admin import PortalAdmin
+from ccatdc.common.badges import link_to_list
+from planning.models import ObsMode, ObsUnit
+
+
+@admin.register(ObsMode)
+class ObsModeAdmin(PortalAdmin):
+    """Observing modes."""
+
+    list_display = ["name", "category", "instrument", "description"]
+    list_select_related = ["instrument"]
+    list_filter = ["category", "instrument"]
+    search_fields = ["name"]
+    autocomplete_fields = ["instrument"]
+
+
+@admin.register(ObsUnit)
+class ObsUnitAdmin(PortalAdmin):
+    """Planned observations."""
+
+    list_display = [
+        "name",
+        "observing_program",
+        "source_name",
+        "obs_mode",
+        "state",
+        "priority",
+        "planned_duration_s",
+        "executions",
+    ]
+    list_select_related = ["observing_program", "obs_mode", "source"]
+    list_filter = ["state", "observing_program", "obs_unit_type"]
+    search_fields = ["name", "source__name", "observing_program__short_name"]
+    autocomplete_fields = [
+        "observing_program",
+        "sub_observing_program",
+        "source",
+        "obs_mode",
+        "created_by",
+    ]
+
+    @admin.display(description="Source", ordering="source__name")
+    def source_name(self, unit: ObsUnit) -> str:
+        """The source's name."""
+        return unit.source.name
+
+    @admin.display(description="")
+    def executions(self, unit: ObsUnit) -> SafeString:
+        """What was observed of it."""
+        return link_to_list(
+            "planning", "executedobsunit", "Executions", obs_unit__id=unit.pk
+        )
