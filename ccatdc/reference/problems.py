@@ -1,0 +1,50 @@
+"""What is wrong with reference data, and where: file, line, field, reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ccatdc.common.errors import RequestError
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A line of a file; ``line`` counts from 1."""
+
+    file: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong. ``field`` is empty when it concerns the entry as a whole."""
+
+    place: Place
+    field: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.place}: {self.field}: {self.reason}"
+            if self.field
+            else (f"{self.place}: {self.reason}")
+        )
+
+
+class ReferenceDataError(RequestError):
+    """The files cannot be loaded. Nothing was stored; ``problems`` lists everything found."""
+
+    default_code = "reference.invalid"
+
+    def __init__(self, problems: list[Problem]) -> None:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(
+            f"The reference data has {count}:\n{lines}",
+            remedy="\nNothing was loaded. Correct the files and load them again.",
+        )
+        self.problems = problems

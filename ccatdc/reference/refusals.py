@@ -1,0 +1,39 @@
+"""What the database refused, as field and reason: the model's constraints in a reader's words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container
+
+from django.db import DatabaseError, models
+
+_KEY = re.compile(r"Key \((?P<columns>[^)]*)\)=\((?P<values>.*)\) already exists")
+
+
+def refused_by_database(
+    error: DatabaseError, model: type[models.Model], written: Container[str]
+) -> tuple[str, str]:
+    """The field (of those written, where possible) and the reason of a refused row."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    name = getattr(diagnosis, "constraint_name", None) or ""
+    taken = _KEY.search(getattr(diagnosis, "message_detail", None) or "")
+    if taken is not None:
+        columns = [column.strip().removesuffix("_id") for column in taken["columns"].split(",")]
+        reason = f"{taken['values']} is taken by another {model._meta.db_table}"
+        return _first(columns, written), reason
+    constraint = next((c for c in _constraints(model) if c.name == name), None)
+    if isinstance(constraint, models.CheckConstraint) and isinstance(
+        constraint.condition, models.Q
+    ):
+        fields = sorted(constraint.condition.referenced_base_fields)
+        return _first(fields, written), f"breaks the rule {name} on {', '.join(fields)}"
+    return "", str(error.__cause__ or error).splitlines()[0]
+
+
+def _constraints(model: type[models.Model]) -> list[models.BaseConstraint]:
+    tables = [model, *model._meta.get_parent_list()]
+    return [constraint for table in tables for constraint in table._meta.constraints]
+
+
+def _first(fields: list[str], written: Container[str]) -> str:
+    return next((name for name in fields if name in written), fields[0] if fields else "")
