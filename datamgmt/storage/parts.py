@@ -1,0 +1,181 @@
+"""Files and folders being written on a disk: under a name of their own until they are whole.
+
+A part is called ``<attempt>-<hash of the key>-<random>.part`` (``.tree`` for folders), below the
+reserved folder of the same file system. The attempt tells whose it is; the random end keeps a
+process that was thought dead, and woke up, away from the part of its successor; the hash keeps the
+name below 255 bytes whatever the key is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, TypeVar
+from uuid import uuid4
+
+from ccatdc.common.errors import KeyExistsError, NoSpaceError, RequestError
+from datamgmt.checksums import Data
+from datamgmt.storage.keys import RESERVED, key_hash
+from datamgmt.storage.paths import (
+    CREATE_FLAGS,
+    names_in,
+    opened_folder,
+    raise_as_ours,
+    remove_tree,
+    rename_noreplace,
+)
+
+PARTS: Final = (RESERVED, "parts")
+
+_ATTEMPT: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+#: How often a folder may vanish under us. Deletions elsewhere remove a folder that they emptied;
+#: each loss needs one.
+_TRIES: Final = 10
+
+T = TypeVar("T")
+
+
+class PartFile:
+    """A new file under its temporary name."""
+
+    def __init__(self, parts: int, name: str, doing: str) -> None:
+        self._parts = parts
+        self._doing = doing
+        self.name = name
+        self.size = 0
+        self._descriptor = os.open(name, CREATE_FLAGS, 0o666, dir_fd=parts)
+
+    def write(self, data: Data, /) -> int:
+        """Append all of ``data``."""
+        with memoryview(data).cast("B") as view:
+            written = 0
+            while written < len(view):
+                try:
+                    written += os.write(self._descriptor, view[written:])
+                except OSError as error:
+                    raise_as_ours(error, self._doing)
+            self.size += written
+        return written
+
+    def finish(self) -> None:
+        """Wait until the disk has it, and close. A failure of either means that the bytes may not
+        be there.
+        """
+        descriptor, self._descriptor = self._descriptor, -1
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def discard(self, reason: BaseException) -> None:
+        """Remove the part because of ``reason``, which says more than what may go wrong here."""
+        try:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+            with suppress(FileNotFoundError):
+                os.unlink(self.name, dir_fd=self._parts)
+        except OSError as error:
+            reason.add_note(f"The part {self.name} could not be removed: {error}")
+
+
+def part_prefix(key: str, attempt: str) -> str:
+    """How the names of all parts begin that this attempt writes for this key."""
+    if not _ATTEMPT.fullmatch(attempt):
+        raise RequestError(
+            f"{attempt!r} cannot name an attempt.",
+            code="storage.attempt_malformed",
+            remedy="Use letters, digits, dots, underscores and dashes, at most 100.",
+        )
+    return f"{attempt}-{key_hash(key)}-"
+
+
+def new_part(prefix: str, suffix: str) -> str:
+    """A name that nothing else has."""
+    return f"{prefix}{uuid4().hex}{suffix}"
+
+
+def publish(root: int, parts: int, part: str, components: Sequence[str]) -> None:
+    """Give a finished part its name, durably. Never replaces: :class:`KeyExistsError` when the
+    name is taken.
+    """
+    *folders, name = components
+
+    def rename(folder: int) -> None:
+        rename_noreplace(parts, part, folder, name)
+        os.fsync(folder)
+
+    try:
+        in_folder(root, folders, rename)
+    except FileExistsError as error:
+        raise taken(components) from error
+    os.fsync(parts)
+
+
+def in_folder(root: int, folders: Sequence[str], action: Callable[[int], T]) -> T:
+    """Do something in a folder, making it when it is missing, and again when somebody removed it
+    as empty meanwhile.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            with opened_folder(root, folders, create=True) as folder:
+                return action(folder)
+        except FileNotFoundError:
+            continue
+    with opened_folder(root, folders, create=True) as folder:
+        return action(folder)
+
+
+def require_free(root: int, components: Sequence[str]) -> None:
+    """:class:`KeyExistsError` before any work is done for a name that is taken."""
+    *folders, name = components
+    with suppress(FileNotFoundError), opened_folder(root, folders) as folder:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+        raise taken(components)
+
+
+def taken(components: Sequence[str]) -> KeyExistsError:
+    """The error for a name that is in use."""
+    return KeyExistsError(
+        f"{'/'.join(components)!r} exists already and is never replaced.",
+        remedy="A new attempt writes under a new name.",
+    )
+
+
+def require_room(root: int, size: int | None, doing: str) -> None:
+    """:class:`NoSpaceError` before 50 GB are written to a disk that cannot hold them.
+
+    File systems that report no size at all (some network ones, unlimited tmpfs) are believed to
+    have room.
+    """
+    if size is None:
+        return
+    system = os.statvfs(root)
+    free = system.f_bavail * system.f_frsize
+    if system.f_blocks and free < size:
+        raise NoSpaceError(
+            f"No room to {doing}: it needs {size} bytes, {free} are free.",
+            remedy="It goes on when there is room again.",
+        )
+
+
+def discard_parts(root: int, key: str, attempt: str) -> None:
+    """Remove the parts that this attempt left of this key, and no others."""
+    prefix = part_prefix(key, attempt)
+    form = re.compile(re.escape(prefix) + r"[0-9a-f]{32}(\.part|\.tree)?")
+    with suppress(FileNotFoundError), opened_folder(root, PARTS) as parts:
+        for name in names_in(parts):
+            if form.fullmatch(name):
+                remove_part(parts, name, prefix)
+
+
+def remove_part(parts: int, name: str, prefix: str) -> None:
+    """Remove one part, file or folder."""
+    with suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.stat(name, dir_fd=parts, follow_symlinks=False).st_mode):
+            remove_tree(parts, name, prefix=prefix)
+        else:
+            os.unlink(name, dir_fd=parts)

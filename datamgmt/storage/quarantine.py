@@ -1,0 +1,118 @@
+"""Deleting on a disk: first moved out of the tree, then judged once more, then removed.
+
+A thing to delete is renamed to ``quarantine/<hash of the key>-<random>``. From then on no process
+can reach it by its name, and one that was thought dead can no longer hit a path that is used anew.
+A killed deletion leaves it there; the next deletion of the same key finds it by the hash and
+finishes, with the same guard.
+
+The guard and its race: the file is compared with ``expected`` before the rename (so that a changed
+file is not even moved) and again after it (so that a change in between is seen; the file is then
+put back). What remains is a process that opened the file before the rename and writes between the
+second look and the unlink, a few microseconds: its bytes go with the file. No file system offers
+to close that; instruments file what they have finished writing.
+
+Nothing is synced here: a power cut can undo a deletion, which costs room, never data.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Final
+from uuid import uuid4
+
+from ccatdc.common.errors import CcatError, KeyEscapesError, StorageError
+from datamgmt.storage.base import Stored, require_unchanged
+from datamgmt.storage.keys import RESERVED, key_hash
+from datamgmt.storage.parts import in_folder
+from datamgmt.storage.paths import (
+    names_in,
+    opened_folder,
+    remove_empty_folders,
+    remove_tree,
+    rename_noreplace,
+    stat_regular,
+)
+
+QUARANTINE: Final = (RESERVED, "quarantine")
+
+
+def as_stored(found: os.stat_result) -> Stored:
+    """The identity of a file as the catalogue keeps it."""
+    return Stored(size=found.st_size, mtime_ns=found.st_mtime_ns, inode=found.st_ino)
+
+
+def delete_file(root: int, key: str, expected: Stored | None) -> None:
+    """Delete one file, unless it is not the ``expected`` one; what is gone already is success."""
+    *folders, name = components = key.split("/")
+    aside = _new_name(key)
+    with opened_folder(root, QUARANTINE, create=True) as quarantine:
+        try:
+            with opened_folder(root, folders) as folder:
+                require_unchanged(key, as_stored(stat_regular(folder, name)), expected)
+                rename_noreplace(folder, name, quarantine, aside)
+        except FileNotFoundError:
+            for left in _left_behind(quarantine, key):
+                with suppress(FileNotFoundError):  # its own process woke up and finished
+                    _finish(root, quarantine, left, components, expected)
+        else:
+            try:
+                _finish(root, quarantine, aside, components, expected)
+            except FileNotFoundError as error:
+                raise StorageError(
+                    f"Another deletion of {key!r} took it over; this one cannot say how it ended.",
+                    code="storage.delete_interrupted",
+                ) from error
+        remove_empty_folders(root, folders)
+
+
+def delete_folder(root: int, key: str) -> None:
+    """Delete one folder with all that it holds; what is gone already is success."""
+    *folders, name = key.split("/")
+    with opened_folder(root, QUARANTINE, create=True) as quarantine:
+        with suppress(FileNotFoundError), opened_folder(root, folders) as folder:
+            _require_folder(os.stat(name, dir_fd=folder, follow_symlinks=False), key)
+            rename_noreplace(folder, name, quarantine, _new_name(key))
+        for left in _left_behind(quarantine, key):
+            remove_tree(quarantine, left, prefix=_prefix(key))
+        remove_empty_folders(root, folders)
+
+
+def _finish(
+    root: int, quarantine: int, aside: str, components: Sequence[str], expected: Stored | None
+) -> None:
+    key = "/".join(components)
+    try:
+        require_unchanged(key, as_stored(stat_regular(quarantine, aside)), expected)
+    except CcatError as refusal:
+        *folders, name = components
+        try:
+            in_folder(
+                root, folders, lambda folder: rename_noreplace(quarantine, aside, folder, name)
+            )
+        except OSError as error:
+            refusal.add_note(f"It stays at {'/'.join(QUARANTINE)}/{aside}, since {error}")
+        raise
+    os.unlink(aside, dir_fd=quarantine)
+
+
+def _left_behind(quarantine: int, key: str) -> Iterator[str]:
+    prefix = _prefix(key)
+    return (name for name in names_in(quarantine) if name.startswith(prefix))
+
+
+def _prefix(key: str) -> str:
+    return f"{key_hash(key)}-"
+
+
+def _new_name(key: str) -> str:
+    return f"{_prefix(key)}{uuid4().hex}"
+
+
+def _require_folder(found: os.stat_result, key: str) -> None:
+    if stat.S_ISLNK(found.st_mode):
+        raise KeyEscapesError(f"{key!r} is a symbolic link, not a folder.", code="storage.symlink")
+    if not stat.S_ISDIR(found.st_mode):
+        raise KeyEscapesError(f"{key!r} is not a folder.", code="storage.not_a_folder")
