@@ -79,7 +79,7 @@ PIPELINE: tuple[Stage, ...] = (
     _stage("s30_transfer", _O.DATA_TRANSFER,                  {_L.BUFFER},                            "TransferManager", "TransferBundle"),
     _stage("s40_unpack",   _O.DATA_TRANSFER_UNPACKING,        {_L.BUFFER},                            "UnpackManager",   "UnpackBundle"),
     _stage("s50_archive",  _O.LONG_TERM_ARCHIVE_TRANSFER,     {_L.LONG_TERM_ARCHIVE},                 "ArchiveManager",  "ArchivePackage"),
-    _stage("s60_stage",    _O.STAGING,                        {_L.PROCESSING},                        "StageManager",    "StagePackage"),
+    _stage("s60_stage",    _O.STAGING,                        {_L.PROCESSING},                        "StagingManager",  "StagePackage"),
     _stage("s70_delete",   _O.DELETION,                       {_L.SOURCE, _L.BUFFER, _L.PROCESSING},  "DeletionManager", "DeleteCopies"),
     _stage("s80_monitor",  _O.MONITORING,                     set(_L),                                "MonitorManager",  "CheckLocation"),
 )

@@ -90,7 +90,8 @@ class DataTransferPackage(models.Model):
     """A bundle of packages for one network hop; gone after it was unpacked at its destination.
 
     ``size`` is the sum of its packages (manifest) or that of the tar. The route was chosen when the bundle was closed:
-    ``destination_site`` is the end of this hop, ``destination_location`` only set by a CUSTOM or DIRECT route.
+    ``destination_site`` is the end of this hop and ``final_site`` that of the way (another one on a relay);
+    ``destination_location`` is only set by a CUSTOM or DIRECT route.
     """
 
     machines = {"status": STATUS_MOVES}
@@ -104,6 +105,7 @@ class DataTransferPackage(models.Model):
     )
     origin_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="bundles")
     destination_site = models.ForeignKey(Site, models.PROTECT, related_name="+")
+    final_site = models.ForeignKey(Site, models.PROTECT, related_name="+")
     destination_location = models.ForeignKey(
         DataLocation, models.PROTECT, null=True, blank=True, related_name="+"
     )

@@ -91,9 +91,7 @@ class RoundRobinCursor(models.Model):
     """Which of several destinations had the last turn. Read and moved under a row lock."""
 
     name = models.CharField(max_length=128, unique=True)
-    last_destination = models.ForeignKey(
-        DataLocation, models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    last_site = models.ForeignKey(Site, models.PROTECT, null=True, blank=True, related_name="+")
 
     class Meta:
         db_table = "round_robin_cursor"

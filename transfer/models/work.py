@@ -61,6 +61,7 @@ class DataTransferPackageCreation(Operation):
 class DataTransfer(Operation):
     """Stage 30: move a bundle to another place. At the BUFFER that has it.
 
+    ``received`` maps what arrived to its key at the destination: package ids (manifest) or ``bundle`` (tar).
     ``unpack_status`` mirrors stage 40, so that a failed unpacking is retried without a second transfer. A DIRECT transfer ends
     in an archive and has nothing to unpack.
     """
@@ -80,7 +81,7 @@ class DataTransfer(Operation):
     unpack_status = models.CharField(
         max_length=16, choices=Status.choices, default=Status.PENDING, editable=False
     )
-    received_key = models.CharField(max_length=1024, blank=True, editable=False)
+    received = models.JSONField(default=dict, blank=True, editable=False)
     bytes_transferred = models.BigIntegerField(default=0, editable=False)
     seconds = models.FloatField(null=True, blank=True, editable=False)
     checksum_verified = models.BooleanField(null=True, blank=True, editable=False)

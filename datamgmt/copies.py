@@ -1,0 +1,128 @@
+"""The writers of PhysicalCopy rows, besides filing (which makes the SOURCE copies) and deletion.
+
+A package's copy is recorded in the transaction that completes the operation that wrote it, never before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import connection
+from django.db.models.functions import Now
+
+from datamgmt.models import (
+    DataLocation,
+    DataTransferPackage,
+    DataTransferPackagePhysicalCopy,
+    PhysicalCopy,
+    RawDataFile,
+    RawDataPackage,
+    RawDataPackagePhysicalCopy,
+)
+from datamgmt.states import Integrity, PhysicalCopyStatus
+
+
+def record_package_copy(
+    package: RawDataPackage,
+    location: DataLocation,
+    *,
+    key: str,
+    how: str,
+    status: str = PhysicalCopyStatus.PRESENT,
+) -> RawDataPackagePhysicalCopy:
+    """A verified copy of a package: its bytes had the package's digest when they were verified as ``how`` says."""
+    return RawDataPackagePhysicalCopy.objects.create(
+        raw_data_package=package,
+        data_location=location,
+        key=key,
+        size=package.size,
+        digest=package.digest,
+        status=status,
+        integrity=Integrity.OK,
+        verified_at=Now(),
+        verified_how=how,
+    )
+
+
+def record_bundle_copy(
+    bundle: DataTransferPackage,
+    location: DataLocation,
+    *,
+    key: str,
+    size: int,
+    digest: str,
+    how: str,
+) -> DataTransferPackagePhysicalCopy:
+    """A verified copy of a bundle: of its manifest, or of its tar of tars. ``size`` in bytes of that file."""
+    return DataTransferPackagePhysicalCopy.objects.create(
+        data_transfer_package=bundle,
+        data_location=location,
+        key=key,
+        size=size,
+        digest=digest,
+        integrity=Integrity.OK,
+        verified_at=Now(),
+        verified_how=how,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PackagedFile:
+    """What packaging learned of one file: its BLAKE3, and the identity of the file that was read."""
+
+    file_id: UUID
+    digest: str
+    mtime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A file that could not be packaged, and why."""
+
+    file_id: UUID
+    relative_path: str
+    integrity: str
+    code: str
+    message: str
+
+
+def record_packaged_files(files: Sequence[PackagedFile], how: str) -> None:
+    """Digest of each file, and its SOURCE copy verified: two statements for thousands of files."""
+    columns = (
+        [f.file_id for f in files],
+        [f.digest for f in files],
+        [f.mtime_ns for f in files],
+        [f.inode for f in files],
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE raw_data_file f SET digest = v.digest"
+            " FROM unnest(%s::uuid[], %s::text[]) AS v(id, digest) WHERE f.id = v.id",
+            columns[:2],
+        )
+        cursor.execute(
+            "UPDATE physical_copy c SET digest = v.digest, mtime_ns = v.mtime_ns, inode = v.inode,"
+            " integrity = %s, verified_at = now(), verified_how = %s, error_code = '', error_message = ''"
+            " FROM unnest(%s::uuid[], %s::text[], %s::bigint[], %s::bigint[]) AS v(id, digest, mtime_ns, inode)"
+            " WHERE c.raw_data_file_id = v.id AND c.status <> 'deleted'",
+            (Integrity.OK, how, *columns),
+        )
+
+
+def set_files_aside(files: Iterable[SetAside]) -> None:
+    """Take files out of their package and mark their SOURCE copies; they wait for an operator, the others go on."""
+    for file in files:
+        RawDataFile.objects.filter(pk=file.file_id).update(raw_data_package=None)
+        PhysicalCopy.objects.existing().filter(raw_data_file_id=file.file_id).update(
+            integrity=file.integrity, error_code=file.code, error_message=file.message
+        )
+
+
+def mark_copy(copy: PhysicalCopy, integrity: str, code: str, message: str) -> None:
+    """A verdict about one copy that is not good news."""
+    PhysicalCopy.objects.filter(pk=copy.pk).update(
+        integrity=integrity, error_code=code, error_message=message
+    )

@@ -1,0 +1,120 @@
+"""Putting one package into an archive: the object, read back in full, and its sidecar. Used by stage 50, and by stage 30 on a way
+that ends in an archive.
+
+A 200 proves nothing (decision 7): the object counts when its bytes were read back and had the digest of packaging.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from django.db.models.functions import Now
+
+from ccatdc.common.errors import DataIntegrityError, StorageError
+from ccatdc.common.states import transition_all
+from datamgmt.checksums import BUFFER_BYTES, Digest, digest_stream, new_digest
+from datamgmt.copies import record_package_copy
+from datamgmt.models import DataLocation, RawDataPackage, RawDataPackageMetadata
+from datamgmt.naming import sidecar_key
+from datamgmt.sidecar import sidecar_of
+from datamgmt.states import PackageState, VerifiedHow
+from datamgmt.storage.base import LocationStorage
+from transfer.holding import Held
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """One package in an archive: keys of object and sidecar, bytes of the object."""
+
+    object_key: str
+    sidecar_key: str
+    size: int
+
+
+class OriginDamagedError(DataIntegrityError):
+    """The copy from which an archive was to be filled is not what was packaged. Another copy may be: a retry looks for it."""
+
+    default_code = "archive.origin_damaged"
+    default_retryable = True
+
+
+def archive_package(
+    package: RawDataPackage,
+    stream: BinaryIO | Any,
+    archive: LocationStorage,
+    object_key: str,
+    attempt: str,
+    lease: Held,
+) -> Archived:
+    """Write, read back, describe. Nothing is left behind when it fails."""
+    size = package.size or 0
+    archived = Archived(object_key, sidecar_key(object_key), size)
+    with archive.writer(object_key, attempt, size) as out:
+        digest = _pour(stream, out.write)
+        if str(digest) != package.digest:
+            raise OriginDamagedError(
+                f"The origin of {package} has {digest}, not {package.digest} as packaged.",
+                remedy="The copy is marked; another one is used, or the package has to be sent again.",
+            )
+    try:
+        _read_back(archive, object_key, size, package.digest, lease)
+        document = sidecar_of(package, archive.name, object_key)
+        with archive.writer(archived.sidecar_key, attempt, len(document)) as out:
+            out.write(document)
+        _read_back(archive, archived.sidecar_key, len(document), _digest_of(document), lease)
+    except Exception:
+        discard_archived(archive, archived)
+        raise
+    return archived
+
+
+def discard_archived(archive: LocationStorage, archived: Archived) -> None:
+    """Remove an object and sidecar that no row names: two keys of one attempt."""
+    archive.delete(archived.object_key)
+    archive.delete(archived.sidecar_key)
+
+
+def record_archived(package: RawDataPackage, location: DataLocation, archived: Archived) -> None:
+    """The copy, and with the first one the package is ARCHIVED. In the transaction that completes the operation."""
+    record_package_copy(package, location, key=archived.object_key, how=VerifiedHow.READ_BACK)
+    RawDataPackageMetadata.objects.get_or_create(raw_data_package=package)
+    transition_all(
+        RawDataPackage.objects.filter(pk=package.pk),
+        PackageState.ARCHIVED,
+        field="state",
+        archived_at=Now(),
+    )
+
+
+def _pour(stream: BinaryIO | Any, write: Callable[[memoryview], object]) -> Digest:
+    digest = new_digest()
+    buffer = memoryview(bytearray(BUFFER_BYTES))
+    while count := stream.readinto(buffer):
+        digest.update(buffer[:count])
+        write(buffer[:count])
+    return digest
+
+
+def _read_back(archive: LocationStorage, key: str, size: int, digest: str, lease: Held) -> None:
+    with archive.open(key) as stream:
+        found = new_digest()
+        buffer = memoryview(bytearray(BUFFER_BYTES))
+        length = 0
+        while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+            found.update(buffer[:count])
+            length += count
+            lease.check()
+    if length != size or str(found) != digest:
+        raise StorageError(
+            f"{archive.name} returned {length} bytes with {found} for {key};"
+            f" {size} bytes with {digest} were written.",
+            code="archive.read_back_differs",
+            remedy="It is written again; if this repeats, the store is damaging data: switch the location off.",
+        )
+
+
+def _digest_of(document: bytes) -> str:
+    return digest_stream(io.BytesIO(document))[1]

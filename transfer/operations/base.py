@@ -1,0 +1,98 @@
+"""What all operations share. The runner calls ``prepare``, ``work``, ``verify``, then ``record`` in the closing transaction.
+
+*Safe to repeat*: whatever an operation writes has its attempt in its name, is verified and fsynced before it gets that name, and
+counts only once ``record`` has put it into the database. A worker that lost its lease cannot record.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, BinaryIO, Generic, TypeVar
+
+from ccatdc.common.errors import CcatError
+from transfer.holding import Held
+from transfer.models import Operation
+
+Op = TypeVar("Op", bound=Operation)
+
+
+class StageOperation(ABC, Generic[Op]):
+    """One piece of work by one worker. ``problems`` is what was set aside though the work went on."""
+
+    def __init__(self, operation: Op, lease: Held) -> None:
+        self.operation = operation
+        self.lease = lease
+        self.problems: list[dict[str, str]] = []
+        self.log = logging.getLogger(type(self).__module__)
+
+    @property
+    def attempt(self) -> str:
+        """Part of every name that is written: unique to this claim."""
+        return self.operation.attempt_name
+
+    def prepare(self) -> None:
+        """Read the world again; what was true when the work was planned may have changed."""
+
+    @abstractmethod
+    def work(self) -> None:
+        """Touch the bytes, under names of this attempt."""
+
+    def verify(self) -> None:
+        """Compare what was made with what was promised."""
+
+    def record(self) -> None:
+        """Write what was done, in the transaction that completes the operation."""
+
+    def record_failure(self, error: CcatError) -> None:
+        """Write what was learned from a failure, in the transaction that notes it."""
+
+    def finished(self) -> None:
+        """After the commit: what may be lost without harm."""
+
+    def clean_up(self) -> None:
+        """After a failure: remove what this attempt wrote, and nothing else."""
+
+    def problem(self, error: CcatError, subject: str) -> None:
+        """Note something that was set aside."""
+        self.log.warning("%s: %s", subject, error)
+        self.problems.append({"code": error.code, "subject": subject, "message": str(error)})
+
+
+class Watched:
+    """A stream that reports progress to the lease as it is read, so that a long read can be stopped."""
+
+    def __init__(self, stream: BinaryIO, lease: Held, done_bytes: int = 0) -> None:
+        self._stream = stream
+        self._lease = lease
+        self.done_bytes = done_bytes
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into ``buffer``; the number of bytes, 0 at the end."""
+        count: int = self._stream.readinto(buffer)  # type: ignore[attr-defined]
+        self._note(count)
+        return count
+
+    def read(self, size: int = -1) -> bytes:
+        """Read up to ``size`` bytes."""
+        data = self._stream.read(size)
+        self._note(len(data))
+        return data
+
+    def _note(self, count: int) -> None:
+        self.done_bytes += count
+        self._lease.check(self.done_bytes)
+
+    def close(self) -> None:
+        """Close what is read."""
+        self._stream.close()
+
+    def __enter__(self) -> Watched:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._stream)

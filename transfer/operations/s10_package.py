@@ -1,0 +1,211 @@
+"""Stage 10: write the files of a package into one tar, straight into the site's BUFFER, reading every byte once.
+
+In: RawDataPackage with its files at SOURCE. Out: the tar in the BUFFER, its copy PRESENT and ok; every file's BLAKE3; SOURCE copies
+verified. A file that is missing, or differs from what was filed, is taken out and marked, and the others go on.
+Safe to repeat because: the tar's key holds the attempt; nothing at SOURCE is touched.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from ccatdc.common.errors import (
+    CcatError,
+    DataIntegrityError,
+    KeyEscapesError,
+    KeyMissingError,
+    NoSpaceError,
+)
+from datamgmt.copies import (
+    PackagedFile,
+    SetAside,
+    record_package_copy,
+    record_packaged_files,
+    set_files_aside,
+)
+from datamgmt.models import DataLocation, RawDataFile, RawDataPackage
+from datamgmt.naming import buffer_key
+from datamgmt.states import Integrity, VerifiedHow
+from datamgmt.storage import storage_for
+from datamgmt.tarballs import Member, MemberChanged, TarWritten, tar_size, write_tar
+from transfer.models import RawDataPackageCreation
+from transfer.operations.base import StageOperation
+
+
+class CreatePackage(StageOperation[RawDataPackageCreation]):
+    """Makes the tar of one package."""
+
+    package: RawDataPackage
+    written: TarWritten
+
+    def prepare(self) -> None:
+        """Both places prove themselves: an unmounted SOURCE must not make its files look missing."""
+        self.package = RawDataPackage.objects.select_related(
+            "executed_obs_unit", "instrument_module__instrument"
+        ).get(pk=self.operation.raw_data_package_id)
+        self.destination = DataLocation.objects.get(pk=self.operation.destination_location_id)
+        self.source = storage_for(DataLocation.objects.get(pk=self.operation.location_id))
+        self.buffer = storage_for(self.destination)
+        self.source.check_identity()
+        self.buffer.check_identity()
+        self.key = buffer_key(self.package, self.attempt)
+        for earlier in self.operation.earlier_attempt_names():
+            # Ours, never recorded, and its worker can record nothing any more.
+            key = buffer_key(self.package, earlier)
+            self.buffer.discard_attempt(key, earlier)
+            self.buffer.delete(key)
+        self.set_aside: dict[UUID, SetAside] = {}
+
+    def work(self) -> None:
+        """Write the tar; start again without a file that turns out to be wrong."""
+        files = {file.relative_path: file for file in self._files()}
+        while True:
+            members = self._members(files)
+            if not members:
+                raise DataIntegrityError(
+                    f"None of the {len(self.set_aside)} files of {self.package} can be packaged.",
+                    code="package.no_good_file",
+                    remedy="Look at its files in the portal, put them right at the source and let them be checked again.",
+                )
+            try:
+                self.written = self._write(members, files)
+            except _Wrong as wrong:
+                self._put_aside(files.pop(wrong.name), wrong.integrity, wrong.error)
+            else:
+                return
+
+    def verify(self) -> None:
+        """The tar has the length that its members add up to."""
+        promised = tar_size((m.name, m.size) for m in self.written.members)
+        if self.written.size != promised:
+            raise DataIntegrityError(
+                f"The tar of {self.package} has {self.written.size} bytes, not {promised}.",
+                code="package.size_differs",
+            )
+
+    def record(self) -> None:
+        """The package, its copy, its files' digests, and what was set aside."""
+        set_files_aside(self.set_aside.values())
+        ids = dict(self._files_by_path())
+        record_packaged_files(
+            [
+                PackagedFile(ids[m.name], m.digest, m.mtime_ns, m.inode)
+                for m in self.written.members
+            ],
+            VerifiedHow.READ_BACK,
+        )
+        RawDataPackage.objects.filter(pk=self.package.pk).update(
+            size=self.written.size,
+            digest=self.written.digest,
+            file_count=len(self.written.members),
+            finalized_at=Now(),
+        )
+        self.package.refresh_from_db()
+        record_package_copy(self.package, self.destination, key=self.key, how=VerifiedHow.WRITTEN)
+
+    def record_failure(self, error: CcatError) -> None:
+        """What was found wrong about files is kept although the package was not made."""
+        if error.code == "package.no_good_file":
+            set_files_aside(self.set_aside.values())
+
+    def clean_up(self) -> None:
+        """Only this attempt's name."""
+        self.buffer.discard_attempt(self.key, self.attempt)
+        self.buffer.delete(self.key)
+
+    def _files(self) -> list[RawDataFile]:
+        return list(self.package.raw_data_files.order_by("relative_path"))
+
+    def _files_by_path(self) -> list[tuple[str, UUID]]:
+        return list(self.package.raw_data_files.values_list("relative_path", "id"))
+
+    def _members(self, files: dict[str, RawDataFile]) -> list[Member]:
+        members = []
+        for path, file in list(files.items()):
+            try:
+                stored = self.source.stat(path)
+                if stored.size != file.size:
+                    raise DataIntegrityError(
+                        f"{path} has {stored.size} bytes; {file.size} were filed.",
+                        code="file.size_differs",
+                        remedy="Find out which is right; file it anew or restore it, then let it be checked again.",
+                    )
+            except KeyMissingError as error:
+                missing = DataIntegrityError(
+                    f"{path} is not at {self.source.name}.",
+                    code="file.missing",
+                    remedy="Restore it there, then let it be checked again.",
+                )
+                missing.__cause__ = error
+                self._put_aside(files.pop(path), Integrity.MISSING, missing)
+            except (DataIntegrityError, KeyEscapesError) as error:
+                self._put_aside(files.pop(path), Integrity.DAMAGED, error)
+            else:
+                filed = f"{file.checksum_algorithm}:{file.checksum}" if file.checksum else None
+                members.append(
+                    Member(
+                        path, file.size, lambda p=path: self._open(p), stored.mtime_ns or 0, filed
+                    )
+                )
+        return members
+
+    def _open(self, path: str):  # type: ignore[no-untyped-def]
+        self.lease.check(self._done_bytes)
+        return self.source.open(path)
+
+    def _write(self, members: list[Member], files: dict[str, RawDataFile]) -> TarWritten:
+        self._done_bytes = 0
+        size = tar_size((m.name, m.size) for m in members)
+        usage = self.buffer.usage()
+        if usage.capacity_bytes is not None and usage.used_bytes is not None:
+            room = usage.capacity_bytes - usage.used_bytes
+            if room < size:
+                raise NoSpaceError(
+                    f"{self.buffer.name} has room for {room} bytes; {self.package} needs {size}.",
+                    remedy="It goes on by itself when there is room.",
+                )
+        try:
+            with self.buffer.writer(self.key, self.attempt, size) as out:
+                written = write_tar(members, _Counting(out, self))
+                for member in written.members:
+                    if not member.filed_ok:
+                        file = files[member.name]
+                        raise _Wrong(
+                            member.name,
+                            Integrity.DAMAGED,
+                            DataIntegrityError(
+                                f"{member.name} does not have the {file.checksum_algorithm} that was filed.",
+                                code="file.checksum_differs",
+                                remedy="Find out which is right; restore it or file it anew, then let it be checked again.",
+                            ),
+                        )
+        except MemberChanged as error:
+            raise _Wrong(error.name, Integrity.SUSPECT, error) from error
+        return written
+
+    def _put_aside(self, file: RawDataFile, integrity: str, error: CcatError) -> None:
+        self.problem(error, file.relative_path)
+        self.set_aside[file.pk] = SetAside(
+            file.pk, file.relative_path, integrity, error.code, str(error)
+        )
+
+
+class _Wrong(Exception):  # noqa: N818  not an error of the operation: it starts again without the file
+    def __init__(self, name: str, integrity: str, error: CcatError) -> None:
+        super().__init__(name)
+        self.name, self.integrity, self.error = name, integrity, error
+
+
+class _Counting:
+    """Passes bytes on and tells the lease how many there were."""
+
+    def __init__(self, out, operation: CreatePackage) -> None:  # type: ignore[no-untyped-def]
+        self._out, self._operation = out, operation
+
+    def write(self, data) -> int:  # type: ignore[no-untyped-def]
+        count: int = self._out.write(data)
+        self._operation._done_bytes += count
+        self._operation.lease.check(self._operation._done_bytes)
+        return count

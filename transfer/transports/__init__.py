@@ -1,0 +1,34 @@
+"""How bytes get from one location to another: the transports in order of preference. One line adds one."""
+
+from __future__ import annotations
+
+from ccatdc.common.errors import ConfigurationError, LocationIdentityError
+from datamgmt.storage.base import LocationStorage
+from transfer.transports.base import Cargo, Moved, Transport
+from transfer.transports.copying import Copying
+
+TRANSPORTS: tuple[Transport, ...] = (Copying(),)
+
+__all__ = ["TRANSPORTS", "Cargo", "Moved", "Transport", "choose_transport"]
+
+
+def choose_transport(
+    origin: LocationStorage, destination: LocationStorage, method: str = ""
+) -> Transport:
+    """The named transport, or the first that can move from one to the other from this host."""
+    named = [transport for transport in TRANSPORTS if method in ("", transport.name)]
+    if not named:
+        known = ", ".join(transport.name for transport in TRANSPORTS)
+        raise ConfigurationError(
+            f"There is no transport called {method!r}; there are: {known}.",
+            code="transport.unknown",
+            remedy="Correct the method of the route.",
+        )
+    for transport in named:
+        if transport.can_move(origin, destination):
+            return transport
+    raise LocationIdentityError(
+        f"No transport reaches {destination.name} from the host that has {origin.name}.",
+        code="transport.none_can",
+        remedy=f"Mount {destination.name} here (its marker was not found), or correct the route.",
+    )
