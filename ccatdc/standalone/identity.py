@@ -4,8 +4,8 @@ An ordinary user runs it as himself. Root has two ways (decision 001):
 
 1. a user namespace in which our own uid 0 carries the number of an ordinary account. PostgreSQL
    sees that number, the files keep belonging to root, and no permission of any folder is changed;
-2. where the kernel or a container forbids that, a real system account, to which the data folder is
-   given.
+2. where the kernel or a container forbids that, a real system account, which owns the data folder
+   and keeps one of root's capabilities: to pass folders that are closed to it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,13 @@ from ccatdc.common.errors import ConfigurationError
 _CLONE_NEWUSER = 0x10000000
 _NOT_AN_ACCOUNT = 65534
 """Inside a namespace every foreign file shows this number, so it is the last choice for our own."""
+_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP = 28, 1 << 2
+_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 47, 2
+_CAP_DAC_OVERRIDE = 1
+_CAP_HEADER = (ctypes.c_uint32 * 2)(0x20080522, 0)
+"""Version 3 of the kernel's structure, for the calling process."""
+_CAP_DATA = (ctypes.c_uint32 * 6)(*[1 << _CAP_DAC_OVERRIDE] * 3, 0, 0, 0)
+"""Effective, permitted and inheritable: that one capability and no other."""
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -107,9 +114,16 @@ def account_name(uid: int) -> str:
 
 def _as_account(uid: int, gid: int) -> Identity:
     def become() -> None:
+        # Keeps capabilities over the change of account, and counts them in access(2), which initdb
+        # asks. A container may have taken the right to do this, or the capability itself, from
+        # root; then the folders on the way have to be open, which `Identity.can` finds out.
+        _LIBC.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
         os.setgroups([])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
+        if _LIBC.capset(ctypes.byref(_CAP_HEADER), ctypes.byref(_CAP_DATA)) == 0:
+            # Ambient: it outlives the exec.
+            _call("prctl", _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_OVERRIDE, 0, 0)
 
     return Identity(account_name(uid), (uid, gid), become)
 
@@ -124,14 +138,18 @@ def _as_root_in_disguise() -> Identity:
     seen = known[0] if known else _NOT_AN_ACCOUNT
 
     def become() -> None:
-        if _LIBC.unshare(_CLONE_NEWUSER) != 0:
-            raise OSError(ctypes.get_errno(), "unshare(CLONE_NEWUSER)")
+        _call("unshare", _CLONE_NEWUSER)
         # The kernel wants setgroups given up before a group may be mapped.
         _write("/proc/self/setgroups", "deny")
         _write("/proc/self/uid_map", f"{seen} {uid} 1")
         _write("/proc/self/gid_map", f"{seen} {gid} 1")
 
     return Identity("root in a user namespace", (uid, gid), become)
+
+
+def _call(function: str, *arguments: int) -> None:
+    if getattr(_LIBC, function)(*arguments) != 0:
+        raise OSError(ctypes.get_errno(), f"{function}{arguments}")
 
 
 def _write(path: str, text: str) -> None:

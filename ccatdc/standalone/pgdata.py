@@ -39,26 +39,23 @@ def wheel_programs() -> Path:
 
 
 def programs_for(identity: Identity, data_dir: Path) -> Path:
-    """The programs where this identity can run them: a copy when the wheel is closed to it.
+    """The programs, after a check that this identity can run them and reach the data folder.
 
-    Raises ConfigurationError when the identity cannot enter the folder that holds the data folder.
+    Raises ConfigurationError when a folder on the way is closed to it.
     """
-    if not identity.can(["/bin/sh", "-c", "exit 0"], inside=data_dir.parent):
-        raise ConfigurationError(
-            f"PostgreSQL must run as {identity.name} here, and that account cannot enter "
-            f"{data_dir.parent}.",
-            code="standalone.closed_folder",
-            remedy="Choose a folder that it can enter, for example --root /var/tmp/ccatdc, "
-            "or start as an ordinary user.",
-        )
     programs = wheel_programs()
-    if identity.can([str(programs / "postgres"), "--version"], inside=Path("/")):
-        return programs
-    copy = data_dir.with_name(f"{data_dir.name}.program")
-    if copy.exists():
-        shutil.rmtree(copy)
-    shutil.copytree(programs.parent, copy, symlinks=True)
-    return copy / "bin"
+    for command, inside, closed in (
+        (["/bin/sh", "-c", "exit 0"], data_dir.parent, data_dir.parent),
+        ([str(programs / "postgres"), "--version"], Path("/"), programs),
+    ):
+        if not identity.can(command, inside=inside):
+            raise ConfigurationError(
+                f"PostgreSQL must run as {identity.name} here, and may not enter {closed}.",
+                code="standalone.closed_folder",
+                remedy="Start as an ordinary user, or put the project and the data (--root) where "
+                "every account may enter, for example below /var/tmp.",
+            )
+    return programs
 
 
 def initialise(
