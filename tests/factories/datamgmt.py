@@ -185,6 +185,7 @@ class DataTransferPackageFactory(DjangoModelFactory[DataTransferPackage]):
     name = factory.Sequence(lambda n: f"ccat_to_cologne_{n:04}")
     origin_location = factory.SubFactory(BufferLocationFactory)
     destination_site = factory.SubFactory(SiteFactory, short_name="cologne")
+    final_site = factory.SelfAttribute("destination_site")
 
     @factory.post_generation
     def packages(self: Any, create: bool, extracted: Any, **_: Any) -> None:
