@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from polymorphic.managers import PolymorphicManager
@@ -28,6 +28,8 @@ from transfer.pipeline import OperationType
 DEFAULT_MAX_ATTEMPTS = 5
 #: Leases lost in a row without progress after which an operation is paused: it may be what kills the workers.
 MAX_LOST_LEASES = 8
+#: Error code of what a person cancelled.
+CANCELLED = "operation.cancelled"
 OPEN_OPERATION = Q(status__in=OPEN_STATUSES)
 
 
@@ -41,6 +43,11 @@ class OperationQuerySet(PolymorphicQuerySet):
     def failed(self) -> OperationQuerySet:
         """Over, and a person is needed."""
         return self.filter(status=Status.FAILED)
+
+    def failed_unseen(self) -> OperationQuerySet:
+        """Failed, and nobody has taken note since; what a person cancelled is no news."""
+        unseen = Q(acknowledged_at__isnull=True) | Q(acknowledged_at__lt=F("finished_at"))
+        return self.failed().filter(unseen).exclude(error_code=CANCELLED)
 
     def due(self) -> OperationQuerySet:
         """May be handed to a worker now: pending, not paused, its wait over, its location in use."""
@@ -85,6 +92,7 @@ class Operation(PolymorphicModel):
     ``attempts`` counts failures, ``lost_leases`` workers that died in a row without progress, ``claims`` every start: the
     fencing number, and part of every name that the operation writes. ``subject`` is what it is about, as text: at most one
     open operation of a kind on a subject. ``problems`` lists what was set aside though the operation went on.
+    ``acknowledged_at`` is when somebody took note of its failure without a retry.
     """
 
     OPERATION_TYPE: ClassVar[str] = ""
@@ -110,6 +118,7 @@ class Operation(PolymorphicModel):
     run_after = models.DateTimeField(db_default=Now(), editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     cancel_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
+    acknowledged_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     error_code = models.CharField(max_length=64, blank=True, editable=False)
     error_message = models.TextField(blank=True, editable=False)
