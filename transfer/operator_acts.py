@@ -1,0 +1,100 @@
+"""What an operator decides with a button of the portal, besides retry and cancel (transfer/dispatch.py).
+
+Each function checks that the act makes sense, does it in one transaction, and writes the diary. Permission is the caller's
+business.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.models import User, record
+from ccatdc.common.errors import ConflictError
+from ccatdc.common.states import Status
+from ccatdc.common.wake import wake_managers
+from datamgmt.models import DataLocation, RawDataPackage
+from datamgmt.states import PackageState
+from transfer import dispatch
+from transfer.models import LocationCheck, Operation
+
+
+def check_now(location: DataLocation, user: User) -> LocationCheck:
+    """Check a location out of turn: is it itself, and how full is it? A check that waits already is brought forward."""
+    with transaction.atomic():
+        record("locations", f"Check now: {location.full_name}.", about=location, user=user)
+        waiting = LocationCheck.objects.open().filter(location=location).first()
+        if waiting is None:
+            waiting = LocationCheck.objects.create(location=location)
+            dispatch.submit(waiting)
+        elif waiting.status == Status.PENDING:
+            dispatch.retry(waiting, user=user, reason="Check now.")
+    return waiting
+
+
+def switch(location: DataLocation, *, active: bool, user: User) -> None:
+    """Take a location into use or out of it. Work that runs there goes on; new work is not given to an inactive one."""
+    with transaction.atomic():
+        rows = DataLocation.objects.non_polymorphic().filter(pk=location.pk, active=not active)
+        if rows.update(active=active) == 0:
+            raise ConflictError(
+                f"{location.full_name} is switched {'on' if active else 'off'} already.",
+                code="location.switched_already",
+            )
+        verb = "Switched on" if active else "Switched off"
+        record("locations", f"{verb}: {location.full_name}.", about=location, user=user)
+        wake_managers()
+
+
+def operations_about(package: RawDataPackage) -> Q:
+    """The condition on operations that are about this package, alone or in a bundle."""
+    bundles = package.data_transfer_packages.values("pk")
+    return (
+        Q(rawdatapackagecreation__raw_data_package=package)
+        | Q(datatransferpackagecreation__data_transfer_package__in=bundles)
+        | Q(datatransfer__data_transfer_package__in=bundles)
+        | Q(datatransferunpacking__data_transfer__data_transfer_package__in=bundles)
+        | Q(longtermarchivetransfer__raw_data_package=package)
+        | Q(staging__raw_data_package=package)
+    )
+
+
+def send_again(package: RawDataPackage, user: User) -> Operation:
+    """Retry what made a package FAILED: the newest failed operation about it.
+
+    Raises ConflictError for a package that is not FAILED, or whose work nobody knows any more.
+    """
+    if package.state != PackageState.FAILED:
+        raise ConflictError(
+            f"{package} has not failed: it is {package.get_state_display().lower()}.",
+            code="package.not_failed",
+        )
+    about = Operation.objects.non_polymorphic().filter(operations_about(package))
+    newest = about.failed().filter(staging__isnull=True).order_by("-finished_at", "-id").first()
+    if newest is None:
+        raise ConflictError(
+            f"{package} is failed, but none of its operations is.",
+            code="package.no_failed_operation",
+            remedy="Look at its timeline: an open operation may be about to bring it back.",
+        )
+    operation: Operation = newest.get_real_instance()
+    dispatch.retry(operation, user=user, reason=f"{package} is sent again.")
+    return operation
+
+
+def acknowledge(operation: Operation, user: User) -> None:
+    """Take note of a failure that is not to be retried: it stays FAILED and leaves the first page.
+
+    A later failure of the same operation is news again.
+    """
+    with transaction.atomic():
+        rows = Operation.objects.non_polymorphic().filter(pk=operation.pk, status=Status.FAILED)
+        if rows.update(acknowledged_at=timezone.now()) == 0:
+            raise ConflictError(
+                f"{operation} has not failed: there is nothing to take note of.",
+                code="operation.not_failed",
+            )
+        record(
+            "operations", f"Took note of the failure of {operation}.", about=operation, user=user
+        )
