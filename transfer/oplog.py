@@ -1,7 +1,9 @@
-"""The light log rows about transfers, archive transfers and stagings: one at each change of their status.
+"""The light log rows about transfers, archive transfers and stagings.
 
-Beside the runner, dispatch and the watchdog, in their transactions. The long text is in the operation's log file
-(transfer/logfiles.py), the state itself in the operation row.
+One at each change of their status.
+
+Beside the runner, dispatch and the watchdog, in their transactions. The long text is in the
+operation's log file (transfer/logfiles.py), the state itself in the operation row.
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
-"""Names of queues and the locations they belong to: everything is derived from rows and the table of stages.
+"""Names of queues and the locations they belong to.
 
-One queue for each kind of work at each location, ``{site}_{location}_{operation}`` (seeds: queue naming convention). A new
-location has its queues at once; an archive has none for deletions, because the table gives it none.
+Everything is derived from rows and the table of stages.
+
+One queue for each kind of work at each location, ``{site}_{location}_{operation}`` (seeds: queue
+naming convention). A new location has its queues at once; an archive has none for deletions,
+because the table gives it none.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from transfer.pipeline import operations_at
 
 
 def queue_name(location: DataLocation, operation_type: str) -> str:
-    """The queue of one kind of work at one location; at most 94 characters, django-q2 allows 100."""
+    """The queue of one kind of work at one location: 94 characters at most, of 100 allowed."""
     return f"{location.full_name}_{operation_type}"
 
 
@@ -32,7 +35,8 @@ def all_queues() -> list[tuple[DataLocation, str]]:
 def location_named(full_name: str) -> DataLocation:
     """The location ``{site}_{location}``, active or not.
 
-    Raises :class:`NotFoundError` that lists those that exist, and :class:`ConfigurationError` when two places share the name.
+    Raises :class:`NotFoundError` that lists those that exist, and :class:`ConfigurationError` when
+    two places share the name.
     """
     found = list(DataLocation.objects.named(full_name).with_site())
     if not found:

@@ -1,8 +1,9 @@
 """When to try again: the wait after a failure, and the circuit breaker that spares a broken place.
 
-Between the runner, which reports how an operation ended, and dispatch, which asks whether a place may be given more. A breaker
-belongs to one kind of work at one location: after ``OPENS_AFTER`` retryable failures in a row it holds everything back, then
-lets one operation through at a time until one succeeds. Failures that do not count as attempts (a full disk) do not open it.
+Between the runner, which reports how an operation ended, and dispatch, which asks whether a place
+may be given more. A breaker belongs to one kind of work at one location: after ``OPENS_AFTER``
+retryable failures in a row it holds everything back, then lets one operation through at a time
+until one succeeds. Failures that do not count as attempts (a full disk) do not open it.
 """
 
 from __future__ import annotations
@@ -36,11 +37,22 @@ _CLOSED = {
 
 
 def backoff_seconds(failures: int) -> float:
-    """Seconds to wait after the ``failures``-th failure: doubled each time, capped, and spread so that retries do not meet."""
+    """Seconds to wait after the ``failures``-th failure.
+
+    Doubled each time, capped, and spread so that retries do not meet.
+    """
     wait = min(
         settings.RETRY_BASE_SECONDS * 2.0 ** min(failures - 1, 30), settings.RETRY_MAX_SECONDS
     )
     return float(wait * random.uniform(0.5, 1.5))  # noqa: S311 - spread, not secrecy
+
+
+def trials_allowed(location_id: int, operation_type: str) -> int | None:
+    """How many operations an open breaker lets through at a time (0 or 1); None: it is closed."""
+    breakers = CircuitBreaker.objects.of(location_id, operation_type)
+    if not breakers.open().exists():
+        return None
+    return 0 if breakers.blocking().exists() else 1
 
 
 def record_success(operation: Operation) -> None:
@@ -54,11 +66,18 @@ def record_success(operation: Operation) -> None:
 
 
 def record_failure(operation: Operation, error: CcatError) -> None:
-    """Count a failure against the place, and open its breaker when there were enough. In the failure's transaction."""
+    """Count a failure against the place, and open its breaker when there were enough.
+
+    In the failure's transaction.
+    """
     if not (error.retryable and error.counts):
         return
     CircuitBreaker.objects.bulk_create(
-        [CircuitBreaker(location_id=operation.location_id, operation_type=operation.operation_type)],
+        [
+            CircuitBreaker(
+                location_id=operation.location_id, operation_type=operation.operation_type
+            )
+        ],
         ignore_conflicts=True,
     )
     breaker = (
@@ -86,7 +105,7 @@ def _open(breaker: CircuitBreaker) -> None:
         breaker.open_seconds = FIRST_TRIAL_SECONDS
         record(
             "breaker",
-            f"Opened after {breaker.failures} failures in a row: {breaker}. {breaker.error_message}",
+            f"Opened after {breaker.failures} failures: {breaker}. {breaker.error_message}",
             about=breaker,
             level=LogLevel.WARNING,
             code=breaker.error_code,

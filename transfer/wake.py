@@ -1,7 +1,8 @@
 """Waking those who wait, through PostgreSQL's LISTEN and NOTIFY, so that nobody has to poll often.
 
-Between the stages: who writes work rings in the same transaction, and PostgreSQL delivers the ring when it commits. A ring may
-be lost (nobody listened, the connection broke): every waiter therefore looks by itself now and then.
+Between the stages: who writes work rings in the same transaction, and PostgreSQL delivers the ring
+when it commits. A ring may be lost (nobody listened, the connection broke): every waiter therefore
+looks by itself now and then.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _READABLE_LENGTH: Final = 46
 
 
 def queue_channel(queue: str) -> str:
-    """The channel of a queue: a readable beginning and a hash, because queue names may be longer than a channel's."""
+    """The channel of a queue.
+
+    A readable beginning and a hash, because queue names may be longer than a channel's.
+    """
     digest = hashlib.blake2s(queue.encode(), digest_size=8).hexdigest()
     return f"{queue[:_READABLE_LENGTH]}_{digest}"
 
@@ -36,10 +40,11 @@ def wake_queue(queue: str, using: str = "default") -> None:
 
 
 class Listener:
-    """Waits for rings on Django's own connection of this thread, so that waiting costs no second connection.
+    """Waits for rings on Django's own connection of this thread, so that waiting costs no second
+    connection.
 
-    A ring that arrives while the connection is used for something else is remembered. Works outside of transactions only:
-    PostgreSQL delivers between them.
+    A ring that arrives while the connection is used for something else is remembered. Works outside
+    of transactions only: PostgreSQL delivers between them.
     """
 
     def __init__(self, *channels: str, using: str = "default") -> None:
@@ -49,7 +54,10 @@ class Listener:
         self._rung = False
 
     def listen(self) -> None:
-        """Start to listen, again after every new connection. Call before looking for work, so that no ring falls between."""
+        """Start to listen, again after every new connection.
+
+        Call before looking for work, so that no ring falls between.
+        """
         wrapper = connections[self.using]
         wrapper.ensure_connection()
         if wrapper.connection is self._connection:
@@ -62,7 +70,10 @@ class Listener:
         self._rung = True
 
     def wait(self, seconds: float, also: int | None = None) -> bool:
-        """Wait for a ring, at most so long; whether there was one. Readable data on the descriptor ``also`` ends the wait too."""
+        """Wait for a ring, at most so long.
+
+        Whether there was one. Readable data on the descriptor ``also`` ends the wait too.
+        """
         self.listen()
         assert self._connection is not None  # noqa: S101 - listen() has just set it
         pgconn = self._connection.pgconn
@@ -81,7 +92,7 @@ class Listener:
         return rung
 
     def _drain(self) -> None:
-        """Take what libpq has received by itself; what came during a query has gone to the handler."""
+        """Take what libpq has received; what came during a query has gone to the handler."""
         assert self._connection is not None  # noqa: S101 - only called by wait()
         while self._connection.pgconn.notifies() is not None:
             self._rung = True

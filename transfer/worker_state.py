@@ -1,8 +1,11 @@
-"""What a worker and its supervisor tell each other: a few numbers in shared memory, without any lock.
+"""What a worker and its supervisor tell each other.
 
-Between ``run_location`` (transfer/cluster.py) and the worker processes. A lock of :mod:`multiprocessing` would be the easier
-tool, but a process killed while it holds one leaves everybody else waiting for ever; single bytes cannot be left half written.
-Outside of a cluster (tests, a shell) the numbers are those of the process itself.
+A few numbers in shared memory, without any lock.
+
+Between ``run_location`` (transfer/cluster.py) and the worker processes. A lock of
+:mod:`multiprocessing` would be the easier tool, but a process killed while it holds one leaves
+everybody else waiting for ever; single bytes cannot be left half written. Outside of a cluster
+(tests, a shell) the numbers are those of the process itself.
 """
 
 from __future__ import annotations
@@ -26,10 +29,12 @@ class _Page(ctypes.Structure):
 
 
 class WorkerState:
-    """Of one cluster: has it started, shall it stop, is its worker in an operation, and who are its processes.
+    """Of one cluster.
 
-    ``identity`` is the beginning of every owner token of this cluster: when its processes are known to be dead, what they
-    owned can be given back at once.
+    Has it started, shall it stop, is its worker in an operation, and who are its processes.
+
+    ``identity`` is the beginning of every owner token of this cluster: when its processes are known
+    to be dead, what they owned can be given back at once.
     """
 
     def __init__(self) -> None:
@@ -43,7 +48,7 @@ class WorkerState:
 
     @property
     def draining(self) -> bool:
-        """Whether the worker shall give up what it does at the next opportunity, and take nothing more."""
+        """Whether the worker shall give up what it does at once, and take nothing more."""
         return bool(self._page.draining)
 
     @property
@@ -83,6 +88,9 @@ def current() -> WorkerState:
 
 
 def become(state: WorkerState) -> None:
-    """Make ``state`` this process's: called in a new cluster's first process, before anything else is started."""
+    """Make ``state`` this process's.
+
+    Called in a new cluster's first process, before anything else is started.
+    """
     global _current  # noqa: PLW0603 - one per process by its nature
     _current = state
