@@ -1,0 +1,203 @@
+"""A small data center in one process: real files, a real S3 server, the real managers and operations, no queue in between.
+
+``Flow`` is what the stage tests stand on: it registers locations below a folder, files observations, and runs managers and
+operations until nothing moves any more. The test with real worker processes is ``tests/test_pipeline.py``.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from django.db.models.functions import Now
+from django_q.models import OrmQ
+
+from ccatdc.common.states import Status, transition
+from ccatdc.standalone.s3server import S3Server
+from datamgmt.checksums import digest_stream
+from datamgmt.models import (
+    DataLocation,
+    DiskDataLocation,
+    LocationType,
+    RawDataFile,
+    RawDataFilePhysicalCopy,
+    S3DataLocation,
+    Site,
+)
+from datamgmt.registration import register
+from planning.models import ExecutedObsUnit, ExecutionStatus
+from tests.factories.datamgmt import SiteFactory
+from tests.factories.observatory import InstrumentModuleFactory
+from tests.factories.planning import ExecutedObsUnitFactory
+from transfer.managers.base import StageManager
+from transfer.models import Operation
+from transfer.pipeline import PIPELINE
+from transfer.runner import run_operation
+
+ROUNDS = 40
+_numbers = count(1)
+
+
+class Flow:
+    """Two sites: ``ccat`` with a SOURCE and a BUFFER, ``cologne`` with a BUFFER, an archive and a PROCESSING location."""
+
+    def __init__(self, root: Path, server: S3Server, credentials: tuple[str, str]) -> None:
+        self.root = root
+        self.server = server
+        self.access_key, self.secret_key = credentials
+        self.ccat: Site = SiteFactory.create(short_name="ccat")
+        self.cologne: Site = SiteFactory.create(short_name="cologne")
+        self.source = self.disk(self.ccat, "primecam_raw_data", LocationType.SOURCE)
+        self.output_buffer = self.disk(self.ccat, "output_buffer", LocationType.BUFFER)
+        self.input_buffer = self.disk(self.cologne, "input_buffer", LocationType.BUFFER)
+        self.archive = self.bucket(self.cologne, "long_term_archive")
+        self.processing = self.disk(self.cologne, "ramses_processing", LocationType.PROCESSING)
+        self.module = InstrumentModuleFactory.create()
+        self.managers: dict[str, StageManager[Any]] = {
+            stage.name: stage.load_manager()() for stage in PIPELINE
+        }
+
+    def disk(self, site: Site, name: str, location_type: str, **fields: Any) -> DiskDataLocation:
+        """A registered disk location that waits for nothing."""
+        location: DiskDataLocation = DiskDataLocation.objects.create(
+            site=site,
+            name=name,
+            location_type=location_type,
+            path=str(self.root / f"{site.short_name}_{name}"),
+            **{**DEMO_FIELDS, **fields},
+        )
+        register(location, create=True)
+        return location
+
+    def bucket(self, site: Site, name: str, **fields: Any) -> S3DataLocation:
+        """A registered archive in a bucket of its own; its credentials are in the environment."""
+        location: S3DataLocation = S3DataLocation.objects.create(
+            site=site,
+            name=name,
+            location_type=LocationType.LONG_TERM_ARCHIVE,
+            bucket_name=f"flow-{next(_numbers)}-{site.short_name}-{name}".replace("_", "-"),
+            endpoint_url=self.server.endpoint_url,
+            **{**DEMO_FIELDS, **fields},
+        )
+        key = location.full_name.upper()
+        os.environ[f"CCATDC_S3_{key}_ACCESS_KEY"] = self.access_key
+        os.environ[f"CCATDC_S3_{key}_SECRET_KEY"] = self.secret_key
+        register(location, create=True)
+        return location
+
+    def observe(
+        self, files: Mapping[str, bytes], *, finish: bool = True, source: DataLocation | None = None
+    ) -> ExecutedObsUnit:
+        """One execution whose files are written at SOURCE and filed."""
+        execution: ExecutedObsUnit = ExecutedObsUnitFactory.create()
+        self.file(execution, files, source=source)
+        if finish:
+            self.finish(execution)
+        return execution
+
+    def file(
+        self,
+        execution: ExecutedObsUnit,
+        files: Mapping[str, bytes],
+        *,
+        source: DataLocation | None = None,
+    ) -> None:
+        """Write and file more files of an execution."""
+        source = source or self.source
+        for path, content in files.items():
+            target = Path(source.path) / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+            file = RawDataFile.objects.create(
+                name=target.name,
+                relative_path=path,
+                size=len(content),
+                executed_obs_unit=execution,
+                instrument_module=self.module,
+                source_location=source,
+            )
+            RawDataFilePhysicalCopy.objects.create(
+                raw_data_file=file, data_location=source, size=len(content)
+            )
+
+    @staticmethod
+    def finish(execution: ExecutedObsUnit) -> None:
+        """The observation is over."""
+        transition(
+            execution,
+            ExecutionStatus.COMPLETED,
+            finished_at=Now(),
+            end_time=execution.start_time,
+        )
+
+    def plan(self, *names: str) -> int:
+        """One pass of the named managers, or of all."""
+        return sum(
+            manager.run_once()
+            for name, manager in self.managers.items()
+            if not names or name in names
+        )
+
+    def run_scheduled(self) -> int:
+        """Run every scheduled operation, as workers would; returns how many."""
+        scheduled = list(
+            Operation.objects.non_polymorphic()
+            .filter(status=Status.SCHEDULED)
+            .order_by("priority", "pk")
+            .values_list("pk", flat=True)
+        )
+        for pk in scheduled:
+            run_operation(pk)
+        OrmQ.objects.all().delete()
+        return len(scheduled)
+
+    def run(self, *names: str) -> None:
+        """Plan and work until nothing moves."""
+        from transfer.dispatch import dispatch_due
+
+        for _ in range(ROUNDS):
+            planned = self.plan(*names)
+            dispatch_due()
+            if not self.run_scheduled() and not planned:
+                return
+        raise AssertionError(f"still moving after {ROUNDS} rounds: {self.failures()}")
+
+    @staticmethod
+    def failures() -> list[str]:
+        """Operations that are not completed, with their errors."""
+        return [
+            f"{op.operation_type} {op.status} {op.error_code} {op.error_message}"
+            for op in Operation.objects.non_polymorphic().exclude(status=Status.COMPLETED)
+        ]
+
+    def object_path(self, location: S3DataLocation, key: str) -> Path:
+        """Where the S3 server keeps an object."""
+        return self.server.root / location.bucket_name / key
+
+
+DEMO_FIELDS: dict[str, Any] = {
+    "settle_seconds": 0,
+    "bundle_max_age_seconds": 0,
+    "retention_days": 0,
+}
+
+
+def members_of(tar: Path) -> dict[str, bytes]:
+    """Names and contents of a tar, read by Python's own reader."""
+    with tarfile.open(tar) as archive:
+        found = {}
+        for member in archive:
+            stream = archive.extractfile(member)
+            assert stream is not None, f"{member.name} is no regular file"
+            found[member.name] = stream.read()
+        return found
+
+
+def digest_of(path: Path) -> str:
+    """House digest of a file."""
+    with path.open("rb") as stream:
+        return digest_stream(stream)[1]

@@ -1,0 +1,93 @@
+"""Stage 60: the original tree, verified; a second job links it; a damaged object stages nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ccatdc.common.states import Status
+from datamgmt.models import PhysicalCopy, RawDataPackage
+from datamgmt.states import PhysicalCopyStatus
+from tests.factories.transfer import StagingJobFactory
+from tests.flow import Flow
+from transfer.models import Staging, StagingJob
+
+ARCHIVED = ("package", "bundle", "transfer", "unpack", "archive")
+FILES = {"run1/a/b": b"deep", "run1/empty": b"", "run1/ü -x": b"name"}
+
+
+def staged_files(folder: Path) -> dict[str, bytes]:
+    """Everything below a job's folder, through its links, by the path below each package."""
+    found = {}
+    for package in folder.iterdir():
+        for file in package.resolve().rglob("*"):
+            if file.is_file():
+                found[str(file.relative_to(package.resolve()))] = file.read_bytes()
+    return found
+
+
+def ask(flow: Flow) -> StagingJob:
+    """A job for everything that is archived."""
+    job: StagingJob = StagingJobFactory.create(
+        destination_location=flow.processing, packages=RawDataPackage.objects.archived()
+    )
+    return job
+
+
+def test_the_job_folder_holds_the_original_tree(flow: Flow) -> None:
+    flow.observe(FILES)
+    flow.run(*ARCHIVED)
+    job = ask(flow)
+    flow.run("stage")
+
+    job.refresh_from_db()
+    assert job.status == Status.COMPLETED
+    assert staged_files(Path(flow.processing.path) / "jobs" / str(job.pk)) == FILES
+    copy = PhysicalCopy.objects.at(flow.processing).get()
+    assert copy.status == PhysicalCopyStatus.STAGED
+
+
+def test_a_second_job_for_the_same_package_shares_the_tree(flow: Flow) -> None:
+    flow.observe(FILES)
+    flow.run(*ARCHIVED)
+    first, second = ask(flow), ask(flow)
+    flow.run("stage")
+
+    assert PhysicalCopy.objects.at(flow.processing).count() == 1
+    links = [
+        next((Path(flow.processing.path) / "jobs" / str(j.pk)).iterdir()) for j in (first, second)
+    ]
+    assert links[0].resolve() == links[1].resolve()
+    assert set(StagingJob.objects.values_list("status", flat=True)) == {Status.COMPLETED}
+
+
+def test_a_damaged_object_stages_nothing(flow: Flow) -> None:
+    flow.observe(FILES)
+    flow.run(*ARCHIVED)
+    copy = PhysicalCopy.objects.at(flow.archive).get()
+    stored = flow.object_path(flow.archive, copy.key)
+    content = bytearray(stored.read_bytes())
+    content[512] ^= 1
+    stored.write_bytes(content)
+    ask(flow)
+    flow.plan("stage")
+    flow.run_scheduled()
+    flow.plan("stage")
+
+    operation = Staging.objects.get()
+    assert operation.status == Status.FAILED
+    assert operation.error_code.startswith(("tar.", "staging.", "integrity."))
+    root = Path(flow.processing.path)
+    assert [p for p in root.rglob("*") if p.is_file() and ".ccatdc" not in p.parts] == []
+    assert StagingJob.objects.get().status == Status.FAILED
+
+
+def test_the_requester_is_told(flow: Flow, mailoutbox: list) -> None:  # type: ignore[type-arg]
+    flow.observe(FILES)
+    flow.run(*ARCHIVED)
+    job = ask(flow)
+    job.requested_by.email = "scientist@example.org"
+    job.requested_by.save()
+    flow.run("stage")
+
+    assert len(mailoutbox) == 1
+    assert f"{flow.processing.path}/jobs/{job.pk}" in mailoutbox[0].body
