@@ -75,8 +75,8 @@ class S3Server:
         self.root = root.resolve()
         self.log = log or self.root.with_name(f"{self.root.name}.log")
         self.port = port
-        self._access_key = access_key
-        self._secret_key = secret_key
+        self.access_key = access_key
+        self.secret_key = secret_key
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -155,8 +155,8 @@ class S3Server:
         return boto3.client(
             "s3",
             endpoint_url=self.endpoint_url,
-            aws_access_key_id=self._access_key,
-            aws_secret_access_key=self._secret_key,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
             region_name="us-east-1",
             config=Config(
                 request_checksum_calculation="when_required",
@@ -168,14 +168,14 @@ class S3Server:
 
     def _auth(self) -> str:
         """Key and secret as rclone reads them: ``key,secret`` as one field of a CSV line."""
-        if len(self._access_key) < 3 or "," in self._access_key + self._secret_key:
+        if len(self.access_key) < 3 or "," in self.access_key + self.secret_key:
             raise ConfigurationError(
                 "rclone takes access keys of three characters or more, and no commas in them.",
                 code="standalone.bad_key",
                 remedy="Choose another access key and secret for the S3 server.",
             )
         line = io.StringIO()
-        csv.writer(line, lineterminator="").writerow([f"{self._access_key},{self._secret_key}"])
+        csv.writer(line, lineterminator="").writerow([f"{self.access_key},{self.secret_key}"])
         return line.getvalue()
 
     def _wait(self, process: subprocess.Popen[bytes], begin: int) -> int:
