@@ -231,10 +231,9 @@ class PhysicalCopyQuerySet(PolymorphicQuerySet):
         )
 
     def with_subjects(self) -> PhysicalCopyQuerySet:
-        """With what paths and pages need, in one query."""
-        return self.select_related(
-            "raw_data_file", "raw_data_package", "data_transfer_package", "data_location__site"
-        )
+        """With what paths and pages need. Locations come as their own kind (disk, S3), which a join would not give."""
+        subjects = self.select_related("raw_data_file", "raw_data_package", "data_transfer_package")
+        return subjects.prefetch_related("data_location__site")
 
 
 class PhysicalCopyManager(PolymorphicManager.from_queryset(PhysicalCopyQuerySet)):  # type: ignore[misc]
