@@ -30,7 +30,7 @@ from ccatdc.common.states import Status, transition
 from datamgmt.models import DataLocation
 from transfer import dispatch, endings, oplog, worker_state
 from transfer.failures import as_ccat_error
-from transfer.lease import Lease, clock
+from transfer.lease import CancelRequested, Drain, Lease, clock
 from transfer.logfiles import captured, log_path_of
 from transfer.models import CircuitBreaker, Operation
 from transfer.pipeline import stage_of
@@ -161,7 +161,8 @@ def _end_badly(
     operation: Operation, handler: Any | None, lease: Lease, raised: BaseException
 ) -> None:
     error = as_ccat_error(raised)
-    logger.warning("%s: %s (%s)", operation, error, error.code, exc_info=raised)
+    wanted = isinstance(error, (Drain, CancelRequested))
+    logger.warning("%s: %s (%s)", operation, error, error.code, exc_info=None if wanted else raised)
     if handler is not None and not isinstance(error, LeaseLostError):
         lease.stop()
         lease.start()

@@ -101,3 +101,16 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[FakeOperation]]:
     yield FakeOperation
     FakeOperation.script = None
     FakeOperation.failing = {}
+
+
+class FakeManager:
+    """Finds nothing, and waits for something."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.waiting: list[dict[str, str]] = [{"why": "Nothing to do in a test."}]
+
+    def run_once(self) -> int:
+        """Nothing."""
+        return 0

@@ -1,0 +1,43 @@
+"""``manage.py run_managers``: every stage's scan, dispatch and the watchdog in one process."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from transfer.managers.loop import ManagerLoop
+from transfer.pipeline import PIPELINE
+
+
+class Command(BaseCommand):
+    """Look for work until stopped."""
+
+    help = (
+        "Runs the managers: they find work and write operations. They need the database and no "
+        "data; they may run anywhere, in several copies."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Which, and whether only once."""
+        parser.add_argument("names", nargs="*", metavar="NAME", help="stages (default: all)")
+        parser.add_argument("--once", action="store_true", help="one pass, then end")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Load the managers, then loop."""
+        known = {stage.name: stage for stage in PIPELINE}
+        unknown = [name for name in options["names"] if name not in known]
+        if unknown:
+            raise CommandError(
+                f"There is no stage {', '.join(unknown)}. There are: {', '.join(known)}."
+            )
+        chosen = [name for name in known if name in options["names"]] or list(known)
+        service = "managers" if len(chosen) == len(known) else f"managers {' '.join(chosen)}"
+        loop = ManagerLoop([known[name].load_manager()() for name in chosen], service=service)
+        if options["once"]:
+            found = loop.run_pass()
+            self.stdout.write(f"Found {found} pieces of work.")
+        else:
+            loop.run()
