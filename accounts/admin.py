@@ -13,9 +13,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.models import ApiToken, LogLevel, Permission, Role, SystemLog, User
+from accounts.people import person_of
 from ccatdc.common.admin import PortalAdmin, ReadOnlyAdmin, state_column
 from ccatdc.common.admin_actions import portal_action
 from ccatdc.common.badges import badge
+from ccatdc.common.units import NOTHING
 
 if TYPE_CHECKING:
     from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
@@ -38,7 +40,7 @@ class OnlyBySuperusers(PortalAdmin):
 
     def reaches(self, request: HttpRequest, user: User | None) -> bool:
         """Whether the person may change this account or act in its name."""
-        return user is None or not user.is_superuser or bool(request.user.is_superuser)  # type: ignore[union-attr]
+        return user is None or not user.is_superuser or person_of(request).is_superuser
 
 
 @admin.register(User)
@@ -61,7 +63,7 @@ class UserAdmin(OnlyBySuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
             "May",
             {
                 "fields": ["is_active", "roles", "is_staff", "is_superuser"],
-                "description": "What an account may do follows from its roles. Staff may enter this portal.",
+                "description": "Rights follow from roles. Staff may enter this portal.",
             },
         ),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
@@ -78,7 +80,7 @@ class UserAdmin(OnlyBySuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
     @admin.display(description="Roles")
     def role_names(self, user: User) -> str:
         """The names of the roles."""
-        return ", ".join(role.name for role in user.roles.all()) or "–"
+        return ", ".join(role.name for role in user.roles.all()) or NOTHING
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Only a superuser makes superusers."""

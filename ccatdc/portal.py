@@ -1,7 +1,9 @@
-"""The operators' portal: Django admin in unfold's clothes, its first page the state of the pipeline.
+"""The operators' portal: Django admin in unfold's clothes, its first page the state of the
+pipeline.
 
-What the first page shows is asked in ccatdc/portal_overview.py and ccatdc/portal_attention.py. The pages of the models are
-in each app's admin module. This module is imported before the models are there, hence the imports inside functions.
+What the first page shows is asked in ccatdc/portal_overview.py and ccatdc/portal_attention.py. The
+pages of the models are in each app's admin module. This module is imported before the models are
+there, hence the imports inside functions.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
         return response
 
     def overview(self, request: HttpRequest) -> HttpResponse:
-        """The changing part of the first page alone, fetched every few seconds while it is looked at."""
+        """The changing part of the first page alone, fetched every few seconds while it is looked
+        at.
+        """
         from ccatdc.portal_overview import overview
 
         if not self.may_look(request):
@@ -64,7 +68,9 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """One log-in page for everybody; who is logged in and may not enter is told so instead of asked again."""
+        """One log-in page for everybody; who is logged in and may not enter is told so instead of
+        asked again.
+        """
         from django.contrib.auth.views import redirect_to_login
 
         if request.user.is_authenticated and not self.has_permission(request):
@@ -79,7 +85,7 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
         record("portal", message, about=about, user=user if isinstance(user, User) else None)
 
     def diary_about(self, obj: models.Model) -> Any:
-        """The newest lines about an object, under its own kind and under that of its table's base."""
+        """The newest lines about an object, under its own kind and that of its base table."""
         from accounts.models import SystemLog
 
         kinds = {obj._meta.label_lower} | {

@@ -1,7 +1,8 @@
-"""What an operator decides with a button of the portal, besides retry and cancel (transfer/dispatch.py).
+"""What an operator decides with a button of the portal, besides retry and cancel
+(transfer/dispatch.py).
 
-Each function checks that the act makes sense, does it in one transaction, and writes the diary. Permission is the caller's
-business.
+Each function checks that the act makes sense, does it in one transaction, and writes the diary.
+Permission is the caller's business.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from transfer.models import LocationCheck, Operation
 
 
 def check_now(location: DataLocation, user: User) -> LocationCheck:
-    """Check a location out of turn: is it itself, and how full is it? A check that waits already is brought forward."""
+    """Check a location out of turn: is it itself, and how full is it? A check that waits already is
+    brought forward.
+    """
     with transaction.atomic():
         record("locations", f"Check now: {location.full_name}.", about=location, user=user)
         waiting = LocationCheck.objects.open().filter(location=location).first()
@@ -34,7 +37,9 @@ def check_now(location: DataLocation, user: User) -> LocationCheck:
 
 
 def switch(location: DataLocation, *, active: bool, user: User) -> None:
-    """Take a location into use or out of it. Work that runs there goes on; new work is not given to an inactive one."""
+    """Take a location into use or out of it. Work that runs there goes on; new work is not given to
+    an inactive one.
+    """
     with transaction.atomic():
         rows = DataLocation.objects.non_polymorphic().filter(pk=location.pk, active=not active)
         if rows.update(active=active) == 0:

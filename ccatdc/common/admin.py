@@ -1,7 +1,9 @@
-"""What every page of the portal shares: bases of the model admins, columns, and the rule that facts are only read.
+"""What every page of the portal shares: bases of the model admins, columns, and the rule that facts
+are only read.
 
-The portal is Django's admin in unfold's clothes. This is the ground floor: it imports no app. What it needs of the diary
-(accounts.models.SystemLog) it gets from the site (ccatdc/portal.py), which stands at the top.
+The portal is Django's admin in unfold's clothes. This is the ground floor: it imports no app. What
+it needs of the diary (accounts.models.SystemLog) it gets from the site (ccatdc/portal.py), which
+stands at the top.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
-from ccatdc.common.badges import state_badge
-from ccatdc.common.units import size_text
+from ccatdc.common.badges import list_url, state_badge
+from ccatdc.common.units import NOTHING, size_text
 
 if TYPE_CHECKING:
     # unfold has no types; it is Django's class with other templates.
@@ -32,12 +34,15 @@ else:
 
 Column = Callable[[Any, Any], Any]
 
-#: Rows that a list counts before it says "that many or more". Counting 10^8 rows would take minutes for a number nobody reads.
+#: Rows that a list counts before it says "that many or more". Counting 10^8 rows would take minutes
+#: for a number nobody reads.
 COUNTED_ROWS = 10_000
 
 
 class BoundedPaginator(Paginator[Any]):
-    """Counts no further than :data:`COUNTED_ROWS`; whoever looks for something older narrows the list by filters."""
+    """Counts no further than :data:`COUNTED_ROWS`; whoever looks for something older narrows the
+    list by filters.
+    """
 
     @cached_property
     def count(self) -> int:
@@ -47,7 +52,9 @@ class BoundedPaginator(Paginator[Any]):
 
 
 class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
-    """Base of all pages. Changes are written to the diary, and an object's history is what the diary says about it."""
+    """Base of all pages. Changes are written to the diary, and an object's history is what the
+    diary says about it.
+    """
 
     list_per_page = 50
     list_fullwidth = True
@@ -80,7 +87,7 @@ class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
         self.admin_site.diary(request, message, about)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """Into the diary, not into Django's own log: one history, readable outside the portal too."""
+        """Into the diary instead of Django's own log: one history, also for other readers."""
         self.diary(request, f"Added {obj._meta.verbose_name} {obj}.", obj)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -101,7 +108,9 @@ class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
         ]
 
     def head(self, _request: HttpRequest, _obj: Any) -> dict[str, Any]:
-        """What a subclass puts above the fields of a row: ``notes`` and the like, for portal/object_head.html."""
+        """What a subclass puts above the fields of a row: ``notes`` and the like, for
+        portal/object_head.html.
+        """
         return {}
 
     def changeform_view(
@@ -115,7 +124,11 @@ class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
         context = dict(extra_context or {})
         obj = self.get_object(request, object_id) if object_id and request.method == "GET" else None
         if obj is not None and self.has_view_or_change_permission(request, obj):
-            context |= {"portal_object": obj, "portal_buttons": self.buttons(request, obj)}
+            context |= {
+                "portal_object": obj,
+                "portal_buttons": self.buttons(request, obj),
+                "portal_action_url": list_url(self.opts.app_label, str(self.opts.model_name)),
+            }
             context |= self.head(request, obj)
         return super().changeform_view(request, object_id, form_url, context)
 
@@ -144,7 +157,9 @@ class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
 
 
 class ReadOnlyAdmin(PortalAdmin):
-    """For facts: what happened is read here and changed nowhere. Actions may still start new work on it."""
+    """For facts: what happened is read here and changed nowhere. Actions may still start new work
+    on it.
+    """
 
     warn_unsaved_form = False
 
@@ -203,7 +218,7 @@ def size_column(field: str, label: str | None = None) -> Column:
     def column(_admin: Any, row: Any) -> SafeString:
         value = getattr(row, field)
         if value is None:
-            return format_html("–")
+            return format_html(NOTHING)
         return format_html(
             '<span class="nowrap" title="{} bytes">{}</span>', f"{value:,}", size_text(value)
         )
@@ -216,7 +231,7 @@ def code_column(field: str, label: str | None = None) -> Column:
 
     @admin.display(description=label or capfirst(field.replace("_", " ")))
     def column(_admin: Any, row: Any) -> SafeString:
-        return format_html('<code class="breakable">{}</code>', getattr(row, field) or "–")
+        return format_html('<code class="breakable">{}</code>', getattr(row, field) or NOTHING)
 
     return column
 
@@ -242,5 +257,3 @@ def _changed(message: Any) -> str:
         for name in part.get("changed", {}).get("fields", [])
     ]
     return f": {', '.join(names)}" if names else ""
-
-

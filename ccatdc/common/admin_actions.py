@@ -1,7 +1,8 @@
-"""Actions of the portal: may I, do it, say so. One function of the domain for each row, one sentence for the person.
+"""Actions of the portal: may I, do it, say so. One function of the domain for each row, one
+sentence for the person.
 
-The same action serves a list (ticked rows), the page of a row and the first page (a button that posts one row), so that
-there is one way to do a thing and one place that asks for permission.
+The same action serves a list (ticked rows), the page of a row and the first page (a button that
+posts one row), so that there is one way to do a thing and one place that asks for permission.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from ccatdc.common.errors import CcatError
 
-#: Rows that one click may move. Each is a transaction of its own, so that one that cannot does not hold up the others.
+#: Rows that one click may move. Each is a transaction of its own, so that one that cannot does not
+#: hold up the others.
 MOST_AT_ONCE = 1000
 
 Work = Callable[[Any, HttpRequest, Any], Any]
@@ -33,8 +35,9 @@ def portal_action(
 ) -> Callable[[Work], Callable[..., HttpResponse | None]]:
     """Make an action of ``work(self, request, row)``.
 
-    ``needs`` names a ``has_<needs>_permission`` of the admin; without it Django offers the action to nobody. ``confirm`` is
-    a question that is asked first. ``shown_for`` says for which rows the button stands on the row's own page.
+    ``needs`` names a ``has_<needs>_permission`` of the admin: Django offers the action to those
+    who have it. ``confirm`` is a question that is asked first. ``shown_for`` says for which rows
+    the button stands on the row's own page.
     """
 
     def decorate(work: Work) -> Callable[..., HttpResponse | None]:
@@ -45,7 +48,8 @@ def portal_action(
                 return _back(request)
             rows = _as_their_own_kind(queryset)
             if confirm and "confirmed" not in request.POST:
-                return _ask(self, request, work.__name__, label, confirm, rows)
+                question = {"action_name": work.__name__, "title": label, "question": confirm}
+                return _ask(self, request, rows, question)
             done = [row for row in rows if _did(self, request, work, label, row)]
             if done:
                 self.message_user(request, _sentence(label, done), messages.SUCCESS)
@@ -62,7 +66,9 @@ def portal_action(
 
 
 def _as_their_own_kind(queryset: Any) -> list[Any]:
-    """Lists show the base rows of polymorphic models; work is done on the kind itself, which knows what follows."""
+    """Lists show the base rows of polymorphic models; work is done on the kind itself, which knows
+    what follows.
+    """
     real = getattr(queryset, "get_real_instances", None)
     return list(real()) if real is not None else list(queryset)
 
@@ -83,24 +89,27 @@ def _sentence(label: str, done: list[Any]) -> str:
 
 
 def _ask(
-    self: Any, request: HttpRequest, name: str, label: str, question: str, rows: list[Any]
+    self: Any, request: HttpRequest, rows: list[Any], question: dict[str, str]
 ) -> HttpResponse:
     context = {
         **self.admin_site.each_context(request),
-        "title": label,
-        "question": question,
+        **question,
         "rows": rows,
-        "action_name": name,
         "checkbox_name": ACTION_CHECKBOX_NAME,
-        "next": request.POST.get("next", ""),
+        "next": _next(request),
         "opts": self.opts,
     }
     return TemplateResponse(request, "portal/confirm.html", context)
 
 
+def _next(request: HttpRequest) -> str:
+    """Where the button stood, if that is an address of ours."""
+    address = request.POST.get("next", "")
+    ours = url_has_allowed_host_and_scheme(address, {request.get_host()})
+    return address if ours else ""
+
+
 def _back(request: HttpRequest) -> HttpResponse | None:
     """To where the button stood; None lets Django return to the list."""
-    address = request.POST.get("next", "")
-    if address and url_has_allowed_host_and_scheme(address, {request.get_host()}):
-        return HttpResponseRedirect(address)
-    return None
+    address = _next(request)
+    return HttpResponseRedirect(address) if address else None

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from ccatdc.common.badges import badge, state_badge
 from ccatdc.common.states import STATUS_COLOURS, Status
-from ccatdc.common.units import duration_text, size_text
+from ccatdc.common.units import NOTHING, duration_text, size_text
 from datamgmt.states import (
     COPY_COLOURS,
     INTEGRITY_COLOURS,
@@ -25,7 +25,8 @@ from planning.models import EXECUTION_COLOURS, ExecutionStatus
 
 register = template.Library()
 
-#: Every state that a page shows. A word that two machines share (failed, say) has the same label and colour in both.
+#: Every state that a page shows. A word that two machines share (failed, say) has the same label
+#: and colour in both.
 KNOWN_STATES: tuple[tuple[type[TextChoices], Mapping[str, str]], ...] = (
     (Status, STATUS_COLOURS),
     (PackageState, PACKAGE_STATE_COLOURS),
@@ -69,7 +70,7 @@ def waited(value: datetime | None) -> str:
 def ahead(value: datetime | None) -> str:
     """How long it is until a moment; "over" when it has passed."""
     if value is None:
-        return "–"
+        return NOTHING
     left = value - timezone.now()
     return f"in {duration_text(left)}" if left > timedelta(0) else "over"
 

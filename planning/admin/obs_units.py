@@ -54,6 +54,4 @@ class ObsUnitAdmin(PortalAdmin):
     @admin.display(description="")
     def executions(self, unit: ObsUnit) -> SafeString:
         """What was observed of it."""
-        return link_to_list(
-            "planning", "executedobsunit", "Executions", obs_unit__id=unit.pk
-        )
+        return link_to_list("planning", "executedobsunit", "Executions", obs_unit__id=unit.pk)

@@ -49,6 +49,10 @@ class OperationQuerySet(PolymorphicQuerySet):
         unseen = Q(acknowledged_at__isnull=True) | Q(acknowledged_at__lt=F("finished_at"))
         return self.failed().filter(unseen).exclude(error_code=CANCELLED)
 
+    def paused(self) -> OperationQuerySet:
+        """Not over, but stopped until a person lets them go on."""
+        return self.open().filter(paused_at__isnull=False)
+
     def due(self) -> OperationQuerySet:
         """May be handed to a worker now: pending, not paused, its wait over, its location in use."""
         return self.filter(

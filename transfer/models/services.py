@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from ccatdc.common.states import known_values
 from datamgmt.models import DataLocation
@@ -66,6 +67,12 @@ class ServiceHeartbeat(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service_type} {self.name}"
+
+    @property
+    def is_silent(self) -> bool:
+        """Not stopped, yet not heard (by the clock of this process)."""
+        ttl = timedelta(seconds=self.ttl_seconds)
+        return self.stopped_at is None and timezone.now() - self.last_seen > ttl
 
 
 class CircuitBreakerQuerySet(models.QuerySet["CircuitBreaker"]):

@@ -1,0 +1,188 @@
+"""Portal page of raw files: what was filed, what became of it, and which files are set aside and
+why.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Prefetch, Value
+from django.db.models.functions import MD5
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.people import person_of
+from ccatdc.common.admin import ReadOnlyAdmin, code_column, fields_of, size_column
+from ccatdc.common.admin_actions import portal_action
+from ccatdc.common.badges import badge, link_to_admin, link_to_list, state_badge
+from datamgmt.admin.sites import AtSource
+from datamgmt.copies_attention import check_again
+from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile
+from datamgmt.querysets import IN_TROUBLE
+from datamgmt.states import INTEGRITY_COLOURS
+
+
+class SetAside(admin.SimpleListFilter):
+    """Which files wait for a person?"""
+
+    title = "set aside"
+    parameter_name = "set_aside"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Two questions of operators."""
+        return [("yes", "Missing, damaged or suspect"), ("unpackaged", "In no package yet")]
+
+    def queryset(self, _request: HttpRequest, rows: Any) -> Any:
+        """The named queries' answers."""
+        if self.value() == "yes":
+            return rows.set_aside()
+        return rows.unpackaged() if self.value() == "unpackaged" else rows
+
+
+@admin.register(RawDataFile)
+class RawDataFileAdmin(ReadOnlyAdmin):
+    """Raw files. There may be 10^8: lists are narrowed by an index, never searched through."""
+
+    size_shown = size_column("size")
+    path_shown = code_column("relative_path", "Path")
+    digest_shown = code_column("digest", "BLAKE3 when packaged")
+    checksum_shown = code_column("checksum", "Checksum of the instrument")
+    list_display = [
+        "path_shown",
+        "size_shown",
+        "instrument_module",
+        "package_link",
+        "verdict",
+        "registered_at",
+    ]
+    list_display_links = ["path_shown"]
+    list_select_related = ["instrument_module__instrument", "raw_data_package"]
+    list_filter = [SetAside, AtSource, "file_type"]
+    # What is searched is said in get_search_results; the box appears when this is not empty.
+    search_fields = ["id"]
+    search_help_text = (
+        "A file's id, its whole path below the source's root, or the beginning of a package's name."
+    )
+    actions = ["check_again_selected"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "id",
+                    "path_shown",
+                    "size_shown",
+                    "file_type",
+                    "description",
+                    "verdict",
+                    "copies_link",
+                ]
+            },
+        ),
+        (
+            "Belongs to",
+            {
+                "fields": [
+                    "execution_link",
+                    "instrument_module",
+                    "package_link",
+                    "source_location",
+                ]
+            },
+        ),
+        ("Proof", {"fields": ["checksum_algorithm", "checksum_shown", "digest_shown"]}),
+        ("Times (UTC)", {"fields": ["created_at", "registered_at"]}),
+    ]
+    readonly_fields = [
+        *fields_of(RawDataFile),
+        "path_shown",
+        "size_shown",
+        "digest_shown",
+        "checksum_shown",
+        "verdict",
+        "package_link",
+        "execution_link",
+        "copies_link",
+    ]
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        """By path within an execution or a package; else by key, since any other order would sort
+        the whole table.
+        """
+        narrow = ("executed_obs_unit", "raw_data_package", "q", "set_aside")
+        return ["relative_path" if any(key.startswith(narrow) for key in request.GET) else "id"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """With the SOURCE copies of a page's rows in one query."""
+        return super().get_queryset(request).prefetch_related(_copies())
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """By id, by whole path, or by package: each of them is an index look-up."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(pk=uuid.UUID(term)), False
+        except ValueError:
+            pass
+        sources = DataLocation.objects.non_polymorphic().of_type("source").values_list("pk")
+        # The unique index is on the location and the MD5 of the path (paths may be longer than an
+        # index entry).
+        by_path = queryset.alias(path_digest=MD5("relative_path")).filter(
+            source_location_id__in=[pk for (pk,) in sources], path_digest=MD5(Value(term))
+        )
+        if by_path.exists():
+            return by_path, False
+        return queryset.filter(raw_data_package__name__startswith=term), False
+
+    @admin.display(description="Copy at its source")
+    def verdict(self, file: RawDataFile) -> SafeString:
+        """Status and integrity of the SOURCE copy, with what was said against it."""
+        copies = list(file.copies.all())
+        if not copies:
+            return badge("No copy", "warning")
+        copy = copies[0]
+        text = state_badge(copy.integrity, copy.get_integrity_display(), INTEGRITY_COLOURS)
+        if copy.integrity in IN_TROUBLE:
+            return format_html('{} <span class="why">{}</span>', text, copy.error_message)
+        return format_html("{} {}", text, copy.get_status_display())
+
+    @admin.display(description="Package", ordering=None)
+    def package_link(self, file: RawDataFile) -> SafeString:
+        """The package that holds it."""
+        if file.raw_data_package is None:
+            return badge("In no package yet", "default")
+        package = file.raw_data_package
+        return link_to_admin("datamgmt", "rawdatapackage", package.pk, package.name)
+
+    @admin.display(description="Execution")
+    def execution_link(self, file: RawDataFile) -> SafeString:
+        """The observation that it belongs to."""
+        execution = file.executed_obs_unit
+        return link_to_admin("planning", "executedobsunit", execution.pk, str(execution))
+
+    @admin.display(description="Copies")
+    def copies_link(self, file: RawDataFile) -> SafeString:
+        """The rows about where it is."""
+        return link_to_list("datamgmt", "physicalcopy", "Copies", raw_data_file__id__exact=file.pk)
+
+    @portal_action(
+        "Check again",
+        needs="operate",
+        shown_for=lambda file: any(copy.integrity in IN_TROUBLE for copy in file.copies.all()),
+    )
+    def check_again_selected(self, request: HttpRequest, file: RawDataFile) -> None:
+        """Its cause is gone: let the flow take it up again."""
+        check_again(
+            PhysicalCopy.objects.non_polymorphic().filter(raw_data_file=file), person_of(request)
+        )
+
+
+def _copies() -> Any:
+    # Deleted ones are history; the page of copies has them.
+    return Prefetch("copies", queryset=PhysicalCopy.objects.non_polymorphic().order_by("-id"))

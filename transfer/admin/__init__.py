@@ -1,0 +1,29 @@
+"""Portal pages of work and its records, and of the data that the work is about.
+
+Locations, packages, bundles and copies have their pages here and not in datamgmt: they show and
+start work.
+"""
+
+from transfer.admin import (
+    copies,
+    jobs,
+    kinds,
+    locations,
+    logs,
+    operations,
+    packages,
+    routes,
+    services,
+)
+
+__all__ = [
+    "copies",
+    "jobs",
+    "kinds",
+    "locations",
+    "logs",
+    "operations",
+    "packages",
+    "routes",
+    "services",
+]

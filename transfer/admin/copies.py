@@ -1,0 +1,206 @@
+"""Portal page of physical copies: where everything is, whether its bytes can be trusted, and what
+may be done about it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from accounts.people import person_of
+from ccatdc.common.admin import ReadOnlyAdmin, code_column, fields_of, size_column, state_column
+from ccatdc.common.admin_actions import portal_action
+from ccatdc.common.badges import badge, link_to_admin
+from ccatdc.common.units import NOTHING
+from datamgmt.admin.sites import AtLocation
+from datamgmt.copies_attention import check_again
+from datamgmt.models import DataTransferPackage, PhysicalCopy, RawDataPackage
+from datamgmt.querysets import IN_TROUBLE
+from datamgmt.states import COPY_COLOURS, INTEGRITY_COLOURS, PhysicalCopyStatus
+from transfer.deletions import approve
+from transfer.retention import reasons_to_keep
+from transfer.retention_facts import facts_about
+
+#: Names that a search looks at before it looks at copies.
+MOST_NAMES = 200
+
+
+class InTrouble(admin.SimpleListFilter):
+    """Which copies need a person?"""
+
+    title = "attention"
+    parameter_name = "attention"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Questions of operators."""
+        return [
+            ("trouble", "Missing, damaged or suspect"),
+            ("approval", "Waits for approval to be deleted"),
+        ]
+
+    def queryset(self, _request: HttpRequest, rows: Any) -> Any:
+        """The named queries' answers."""
+        if self.value() == "trouble":
+            return rows.in_trouble()
+        if self.value() == "approval":
+            return rows.filter(status=PhysicalCopyStatus.DELETION_PENDING)
+        return rows
+
+
+@admin.register(PhysicalCopy)
+class PhysicalCopyAdmin(ReadOnlyAdmin):
+    """Copies of files, packages and bundles. There may be 10^8: lists are narrowed by an index."""
+
+    status_shown = state_column("status", COPY_COLOURS)
+    integrity_shown = state_column("integrity", INTEGRITY_COLOURS)
+    size_shown = size_column("size")
+    digest_shown = code_column("digest", "BLAKE3")
+    path_shown = code_column("full_path", "Path")
+    list_display = [
+        "what",
+        "type",
+        "data_location",
+        "status_shown",
+        "integrity_shown",
+        "size_shown",
+        "verified_at",
+        "error",
+    ]
+    list_select_related = [
+        "raw_data_file",
+        "raw_data_package",
+        "data_transfer_package",
+        "data_location__site",
+    ]
+    list_filter = [InTrouble, AtLocation, "status", "integrity", "type"]
+    search_fields = ["id"]
+    search_help_text = (
+        "The id of a file or package, or the beginning of a package's or bundle's name."
+    )
+    ordering = ["-id"]
+    actions = ["check_again_selected", "approve_selected"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "subject_link",
+                    "type",
+                    "data_location",
+                    "path_shown",
+                    "size_shown",
+                    "status_shown",
+                    "deleted_at",
+                ]
+            },
+        ),
+        (
+            "Can its bytes be trusted?",
+            {
+                "fields": [
+                    "integrity_shown",
+                    "verified_at",
+                    "verified_how",
+                    "digest_shown",
+                    "error",
+                    "mtime_ns",
+                    "inode",
+                ]
+            },
+        ),
+        ("Why it stays, or why it could go", {"fields": ["reasons", "evidence"]}),
+        ("Times (UTC)", {"fields": ["created_at"]}),
+    ]
+    readonly_fields = [
+        *fields_of(PhysicalCopy),
+        "subject_link",
+        "status_shown",
+        "integrity_shown",
+        "size_shown",
+        "digest_shown",
+        "path_shown",
+        "error",
+        "reasons",
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """As rows of the one table: the kinds differ in nothing that a list shows."""
+        return super().get_queryset(request).non_polymorphic()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """By what it is a copy of, found in that table's own index first."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            key = uuid.UUID(term)
+        except ValueError:
+            packages = RawDataPackage.objects.filter(name__startswith=term).values_list("pk")
+            bundles = DataTransferPackage.objects.filter(name__startswith=term).values_list("pk")
+            found = Q(raw_data_package_id__in=[pk for (pk,) in packages[:MOST_NAMES]]) | Q(
+                data_transfer_package_id__in=[pk for (pk,) in bundles[:MOST_NAMES]]
+            )
+            return queryset.filter(found), False
+        return queryset.filter(Q(raw_data_file_id=key) | Q(raw_data_package_id=key)), False
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
+        """Its own page needs the location as its own kind: only that knows the full path."""
+        return PhysicalCopy.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+
+    @admin.display(description="Copy of")
+    def what(self, copy: PhysicalCopy) -> str:
+        """Path of the file, or name of the package or bundle."""
+        return str(copy.subject)
+
+    @admin.display(description="Copy of")
+    def subject_link(self, copy: PhysicalCopy) -> SafeString:
+        """To the page of that."""
+        subject = copy.subject
+        return link_to_admin(
+            subject._meta.app_label, str(subject._meta.model_name), subject.pk, str(subject)
+        )
+
+    @admin.display(description="Error")
+    def error(self, copy: PhysicalCopy) -> SafeString:
+        """What was said against it."""
+        if not copy.error_code:
+            return format_html(NOTHING)
+        return format_html(
+            '<code>{}</code> <span class="why">{}</span>', copy.error_code, copy.error_message
+        )
+
+    @admin.display(description="Reasons to keep it")
+    def reasons(self, copy: PhysicalCopy) -> SafeString:
+        """What the rule of deletion says now."""
+        if copy.status == PhysicalCopyStatus.DELETED:
+            return badge("Deleted: see the evidence", "default")
+        (facts,) = facts_about([copy])
+        reasons = reasons_to_keep(facts)
+        if not reasons:
+            return badge("None: it may be deleted", "info")
+        return format_html("{}", " ".join(reason.text for reason in reasons))
+
+    @portal_action(
+        "Check again", needs="operate", shown_for=lambda copy: copy.integrity in IN_TROUBLE
+    )
+    def check_again_selected(self, request: HttpRequest, copy: PhysicalCopy) -> None:
+        """Its cause is gone: let the flow take it up again."""
+        check_again(PhysicalCopy.objects.non_polymorphic().filter(pk=copy.pk), person_of(request))
+
+    @portal_action(
+        "Approve deletion",
+        needs="operate",
+        confirm="The bytes are deleted, after the rule of deletion was asked again. Approve?",
+        shown_for=lambda copy: copy.status == PhysicalCopyStatus.DELETION_PENDING,
+    )
+    def approve_selected(self, request: HttpRequest, copy: PhysicalCopy) -> None:
+        """An operator's word, where the location wants one."""
+        approve([copy], person_of(request))

@@ -1,0 +1,196 @@
+"""Portal pages of single operations: one for each kind of work, made from its own columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from polymorphic.admin import PolymorphicChildModelAdmin
+
+from ccatdc.common.admin import ReadOnlyInline, code_column, fields_of
+from ccatdc.common.badges import badge
+from ccatdc.common.units import NOTHING, duration_text, rate_text, size_text
+from transfer.admin.operations import OperationActions
+from transfer.models import (
+    DataTransfer,
+    DataTransferLog,
+    Deletion,
+    DeletionItem,
+    LongTermArchiveTransfer,
+    LongTermArchiveTransferLog,
+    Operation,
+)
+from transfer.models.work import DeletionOutcome
+from transfer.waiting import Waiting
+
+COMMON = fields_of(Operation)
+
+
+class KindAdmin(OperationActions, PolymorphicChildModelAdmin):
+    """The page of one operation."""
+
+    base_model = Operation
+    log_shown = code_column("log_path", "Log file on the worker's host")
+    list_display = ["__str__", "location", "state", "attempts", "created_at", "finished_at"]
+    list_select_related = ["location__site"]
+    shown = ["state", "progress", "rate", "lasted", "error", "problems_shown", "log_shown"]
+
+    def own_fields(self) -> list[str]:
+        """The columns of this kind's own table."""
+        return [f.name for f in self.model._meta.local_fields if not f.name.endswith("_ptr")]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """All of them."""
+        return [*COMMON, *self.own_fields(), *self.shown]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What it is about, how it goes, when, and who does it."""
+        about = [*self.own_fields(), "location", "priority"]
+        return [
+            ("What", {"fields": [f for f in about if f not in ("bytes_transferred", "seconds")]}),
+            (
+                "How it goes",
+                {"fields": ["state", "progress", "rate", "lasted", "error", "problems_shown"]},
+            ),
+            (
+                "Times (UTC)",
+                {
+                    "fields": [
+                        "created_at",
+                        "scheduled_at",
+                        "started_at",
+                        "progress_at",
+                        "finished_at",
+                        "run_after",
+                        "acknowledged_at",
+                    ]
+                },
+            ),
+            (
+                "Attempts",
+                {
+                    "fields": [
+                        "attempts",
+                        "max_attempts",
+                        "claims",
+                        "lost_leases",
+                        "owner",
+                        "lease_until",
+                        "log_shown",
+                    ]
+                },
+            ),
+        ]
+
+    def head(self, _request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Why it waits, above all else."""
+        reason = Waiting().why(obj)
+        return {"portal_notes": [("warning", reason)] if reason else []}
+
+    @admin.display(description="Rate")
+    def rate(self, operation: Operation) -> str:
+        """Bytes per second since it started, or of the transfer itself where that was measured."""
+        seconds = getattr(operation, "seconds", None)
+        if seconds:
+            return rate_text(getattr(operation, "bytes_transferred", None), seconds)
+        end = operation.finished_at or operation.progress_at
+        if operation.started_at is None or end is None:
+            return NOTHING
+        return rate_text(operation.progress_bytes, (end - operation.started_at).total_seconds())
+
+    @admin.display(description="Took")
+    def lasted(self, operation: Operation) -> str:
+        """From start to end."""
+        if operation.started_at is None or operation.finished_at is None:
+            return NOTHING
+        return duration_text(operation.finished_at - operation.started_at)
+
+    @admin.display(description="Set aside on the way")
+    def problems_shown(self, operation: Operation) -> SafeString:
+        """What could not be done though the rest went on."""
+        if not operation.problems:
+            return format_html("Nothing")
+        return format_html(
+            '<ul class="problems">{}</ul>',
+            format_html_join("", "<li>{}</li>", ((_sentence(p),) for p in operation.problems)),
+        )
+
+
+def _sentence(problem: Any) -> str:
+    """A problem as text (transfer/operations/base.py writes subject, message and code)."""
+    if isinstance(problem, dict):
+        subject, message = problem.get("subject", ""), problem.get("message", "")
+        return f"{subject}: {message} ({problem.get('code', 'no code')})"
+    return str(problem)
+
+
+class TransferLogs(ReadOnlyInline):
+    """The changes of a transfer."""
+
+    model = DataTransferLog
+    fields = ["timestamp", "status", "message"]
+    readonly_fields = fields
+
+
+class ArchiveLogs(TransferLogs):
+    """The changes of an archive transfer."""
+
+    model = LongTermArchiveTransferLog
+
+
+OUTCOME_COLOURS = {
+    DeletionOutcome.PENDING: "warning",
+    DeletionOutcome.DELETED: "success",
+    DeletionOutcome.KEPT: "info",
+    DeletionOutcome.FAILED: "danger",
+}
+
+
+class DeletionItems(ReadOnlyInline):
+    """The copies of a batch, and what became of each."""
+
+    model = DeletionItem
+    fields = ["copy", "size", "outcome_shown", "reasons"]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """With what names are made of."""
+        return (
+            super()
+            .get_queryset(request)
+            .select_related(
+                "physical_copy__raw_data_file",
+                "physical_copy__raw_data_package",
+                "physical_copy__data_transfer_package",
+                "physical_copy__data_location__site",
+            )
+            .order_by("pk")
+        )
+
+    @admin.display(description="Copy")
+    def copy(self, item: DeletionItem) -> str:
+        """Of what."""
+        return str(item.physical_copy.subject)
+
+    @admin.display(description="Size")
+    def size(self, item: DeletionItem) -> str:
+        """Of the copy."""
+        return size_text(item.physical_copy.size)
+
+    @admin.display(description="Outcome")
+    def outcome_shown(self, item: DeletionItem) -> SafeString:
+        """Gone, kept, or failed."""
+        return badge(item.get_outcome_display(), OUTCOME_COLOURS[DeletionOutcome(item.outcome)])
+
+
+INLINES: dict[type[Operation], list[Any]] = {
+    DataTransfer: [TransferLogs],
+    LongTermArchiveTransfer: [ArchiveLogs],
+    Deletion: [DeletionItems],
+}
+
+for kind in Operation.__subclasses__():
+    admin.site.register(kind, KindAdmin, inlines=INLINES.get(kind, []))

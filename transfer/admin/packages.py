@@ -1,0 +1,192 @@
+"""Portal pages of packages and bundles: where each is now, and everything that happened to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from accounts.people import person_of
+from ccatdc.common.admin import ReadOnlyAdmin, code_column, fields_of, size_column, state_column
+from ccatdc.common.admin_actions import portal_action
+from ccatdc.common.badges import link_to_admin, link_to_list
+from ccatdc.common.states import STATUS_COLOURS
+from datamgmt.admin.sites import AtLocation, AtSource
+from datamgmt.models import DataTransferPackage, RawDataPackage
+from datamgmt.states import PACKAGE_STATE_COLOURS, PackageState
+from transfer.operator_acts import send_again
+from transfer.timeline import timeline_of
+
+
+@admin.register(RawDataPackage)
+class RawDataPackageAdmin(ReadOnlyAdmin):
+    """Packages, the newest first."""
+
+    state_shown = state_column("state", PACKAGE_STATE_COLOURS)
+    status_shown = state_column("status", STATUS_COLOURS, "Tar")
+    size_shown = size_column("size")
+    digest_shown = code_column("digest", "BLAKE3 of the tar")
+    list_display = [
+        "name",
+        "state_shown",
+        "status_shown",
+        "source_name",
+        "instrument_module",
+        "size_shown",
+        "file_count",
+        "created_at",
+        "archived_at",
+    ]
+    list_select_related = [
+        "executed_obs_unit__obs_unit__observing_program",
+        "executed_obs_unit__obs_unit__source",
+        "instrument_module__instrument",
+        "source_location__site",
+    ]
+    list_filter = ["state", "status", "is_late", AtSource]
+    search_fields = ["name__startswith", "id__exact"]
+    search_help_text = "The beginning of a package's name, or its id."
+    ordering = ["-created_at"]
+    actions = ["send_again_selected"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "id",
+                    "name",
+                    "state_shown",
+                    "status_shown",
+                    "size_shown",
+                    "digest_shown",
+                    "file_count",
+                    "files_link",
+                    "is_late",
+                ]
+            },
+        ),
+        (
+            "Belongs to",
+            {"fields": ["execution_link", "instrument_module", "source_location"]},
+        ),
+        ("Times (UTC)", {"fields": ["created_at", "finalized_at", "archived_at"]}),
+    ]
+    readonly_fields = [
+        *fields_of(RawDataPackage),
+        "state_shown",
+        "status_shown",
+        "size_shown",
+        "digest_shown",
+        "files_link",
+        "execution_link",
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """With what its page shows."""
+        return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def head(self, _request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Where it is now, and how it came there."""
+        return {"portal_timeline": timeline_of(obj)}
+
+    @admin.display(description="Source", ordering="executed_obs_unit__obs_unit__source__name")
+    def source_name(self, package: RawDataPackage) -> str:
+        """What was observed."""
+        return package.executed_obs_unit.obs_unit.source.name
+
+    @admin.display(description="Execution")
+    def execution_link(self, package: RawDataPackage) -> SafeString:
+        """The observation that it belongs to."""
+        execution = package.executed_obs_unit
+        return link_to_admin("planning", "executedobsunit", execution.pk, str(execution))
+
+    @admin.display(description="Its files")
+    def files_link(self, package: RawDataPackage) -> SafeString:
+        """What is in the tar."""
+        return link_to_list(
+            "datamgmt", "rawdatafile", "Files", raw_data_package__id__exact=package.pk
+        )
+
+    @portal_action(
+        "Send again",
+        needs="operate",
+        shown_for=lambda package: package.state == PackageState.FAILED,
+    )
+    def send_again_selected(self, request: HttpRequest, package: RawDataPackage) -> None:
+        """Retry what made it fail."""
+        send_again(package, person_of(request))
+
+
+class AtOrigin(AtLocation):
+    """From which buffer?"""
+
+    title = "origin"
+    parameter_name = "origin"
+    field = "origin_location"
+
+
+@admin.register(DataTransferPackage)
+class DataTransferPackageAdmin(ReadOnlyAdmin):
+    """Bundles: packages that cross the network together."""
+
+    status_shown = state_column("status", STATUS_COLOURS)
+    size_shown = size_column("size")
+    digest_shown = code_column("digest", "BLAKE3")
+    list_display = [
+        "name",
+        "status_shown",
+        "origin_location",
+        "destination_site",
+        "bundle_format",
+        "size_shown",
+        "created_at",
+        "completed_at",
+    ]
+    list_select_related = ["origin_location__site", "destination_site", "final_site"]
+    list_filter = ["status", "destination_site", "bundle_format", AtOrigin]
+    search_fields = ["name__startswith"]
+    search_help_text = "The beginning of a bundle's name."
+    ordering = ["-id"]
+    fields = [
+        "name",
+        "status_shown",
+        "bundle_format",
+        "size_shown",
+        "digest_shown",
+        "origin_location",
+        "destination_site",
+        "destination_location",
+        "final_site",
+        "packages_link",
+        "operations_link",
+        "copies_link",
+        "created_at",
+        "completed_at",
+    ]
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """With what its page shows."""
+        return super().get_queryset(request).select_related(*self.list_select_related)
+
+    @admin.display(description="In it")
+    def packages_link(self, bundle: DataTransferPackage) -> SafeString:
+        """The packages of the bundle."""
+        text = f"{bundle.raw_data_packages.count()} packages"
+        return link_to_list(
+            "datamgmt", "rawdatapackage", text, data_transfer_packages__id__exact=bundle.pk
+        )
+
+    @admin.display(description="Work on it")
+    def operations_link(self, bundle: DataTransferPackage) -> SafeString:
+        """Its creation, transfer and unpacking."""
+        return link_to_list("transfer", "operation", "Operations", q=bundle.name)
+
+    @admin.display(description="Where it is")
+    def copies_link(self, bundle: DataTransferPackage) -> SafeString:
+        """Its copies."""
+        return link_to_list(
+            "datamgmt", "physicalcopy", "Copies", data_transfer_package__id__exact=bundle.pk
+        )

@@ -1,0 +1,71 @@
+"""Portal pages of routes that an operator writes, and of the cursors of the automatic ones."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from ccatdc.common.admin import PortalAdmin, ReadOnlyAdmin
+from transfer.models import DataTransferRoute, RoundRobinCursor
+
+
+@admin.register(DataTransferRoute)
+class DataTransferRouteAdmin(PortalAdmin):
+    """Manual overrides. Without any, routes follow from sites, locations and priorities."""
+
+    list_display = [
+        "name",
+        "route_type",
+        "origin_site",
+        "relay_site",
+        "destination_site",
+        "method",
+        "bundle_format",
+        "priority",
+        "active",
+    ]
+    list_select_related = ["origin_site", "destination_site", "relay_site"]
+    list_filter = ["active", "route_type", "origin_site", "destination_site"]
+    search_fields = ["name"]
+    autocomplete_fields = [
+        "origin_site",
+        "destination_site",
+        "relay_site",
+        "origin_location",
+        "destination_location",
+    ]
+    fieldsets = [
+        (None, {"fields": ["name", "route_type", "priority", "active"]}),
+        (
+            "From and to",
+            {
+                "fields": [
+                    "origin_site",
+                    "origin_location",
+                    "relay_site",
+                    "destination_site",
+                    "destination_location",
+                ]
+            },
+        ),
+        (
+            "How",
+            {
+                "fields": [
+                    "method",
+                    "bundle_format",
+                    "bundle_max_bytes",
+                    "bundle_max_age_seconds",
+                    "parameters",
+                ],
+                "description": "Bytes and seconds. Empty: the buffer's, and the first method.",
+            },
+        ),
+    ]
+
+
+@admin.register(RoundRobinCursor)
+class RoundRobinCursorAdmin(ReadOnlyAdmin):
+    """Who had the last turn."""
+
+    list_display = ["name", "last_site"]
+    list_select_related = ["last_site"]

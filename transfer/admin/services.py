@@ -1,0 +1,91 @@
+"""Portal pages of processes and circuit breakers: who is there, and where work is held back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from accounts.people import person_of
+from ccatdc.common.admin import ReadOnlyAdmin
+from ccatdc.common.admin_actions import portal_action
+from ccatdc.common.badges import badge
+from ccatdc.common.units import NOTHING
+from transfer import retries
+from transfer.models import CircuitBreaker, ServiceHeartbeat
+
+
+@admin.register(ServiceHeartbeat)
+class ServiceHeartbeatAdmin(ReadOnlyAdmin):
+    """Managers and workers of locations."""
+
+    list_display = ["name", "service_type", "pulse", "host", "pid", "last_seen", "waits_for"]
+    list_filter = ["service_type"]
+    search_fields = ["name", "host"]
+    fields = [
+        "service_type",
+        "name",
+        "pulse",
+        "host",
+        "pid",
+        "started_at",
+        "last_seen",
+        "stopped_at",
+        "ttl_seconds",
+        "waits_for",
+    ]
+    readonly_fields = fields
+
+    @admin.display(description="Pulse")
+    def pulse(self, service: ServiceHeartbeat) -> SafeString:
+        """Alive, stopped, or silent."""
+        if service.stopped_at:
+            return badge("Stopped", "default")
+        return badge("Silent", "danger") if service.is_silent else badge("Alive", "success")
+
+    @admin.display(description="Waits for")
+    def waits_for(self, service: ServiceHeartbeat) -> SafeString:
+        """What its last pass could not do, and why."""
+        lines = ((entry.get("what", ""), entry.get("why", "")) for entry in service.waiting)
+        return format_html_join("", "<div>{}: {}</div>", lines) or format_html(NOTHING)
+
+
+@admin.register(CircuitBreaker)
+class CircuitBreakerAdmin(ReadOnlyAdmin):
+    """Where work is held back because it failed several times in a row."""
+
+    list_display = [
+        "operation_type",
+        "location",
+        "breaker_state",
+        "failures",
+        "next_trial_at",
+        "error_code",
+        "error_message",
+    ]
+    list_select_related = ["location__site"]
+    list_filter = [("opened_at", admin.EmptyFieldListFilter), "operation_type"]
+    actions = ["reset_selected"]
+
+    @admin.display(description="State")
+    def breaker_state(self, breaker: CircuitBreaker) -> SafeString:
+        """Open holds back."""
+        if breaker.opened_at:
+            return badge("Held back", "danger")
+        return badge("Closed: work runs", "success")
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """With what its name is made of."""
+        return super().get_queryset(request).select_related("location__site")
+
+    @portal_action(
+        "Let work run again",
+        needs="operate",
+        shown_for=lambda breaker: breaker.opened_at is not None,
+    )
+    def reset_selected(self, request: HttpRequest, breaker: CircuitBreaker) -> None:
+        """Close the breaker: the reason has been removed."""
+        retries.reset(breaker, user=person_of(request))

@@ -1,0 +1,151 @@
+"""Where a package is and how it came there: its copies and operations in one order of time. Read by
+people, written by nobody.
+
+Follows the whole flow, stage 10 to 70. Source: the pages of the observatory's data center
+documentation (package detail), and what users of comparable systems miss most: to see what happened
+to one thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.urls import reverse
+
+from ccatdc.common.badges import state_badge
+from ccatdc.common.states import STATUS_COLOURS
+from ccatdc.common.units import NOTHING, duration_text, rate_text
+from datamgmt.models import PhysicalCopy, RawDataPackage
+from datamgmt.states import COPY_COLOURS, INTEGRITY_COLOURS, PhysicalCopyStatus
+from transfer.models import Operation
+from transfer.operator_acts import operations_about
+from transfer.waiting import why_waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line: what happened, where, how it ended. ``app``, ``model`` and ``key`` name the page
+    with all details.
+    """
+
+    at: datetime
+    what: str
+    where: str
+    badges: tuple[str, ...]
+    app: str
+    model: str
+    key: Any
+    size: int | None = None
+    digest: str = ""
+    path: str = ""
+    took: str = ""
+    note: str = ""
+    error_code: str = ""
+
+    @property
+    def url(self) -> str:
+        """The portal's page with all details."""
+        return reverse(f"admin:{self.app}_{self.model}_change", args=[self.key])
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """``now``: the copies that exist; ``events``: everything that happened, the oldest first."""
+
+    now: list[PhysicalCopy]
+    events: list[Event]
+
+
+def timeline_of(package: RawDataPackage) -> Timeline:
+    """All about one package. A dozen queries, however long its history is."""
+    copies = list(
+        PhysicalCopy.objects.filter(raw_data_package=package)
+        .prefetch_related("data_location__site")
+        .order_by("created_at", "pk")
+    )
+    operations = list(
+        Operation.objects.filter(operations_about(package))
+        .prefetch_related("location__site")
+        .order_by("created_at", "pk")
+    )
+    events = [*_of_operations(operations), *_of_copies(copies)]
+    existing = [copy for copy in copies if copy.status != PhysicalCopyStatus.DELETED]
+    return Timeline(existing, sorted(events, key=lambda event: event.at))
+
+
+def _of_operations(operations: list[Operation]) -> Iterable[Event]:
+    reasons = why_waiting(operations)
+    for operation in operations:
+        seconds = (
+            (operation.finished_at - operation.started_at).total_seconds()
+            if operation.finished_at and operation.started_at
+            else None
+        )
+        rate = rate_text(operation.progress_bytes, seconds)
+        took = duration_text(seconds) if seconds is not None else ""
+        yield Event(
+            at=operation.finished_at or operation.started_at or operation.created_at,
+            what=operation.get_operation_type_display(),
+            where=_way(operation),
+            badges=(state_badge(operation.status, operation.get_status_display(), STATUS_COLOURS),),
+            app="transfer",
+            model="operation",
+            key=operation.pk,
+            size=operation.total_bytes,
+            took=f"{took}, {rate}" if took and rate != NOTHING else took,
+            note=operation.error_message or reasons.get(operation.pk, ""),
+            error_code=operation.error_code,
+        )
+
+
+def _way(operation: Operation) -> str:
+    """Where it works, and from where to where it moves something."""
+    origin = getattr(operation, "origin_location", None)
+    destination = getattr(operation, "destination_location", None)
+    if origin is not None and destination is not None:
+        return f"{origin} → {destination}"
+    if destination is not None and destination.pk != operation.location_id:
+        return f"{operation.location} → {destination}"
+    return str(operation.location)
+
+
+def _of_copies(copies: list[PhysicalCopy]) -> Iterable[Event]:
+    for copy in copies:
+        about = {
+            "where": str(copy.data_location),
+            "app": "datamgmt",
+            "model": "physicalcopy",
+            "key": copy.pk,
+            "size": copy.size,
+            "digest": copy.digest,
+            "path": copy.full_path,
+        }
+        yield Event(
+            at=copy.created_at,
+            what="Copy written",
+            badges=(
+                state_badge(copy.status, copy.get_status_display(), COPY_COLOURS),
+                state_badge(copy.integrity, copy.get_integrity_display(), INTEGRITY_COLOURS),
+            ),
+            note=copy.error_message,
+            error_code=copy.error_code,
+            **about,
+        )
+        if copy.deleted_at is not None:
+            yield Event(
+                at=copy.deleted_at,
+                what="Copy deleted",
+                badges=(state_badge("deleted", "Deleted", COPY_COLOURS),),
+                note=_evidence(copy),
+                **about,
+            )
+
+
+def _evidence(copy: PhysicalCopy) -> str:
+    """The proof that was stored with a deletion."""
+    proofs = copy.evidence if isinstance(copy.evidence, list) else []
+    places = [str(p.get("location", "")) for p in proofs if isinstance(p, dict)]
+    return f"Because verified copies exist at {', '.join(places)}." if places else ""
