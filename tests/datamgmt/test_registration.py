@@ -161,7 +161,7 @@ def test_one_failure_does_not_hold_up_the_others(tmp_path: Path) -> None:
 def test_an_unknown_name_lists_those_that_exist(tmp_path: Path) -> None:
     disk(tmp_path, name="a")
 
-    with pytest.raises(CommandError, match="There is no location ccat_b. There are: ccat_a."):
+    with pytest.raises(CommandError, match=r"There is no location ccat_b\. There are: ccat_a\."):
         run("ccat_b")
 
 

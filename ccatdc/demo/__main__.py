@@ -1,0 +1,168 @@
+"""``python -m ccatdc.demo``: what ``scripts/demo`` runs. Starts everything in order, ends it in order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import django
+from django.core.management import CommandError
+from django.db import DatabaseError
+
+from ccatdc.common.errors import CcatError
+from ccatdc.demo.children import Children
+from ccatdc.demo.display import Display
+from ccatdc.demo.home import Home
+from ccatdc.demo.options import Options, parse
+from ccatdc.demo.servers import HOST, Servers, servers
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PORTAL_SECONDS = 60.0
+
+
+class Stopped(BaseException):
+    """Somebody asked us to end. No error, and no ``except Exception`` may swallow it."""
+
+
+def main() -> int:
+    """Run the demo; the exit status is 0 when all went well, or 1 with the reason."""
+    options = parse()
+    display = Display(to_stderr=options.json)
+    for signum in _SIGNALS:
+        signal.signal(signum, _stop)
+    try:
+        result = _run(options, display)
+    except Stopped:
+        _ignore_signals()
+        display.say("Stopped.")
+        return _failed(options, "It was stopped.") if options.once else 0
+    except CcatError as error:
+        display.say(f"{error} [{error.code}]")
+        return _failed(options, str(error))
+    except (CommandError, DatabaseError, OSError) as error:
+        # Of the disk, of the database, or of a step of the preparation: their own words are best.
+        display.say(f"{type(error).__name__}: {error}")
+        display.say(f"The logs of all processes are in {Home(options.root).log}.")
+        return _failed(options, f"{type(error).__name__}: {error}")
+    except Exception as error:
+        _failed(options, f"{type(error).__name__}: {error}")  # whoever reads our JSON gets some
+        raise
+    if options.json:
+        print(json.dumps(result, ensure_ascii=False))
+    return 0
+
+
+def _run(options: Options, display: Display) -> dict[str, object] | None:
+    os.chdir(
+        _REPOSITORY
+    )  # the folder in which we were started may vanish, or hold a gunicorn.conf.py
+    home = Home(options.root)
+    begin = time.monotonic()
+    with home.locked(), servers(home, options.port) as running:
+        display.say(f"PostgreSQL and S3 run in {home.root} ({_since(begin)})")
+        with _data_center(home, running, display) as watch:
+            home.say_in_lock(f"process {os.getpid()}, {running.portal_url}")
+            display.say(f"The data center runs ({_since(begin)})")
+            try:
+                return _observe(options, home, running, display, watch)
+            finally:
+                _ignore_signals()  # the end takes seconds; a second Ctrl-C would leave things behind
+                display.say("Stopping")
+
+
+@contextmanager
+def _data_center(home: Home, running: Servers, display: Display) -> Iterator[Callable[[], None]]:
+    """Everything between the servers and the instruments; yields what looks after it."""
+    django.setup()
+    from ccatdc.demo.filing import wait_until_healthy
+    from ccatdc.demo.furnishing import collect_static, furnish
+
+    furnish(home, running.s3.endpoint_url, display.say)
+    collect_static(home)
+    home.write_environment(running.environment)
+    children = Children(home.log, display.say)
+    try:
+        _start(children, running.port)
+        wait_until_healthy(running.portal_url, _PORTAL_SECONDS, children.watch)
+        yield children.watch
+    finally:
+        children.stop()
+
+
+def _start(children: Children, port: int) -> None:
+    from datamgmt.models import DataLocation
+
+    places = [
+        row.full_name for row in DataLocation.objects.active().with_site() if row.registered_at
+    ]
+    children.start(
+        "portal",
+        *("-P", "-m", "gunicorn", "ccatdc.wsgi", f"--bind={HOST}:{port}", "--workers=2"),
+        *("--threads=4", "--preload", f"--chdir={_REPOSITORY}", "--graceful-timeout=5"),
+    )
+    children.manage("managers", "run_managers")
+    children.manage("workers", "run_location", *places)
+
+
+def _observe(
+    options: Options,
+    home: Home,
+    running: Servers,
+    display: Display,
+    watch: Callable[[], None],
+) -> dict[str, object] | None:
+    from ccatdc.demo.night import Night
+    from ccatdc.demo.session import run_session
+
+    if options.once:
+        return Night(options, home, running.portal_url, display, watch).run().as_json()
+    head = _welcome(home, running)
+    run_session(options, home, running.portal_url, display, head=head, watch=watch)
+    return None
+
+
+def _welcome(home: Home, running: Servers) -> str:
+    from ccatdc.demo.furnishing import PEOPLE, password_of
+
+    people = "\n".join(
+        f"  {person.username:<10} {password_of(home, person)}   {person.full_name}"
+        for person in PEOPLE
+    )
+    return (
+        f"\nPortal: {running.portal_url}\nLog in as (the passwords are also in {home.root}/secrets):"
+        f"\n{people}\nLogs: {home.log}\nFor manage.py: set -a; . {home.root}/environment"
+        "\nCtrl-C stops everything.\n"
+    )
+
+
+def _failed(options: Options, reason: str) -> int:
+    if options.json:
+        print(json.dumps({"ok": False, "error": reason}, ensure_ascii=False))
+    return 1
+
+
+def _stop(_signum: int, _frame: FrameType | None) -> NoReturn:
+    _ignore_signals()
+    raise Stopped
+
+
+def _ignore_signals() -> None:
+    for signum in _SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)
+
+
+def _since(begin: float) -> str:
+    return f"{time.monotonic() - begin:.1f} s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""The processes of the data center as children: started, watched, restarted, ended.
+
+A child gets SIGTERM from the kernel when this process dies, however it dies, so nothing is left. It
+leads a session of its own: Ctrl-C reaches this process only, which ends the others in order.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ccatdc.common.errors import WorldError
+from ccatdc.standalone import processes
+
+_PATIENCE_SECONDS = 15.0
+_KILLED_SECONDS = 5.0
+#: A child that ends this often in so many seconds has a reason that a restart does not remove.
+_DEATHS, _WITHIN_SECONDS = 3, 60.0
+_RESTART_PAUSE_SECONDS = 0.5
+_POLL_SECONDS = 0.05
+_REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Child:
+    """One process that must run as long as we do."""
+
+    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
+        self.name = name
+        self._arguments = arguments
+        self._log = log
+        self._begin = 0
+        self._deaths: deque[float] = deque(maxlen=_DEATHS)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; from the main thread, whose end would be taken for ours."""
+        self._begin = processes.size_of(self._log)
+        self._process = processes.start_bound(
+            [sys.executable, *self._arguments],
+            log=self._log,
+            last_signal=signal.SIGTERM,
+            environment={**os.environ, "PYTHONPATH": str(_REPOSITORY)},
+        )
+
+    def watch(self, say: Callable[[str], None]) -> None:
+        """Restart it when it ended; when it keeps ending, WorldError with the end of its log."""
+        if self._process is None or self._process.poll() is None:
+            return
+        status = self._process.returncode
+        self._end_group(self._process)  # its own children, if it could not
+        self._deaths.append(time.monotonic())
+        if len(self._deaths) == _DEATHS and self._deaths[-1] - self._deaths[0] < _WITHIN_SECONDS:
+            raise WorldError(
+                f"The {self.name} ended {_DEATHS} times (last with status {status}). "
+                f"{self._log} ends:\n{processes.tail(self._log, start=self._begin)}",
+                code="demo.child_died",
+                remedy="Mend the reason and start again: what was begun goes on.",
+            )
+        say(f"The {self.name} ended with status {status} and is started again; see {self._log}")
+        time.sleep(_RESTART_PAUSE_SECONDS)
+        self.start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether it does not run now."""
+        return self._process is None or self._process.poll() is not None
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+
+    def wait(self, deadline: float) -> None:
+        """Wait until it and all of its own children are gone; from ``deadline`` on by force."""
+        if self._process is None:
+            return
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(max(0.0, deadline - time.monotonic()))
+        self._end_group(self._process)
+        self._process.wait()
+
+    def _end_group(self, process: subprocess.Popen[bytes]) -> None:
+        """The child is the leader of its process group: what is left of that is left of it."""
+        end = time.monotonic() + _KILLED_SECONDS
+        with suppress(ProcessLookupError):
+            while time.monotonic() < end:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.poll()
+                time.sleep(_POLL_SECONDS)
+
+
+class Children:
+    """All of them, in the order in which they are started; they end together."""
+
+    def __init__(self, log: Path, say: Callable[[str], None]) -> None:
+        self._log = log
+        self._say = say
+        self._all: list[Child] = []
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start ``python arguments``; its output goes to ``<log>/<name>.log``."""
+        child = Child(name, arguments, self._log / f"{name.replace(' ', '-')}.log")
+        self._all.append(child)
+        child.start()
+
+    def manage(self, name: str, *arguments: str) -> None:
+        """Start a command of ``manage.py``."""
+        self.start(name, str(_REPOSITORY / "manage.py"), *arguments)
+
+    def watch(self) -> None:
+        """Look after all of them once; see :meth:`Child.watch`."""
+        for child in self._all:
+            child.watch(self._say)
+
+    def stop(self) -> None:
+        """End all: first asked, at once; who does not is ended by force."""
+        for child in self._all:
+            child.terminate()
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        for child in self._all:
+            child.wait(deadline)
+        self._all.clear()

@@ -1,0 +1,134 @@
+"""The two servers that a laptop lacks, PostgreSQL and S3, and the environment that leads to them.
+
+Started before Django is: the settings read this environment, and so do all children.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import environ
+
+from ccatdc.common.errors import ConfigurationError
+from ccatdc.demo.home import Home
+from ccatdc.standalone.postgres import PostgresServer
+from ccatdc.standalone.s3server import S3Server
+
+HOST = "127.0.0.1"
+_DATABASE = "ccatdc"
+_FIRST_PORT = 8000
+#: Locations with a bucket; one server holds them all.
+_ARCHIVES = ("COLOGNE_LONG_TERM_ARCHIVE", "US_LTA")
+
+
+@dataclass(frozen=True)
+class Servers:
+    """What runs now, and where the portal will be."""
+
+    s3: S3Server
+    port: int
+    environment: dict[str, str]
+
+    @property
+    def portal_url(self) -> str:
+        """The portal's address."""
+        return f"http://{HOST}:{self.port}"
+
+
+@contextmanager
+def servers(home: Home, wanted_port: int | None) -> Iterator[Servers]:
+    """PostgreSQL and S3 below the demo's folder, as long as the block runs.
+
+    Sets the environment of this process. With ``DATABASE_URL`` set, that database is used and none
+    started. Raises ConfigurationError and WorldError where a server cannot be started.
+    """
+    port = _portal_port(wanted_port)
+    access_key, secret_key = home.secret("S3_ACCESS_KEY", length=12), home.secret("S3_SECRET_KEY")
+    with _database(home) as database_url, _s3(home, access_key, secret_key) as s3:
+        environment = {
+            "DATABASE_URL": database_url,
+            "DJANGO_SETTINGS_MODULE": "ccatdc.settings",
+            "CCATDC_DEBUG": "0",
+            "CCATDC_SECRET_KEY": home.secret("SECRET_KEY"),
+            "CCATDC_LOG_DIR": str(home.log / "operations"),
+            "CCATDC_STATIC_ROOT": str(home.static),
+            "CCATDC_PORTAL_URL": f"http://{HOST}:{port}",
+            # Nobody waits an hour for the next try on a laptop.
+            "CCATDC_RETRY_BASE_SECONDS": "5",
+            "CCATDC_RETRY_MAX_SECONDS": "60",
+        }
+        for name in _ARCHIVES:
+            environment[f"CCATDC_S3_{name}_ACCESS_KEY"] = access_key
+            environment[f"CCATDC_S3_{name}_SECRET_KEY"] = secret_key
+        for name in environment:
+            os.environ.pop(f"{name}_FILE", None)  # it would win over the value
+        os.environ.update(environment)
+        yield Servers(s3, port, environment)
+
+
+@contextmanager
+def _database(home: Home) -> Iterator[str]:
+    given = environ.FileAwareEnv().str("DATABASE_URL", default="")
+    if given:
+        yield given
+        return
+    with PostgresServer(home.postgres, durable=True) as postgres:
+        _link_log(home, postgres)
+        postgres.ensure_database(_DATABASE)
+        yield postgres.url(_DATABASE)
+
+
+def _link_log(home: Home, postgres: PostgresServer) -> None:
+    """The server writes beside its folder; all logs are found in one place."""
+    link = home.log / "postgres.log"
+    if not link.is_symlink():
+        link.symlink_to(os.path.relpath(postgres.log, home.log))
+
+
+@contextmanager
+def _s3(home: Home, access_key: str, secret_key: str) -> Iterator[S3Server]:
+    """On the port of the last start if it is free: the locations' rows hold the address."""
+    kept = home.remembered("s3_port")
+    port = kept if isinstance(kept, int) and _is_free(kept) else 0
+    with S3Server(
+        home.s3,
+        access_key=access_key,
+        secret_key=secret_key,
+        port=port,
+        log=home.log / "s3.log",
+    ) as server:
+        home.remember("s3_port", server.port)
+        yield server
+
+
+def _portal_port(wanted: int | None) -> int:
+    if wanted is not None:
+        if not _is_free(wanted):
+            raise ConfigurationError(
+                f"Port {wanted} is in use.",
+                code="demo.port",
+                remedy="Choose another one with --port, or leave it out.",
+            )
+        return wanted
+    return _FIRST_PORT if _is_free(_FIRST_PORT) else _free_port()
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
