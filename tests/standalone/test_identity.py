@@ -119,6 +119,7 @@ def test_an_ordinary_user_starts_it(short: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_is_not_ours_is_refused_by_name() -> None:
-    with pytest.raises(ConfigurationError, match="may not write"):
-        PostgresServer(Path("/proc/ccatdc/pg"), durable=False).start()
+def test_a_folder_that_we_may_not_write_is_refused_by_name(short: Path) -> None:
+    short.chmod(0o555)
+    with pytest.raises(ConfigurationError, match=f"may not write in {short}"):
+        PostgresServer(short / "pg", durable=False).start()
