@@ -33,7 +33,7 @@ def record_package_copy(
     status: str = PhysicalCopyStatus.PRESENT,
 ) -> RawDataPackagePhysicalCopy:
     """A verified copy of a package: its bytes had the package's digest when they were verified as ``how`` says."""
-    return RawDataPackagePhysicalCopy.objects.create(
+    copy: RawDataPackagePhysicalCopy = RawDataPackagePhysicalCopy.objects.create(
         raw_data_package=package,
         data_location=location,
         key=key,
@@ -44,6 +44,7 @@ def record_package_copy(
         verified_at=Now(),
         verified_how=how,
     )
+    return copy
 
 
 def record_bundle_copy(
@@ -56,7 +57,7 @@ def record_bundle_copy(
     how: str,
 ) -> DataTransferPackagePhysicalCopy:
     """A verified copy of a bundle: of its manifest, or of its tar of tars. ``size`` in bytes of that file."""
-    return DataTransferPackagePhysicalCopy.objects.create(
+    copy: DataTransferPackagePhysicalCopy = DataTransferPackagePhysicalCopy.objects.create(
         data_transfer_package=bundle,
         data_location=location,
         key=key,
@@ -66,6 +67,7 @@ def record_bundle_copy(
         verified_at=Now(),
         verified_how=how,
     )
+    return copy
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ USABLE = (Integrity.OK, Integrity.UNVERIFIED)
 IN_TROUBLE = (Integrity.SUSPECT, Integrity.DAMAGED, Integrity.MISSING)
 
 
-class DataLocationQuerySet(PolymorphicQuerySet):
+class DataLocationQuerySet(PolymorphicQuerySet[Any]):
     """Questions about locations."""
 
     def active(self) -> DataLocationQuerySet:
@@ -86,7 +86,7 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
 
     def packaging_groups(self) -> models.QuerySet[Any, dict[str, Any]]:
         """One row for each execution, module and SOURCE location, with when the last of it became known."""
-        return (
+        groups: models.QuerySet[Any, dict[str, Any]] = (
             self.order_by()
             .values("executed_obs_unit_id", "instrument_module_id", "source_location_id")
             .annotate(
@@ -95,6 +95,7 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
                 files=Count("id"),
             )
         )
+        return groups
 
     def in_group(self, group: dict[str, Any]) -> RawDataFileQuerySet:
         """The files of one row of :meth:`packaging_groups`."""
@@ -168,7 +169,7 @@ class DataTransferPackageQuerySet(models.QuerySet[Any]):
         return self.filter(status=Status.COMPLETED)
 
 
-class PhysicalCopyQuerySet(PolymorphicQuerySet):
+class PhysicalCopyQuerySet(PolymorphicQuerySet[Any]):
     """Questions about copies."""
 
     def existing(self) -> PhysicalCopyQuerySet:

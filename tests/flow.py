@@ -20,7 +20,6 @@ from ccatdc.common.states import Status, transition
 from ccatdc.standalone.s3server import S3Server
 from datamgmt.checksums import digest_stream
 from datamgmt.models import (
-    DataLocation,
     DiskDataLocation,
     LocationType,
     RawDataFile,
@@ -90,7 +89,11 @@ class Flow:
         return location
 
     def observe(
-        self, files: Mapping[str, bytes], *, finish: bool = True, source: DataLocation | None = None
+        self,
+        files: Mapping[str, bytes],
+        *,
+        finish: bool = True,
+        source: DiskDataLocation | None = None,
     ) -> ExecutedObsUnit:
         """One execution whose files are written at SOURCE and filed."""
         execution: ExecutedObsUnit = ExecutedObsUnitFactory.create()
@@ -104,7 +107,7 @@ class Flow:
         execution: ExecutedObsUnit,
         files: Mapping[str, bytes],
         *,
-        source: DataLocation | None = None,
+        source: DiskDataLocation | None = None,
     ) -> None:
         """Write and file more files of an execution."""
         source = source or self.source

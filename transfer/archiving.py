@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 from django.db.models.functions import Now
 
@@ -23,6 +23,12 @@ from datamgmt.sidecar import sidecar_of
 from datamgmt.states import PackageState, VerifiedHow
 from datamgmt.storage.base import LocationStorage
 from transfer.holding import Held
+
+
+class Stream(Protocol):
+    """What is read: into a buffer, 0 at the end."""
+
+    def readinto(self, buffer: Any, /) -> int | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class OriginDamagedError(DataIntegrityError):
 
 def archive_package(
     package: RawDataPackage,
-    stream: BinaryIO | Any,
+    stream: Stream,
     archive: LocationStorage,
     object_key: str,
     attempt: str,
@@ -89,7 +95,7 @@ def record_archived(package: RawDataPackage, location: DataLocation, archived: A
     )
 
 
-def _pour(stream: BinaryIO | Any, write: Callable[[memoryview], object]) -> Digest:
+def _pour(stream: Stream, write: Callable[[memoryview], object]) -> Digest:
     digest = new_digest()
     buffer = memoryview(bytearray(BUFFER_BYTES))
     while count := stream.readinto(buffer):

@@ -99,11 +99,10 @@ def transition_all(
     """
     owner = rows.model._meta.get_field(field).model
     moves = rows.model.machines[field]
-    return (
-        owner._base_manager.filter(pk__in=rows.values("pk"))
-        .filter(**{f"{field}__in": origins(moves, to)})
-        .update(**{field: to}, **fields)
+    movable = owner._base_manager.filter(
+        pk__in=rows.values("pk"), **{f"{field}__in": origins(moves, to)}
     )
+    return int(movable.update(**{field: to}, **fields))
 
 
 def known_values(

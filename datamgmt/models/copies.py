@@ -6,7 +6,7 @@ A raw file has a row at SOURCE only; elsewhere it is where its package is.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
@@ -96,7 +96,7 @@ class PhysicalCopy(PolymorphicModel):
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     evidence = models.JSONField(null=True, blank=True, editable=False)
 
-    objects = PhysicalCopyManager()
+    objects: ClassVar[PhysicalCopyManager] = PhysicalCopyManager()
 
     class Meta:
         db_table = "physical_copy"

@@ -152,7 +152,7 @@ class DataLocation(PolymorphicModel):
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     check_error = models.TextField(blank=True, editable=False)
 
-    objects = DataLocationManager()
+    objects: ClassVar[DataLocationManager] = DataLocationManager()
 
     class Meta:
         db_table = "data_location"

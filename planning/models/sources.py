@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import F, Q
 from polymorphic.models import PolymorphicModel
@@ -34,7 +36,7 @@ class Source(PolymorphicModel):
     def __str__(self) -> str:
         return self.name
 
-    def save(self, *args: object, **kwargs: object) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
         """Keep the discriminator in step with the class."""
         self.type = self.TYPE
         super().save(*args, **kwargs)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from smtplib import SMTPException
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import send_mail
@@ -97,7 +98,7 @@ def follow_job(job: StagingJob) -> None:
         _move(job, Status.IN_PROGRESS, f"{counts['all']} of {asked} packages are being staged.")
 
 
-def _move(job: StagingJob, to: str, message: str, **fields: object) -> None:
+def _move(job: StagingJob, to: str, message: str, **fields: Any) -> None:
     if job.status == to:
         return
     transition(job, to, **fields)
@@ -109,7 +110,7 @@ def tell_requester(job: StagingJob) -> None:
     user = job.requested_by
     if not user.email:
         return
-    location = job.destination_location.get_real_instance()
+    location: Any = job.destination_location.get_real_instance()
     done = job.status == Status.COMPLETED
     folder = f"{location.path.rstrip('/')}/{job.folder_key}"
     lines = [

@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.models import User
+
 from ccatdc.common.states import Moves, Status, known_values
 from datamgmt.models import DataLocation, RawDataPackage
 
@@ -48,7 +50,7 @@ class StagingJobQuerySet(models.QuerySet["StagingJob"]):
             destination_location=location,
         )
 
-    def of(self, user: object) -> StagingJobQuerySet:
+    def of(self, user: User) -> StagingJobQuerySet:
         """Asked for by this user."""
         return self.filter(requested_by=user)
 

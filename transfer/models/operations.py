@@ -33,7 +33,7 @@ CANCELLED = "operation.cancelled"
 OPEN_OPERATION = Q(status__in=OPEN_STATUSES)
 
 
-class OperationQuerySet(PolymorphicQuerySet):
+class OperationQuerySet(PolymorphicQuerySet[Any]):
     """Questions about work."""
 
     def open(self) -> OperationQuerySet:
@@ -137,7 +137,7 @@ class Operation(PolymorphicModel):
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = OperationManager()
+    objects: ClassVar[OperationManager] = OperationManager()
 
     class Meta:
         db_table = "operation"

@@ -68,7 +68,7 @@ class Watched:
         self._lease = lease
         self.done_bytes = done_bytes
 
-    def readinto(self, buffer: Any) -> int:
+    def readinto(self, buffer: Any, /) -> int:
         """Read into ``buffer``; the number of bytes, 0 at the end."""
         count: int = self._stream.readinto(buffer)  # type: ignore[attr-defined]
         self._note(count)

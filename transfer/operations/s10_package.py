@@ -7,6 +7,8 @@ Safe to repeat because: the tar's key holds the attempt; nothing at SOURCE is to
 
 from __future__ import annotations
 
+from functools import partial
+from typing import BinaryIO
 from uuid import UUID
 
 from django.db.models.functions import Now
@@ -18,6 +20,7 @@ from ccatdc.common.errors import (
     KeyMissingError,
     NoSpaceError,
 )
+from datamgmt.checksums import Data
 from datamgmt.copies import (
     PackagedFile,
     SetAside,
@@ -29,6 +32,7 @@ from datamgmt.models import DataLocation, RawDataFile, RawDataPackage
 from datamgmt.naming import buffer_key
 from datamgmt.states import Integrity, VerifiedHow
 from datamgmt.storage import storage_for
+from datamgmt.storage.base import Writer
 from datamgmt.tarballs import Member, MemberChanged, TarWritten, tar_size, write_tar
 from transfer.models import RawDataPackageCreation
 from transfer.operations.base import StageOperation
@@ -145,13 +149,11 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
             else:
                 filed = f"{file.checksum_algorithm}:{file.checksum}" if file.checksum else None
                 members.append(
-                    Member(
-                        path, file.size, lambda p=path: self._open(p), stored.mtime_ns or 0, filed
-                    )
+                    Member(path, file.size, partial(self._open, path), stored.mtime_ns or 0, filed)
                 )
         return members
 
-    def _open(self, path: str):  # type: ignore[no-untyped-def]
+    def _open(self, path: str) -> BinaryIO:
         self.lease.check(self._done_bytes)
         return self.source.open(path)
 
@@ -201,11 +203,11 @@ class _Wrong(Exception):  # noqa: N818  not an error of the operation: it starts
 class _Counting:
     """Passes bytes on and tells the lease how many there were."""
 
-    def __init__(self, out, operation: CreatePackage) -> None:  # type: ignore[no-untyped-def]
+    def __init__(self, out: Writer, operation: CreatePackage) -> None:
         self._out, self._operation = out, operation
 
-    def write(self, data) -> int:  # type: ignore[no-untyped-def]
-        count: int = self._out.write(data)
+    def write(self, data: Data, /) -> int:
+        count = self._out.write(data)
         self._operation._done_bytes += count
         self._operation.lease.check(self._operation._done_bytes)
         return count

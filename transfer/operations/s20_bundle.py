@@ -7,6 +7,7 @@ Safe to repeat because: the key holds the attempt, and packages are only read.
 from __future__ import annotations
 
 import io
+from functools import partial
 
 from django.db.models.functions import Now
 
@@ -69,7 +70,13 @@ class CreateBundle(StageOperation[DataTransferPackageCreation]):
 
     def _write_tar(self) -> None:
         members = [
-            Member(f"{package.name}.tar", package.size or 0, self._opener(key), 0, package.digest)
+            Member(
+                f"{package.name}.tar",
+                package.size or 0,
+                partial(self._open, key),
+                0,
+                package.digest,
+            )
             for package, key in self.packages
         ]
         size = tar_size((member.name, member.size) for member in members)
@@ -84,8 +91,8 @@ class CreateBundle(StageOperation[DataTransferPackageCreation]):
                 )
         self.size, self.digest = written.size, written.digest
 
-    def _opener(self, key: str):  # type: ignore[no-untyped-def]
-        return lambda: Watched(self.buffer.open(key), self.lease)
+    def _open(self, key: str) -> Watched:
+        return Watched(self.buffer.open(key), self.lease)
 
     def record(self) -> None:
         """The bundle's digest and its copy."""

@@ -8,6 +8,8 @@ Safe to repeat because: what an earlier attempt received has its own name, was v
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
 
 
 from ccatdc.common.errors import DataIntegrityError
@@ -86,7 +88,7 @@ class TransferBundle(StageOperation[DataTransfer]):
         else:
             for package, copy in self.packages:
                 self.received[str(package.pk)] = self._receive(
-                    lambda name, p=package: buffer_key(p, name),
+                    partial(buffer_key, package),
                     copy.key,
                     package.size or 0,
                     package.digest,
@@ -103,10 +105,12 @@ class TransferBundle(StageOperation[DataTransfer]):
     def _suffix(self) -> str:
         return "tar" if self._as_one_file else "json"
 
-    def _receive(self, key_of, origin_key: str, size: int, digest: str) -> str:  # type: ignore[no-untyped-def]
+    def _receive(
+        self, key_of: Callable[[str], str], origin_key: str, size: int, digest: str
+    ) -> str:
         """Move one file unless an earlier attempt already received it; the key under which it is there."""
         for earlier in self.operation.earlier_attempt_names():
-            key: str = key_of(earlier)
+            key = key_of(earlier)
             self.destination.discard_attempt(key, earlier)
             if self.destination.exists(key) and self.destination.stat(key).size == size:
                 self.log.info("%s was received by attempt %s", key, earlier)

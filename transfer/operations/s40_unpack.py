@@ -7,6 +7,8 @@ Safe to repeat because: extracted packages have this attempt's names; packages t
 
 from __future__ import annotations
 
+from typing import BinaryIO, cast
+
 from ccatdc.common.errors import DataIntegrityError
 from datamgmt.checksums import BUFFER_BYTES, digest_stream, new_digest
 from datamgmt.copies import record_package_copy
@@ -58,7 +60,7 @@ class UnpackBundle(StageOperation[DataTransferUnpacking]):
         how = VerifiedHow.RECEIVED
         if size == package.size and not self.transfer.checksum_verified:
             with Watched(self.buffer.open(key), self.lease) as stream:
-                digest = digest_stream(stream)[1]  # type: ignore[arg-type]
+                digest = digest_stream(cast("BinaryIO", stream))[1]
             how = VerifiedHow.READ_BACK
         else:
             digest = package.digest
@@ -71,7 +73,7 @@ class UnpackBundle(StageOperation[DataTransferUnpacking]):
         by_member = {f"{package.name}.tar": package for package in self.packages}
         buffer = memoryview(bytearray(BUFFER_BYTES))
         with Watched(self.buffer.open(self.transfer.received["bundle"]), self.lease) as stream:
-            for name, size, member in read_tar(stream):  # type: ignore[arg-type]
+            for name, size, member in read_tar(stream):
                 package = by_member.pop(name, None)
                 if package is None or size != package.size:
                     raise self._damaged(self.bundle, name)
@@ -80,7 +82,7 @@ class UnpackBundle(StageOperation[DataTransferUnpacking]):
                 key = buffer_key(package, self.attempt)
                 digest = new_digest()
                 with self.buffer.writer(key, self.attempt, size) as out:
-                    while count := member.readinto(buffer):  # type: ignore[attr-defined]
+                    while count := member.readinto(buffer):
                         digest.update(buffer[:count])
                         out.write(buffer[:count])
                     if str(digest) != package.digest:

@@ -74,7 +74,7 @@ class StagePackage(StageOperation[Staging]):
             Watched(archive.open(self.origin.key), self.lease) as stream,
             self.storage.make_tree(key, self.attempt) as folder,
         ):
-            found = extract_verified(stream, folder, expected)  # type: ignore[arg-type]
+            found = extract_verified(stream, folder, expected)
             if found.digest != self.package.digest:
                 raise DataIntegrityError(
                     f"The archive's {self.package} has {found.digest}, not {self.package.digest}.",

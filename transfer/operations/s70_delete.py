@@ -123,7 +123,7 @@ class DeleteCopies(StageOperation[Deletion]):
             # Only the very file that was packaged: size, mtime and inode as they were read then.
             seen = Stored(copy.size, copy.mtime_ns, copy.inode)
             self.storage.delete(copy.location_key, expected=seen)
-        elif self._is_tree(copy):
+        elif self._is_tree(copy) and copy.raw_data_package is not None:
             for job in StagingJob.objects.filter(
                 raw_data_packages=copy.raw_data_package, destination_location=self.location
             ):
