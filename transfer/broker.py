@@ -12,20 +12,19 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import connections
 from django.db.models.functions import Now
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
+from transfer.database import DATABASE_AWAY
 from transfer.queues import location_named, queues_for
 from transfer.wake import Listener, queue_channel, wake_queue
 
 logger = logging.getLogger(__name__)
-
-DATABASE_AWAY: Final = (OperationalError, InterfaceError)
 
 # One statement: no second cluster can take what this one has locked, and the oldest message comes
 # first.

@@ -1,127 +1,199 @@
-"""The processes that serve one location: a django-q2 cluster of one worker, without its own guard.
+"""One cluster from outside: start it, notice any death in it, drain it, kill it, start it anew.
 
-Started by ``run_location`` (transfer/supervisor.py) as a fork: a sentinel, which starts worker,
-monitor and pusher and then only keeps them together. Each dies with the process that started it,
-so that nothing goes on as an orphan. Who watches over them is the supervisor: django-q2 replaces a
-dead worker, but one that died while it waited for a message leaves a locked queue behind.
+Used by the supervisor of ``run_location``. Any death of any process ends the whole cluster: its
+worker gives up what it does at the next check, then the process group is killed. What the dead ones
+held goes back at once, and a new cluster takes their place.
 """
 
 from __future__ import annotations
 
-import ctypes
+import logging
 import os
+import select
 import signal
 import time
-import uuid
-from collections.abc import Callable
-from multiprocessing import get_context
+from collections.abc import Iterable
+from enum import Enum
 from multiprocessing.process import BaseProcess
-from typing import Any, Final
+from typing import Final
 
-from django.db import connections
-from django_q.cluster import Sentinel
-from django_q.conf import Conf
-from django_q.worker import worker
-
-from transfer import worker_state
-from transfer.broker import WakingBroker
+from accounts.models import LogLevel, record
+from transfer import broker, watchdog
+from transfer.database import unless_away
+from transfer.sentinel import start_cluster
 from transfer.worker_state import WorkerState
 
-_PR_SET_PDEATHSIG: Final = 1
-#: Exit status of a process whose parent is gone already.
-_EXIT_ORPHANED: Final = 75
-_fork: Final = get_context("fork")
+logger = logging.getLogger(__name__)
+
+#: Seconds that a running operation gets to notice that it shall stop.
+DRAIN_SECONDS: Final = 60.0
+#: Seconds that a cluster may take to start, and to be gone after it was killed.
+START_SECONDS: Final = 30.0
+DEATH_SECONDS: Final = 10.0
+#: A cluster that ran for so long is started anew at once; one that did not waits, ever longer.
+STEADY_SECONDS: Final = 60.0
+LONGEST_PAUSE_SECONDS: Final = 60.0
+#: Seconds between two looks while something is starting or draining.
+LOOK_SECONDS: Final = 0.02
 
 
-def start_cluster(full_name: str, state: WorkerState) -> BaseProcess:
-    """Fork a cluster for all queues of the location ``full_name``; returns its sentinel.
+class Phase(Enum):
+    """Where a cluster is in its life."""
 
-    The sentinel leads a process group of its own, so that the whole cluster can be killed at once.
-    """
-    # A connection that two processes use is broken for both.
-    connections.close_all()
-    sentinel = _fork.Process(
-        target=_run_sentinel, args=(full_name, state, os.getpid()), name=f"cluster {full_name}"
-    )
-    sentinel.start()
-    assert sentinel.pid is not None  # noqa: S101 - it has been started
-    _lead_group(sentinel.pid)
-    return sentinel
+    DOWN = "down"
+    STARTING = "starting"
+    RUNNING = "running"
+    DRAINING = "draining"
+    ENDED = "ended"
 
 
-def die_with_parent(parent: int) -> None:
-    """Let the kernel kill this process when ``parent``, which started it, ends; Linux only."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
-    if os.getppid() != parent:
-        os._exit(_EXIT_ORPHANED)
+class Cluster:
+    """One set of processes for a location, and what has to happen to it next."""
 
+    def __init__(self, full_name: str, queues: list[str]) -> None:
+        self.full_name = full_name
+        self.queues = queues
+        self.phase = Phase.DOWN
+        self.stopping = False
+        self._state = WorkerState()
+        self._sentinel: BaseProcess | None = None
+        self._watched: dict[int, str] = {}
+        self._since = 0.0
+        self._deadline = 0.0
+        self._failures = 0
 
-class _Started:
-    """In place of django-q2's events, which are locks that a killed process may leave locked."""
+    @property
+    def descriptors(self) -> Iterable[int]:
+        """Readable when a process ends."""
+        return self._watched
 
-    def __init__(self, *, over: bool) -> None:
-        self._over = over
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until :meth:`look` has something to do besides deaths; None: never."""
+        match self.phase:
+            case Phase.DOWN:
+                return max(0.0, self._deadline - time.monotonic())
+            case Phase.STARTING | Phase.DRAINING:
+                return LOOK_SECONDS
+        return None
 
-    def is_set(self) -> bool:
-        return self._over
+    def look(self) -> None:
+        """Do what is due."""
+        now = time.monotonic()
+        match self.phase:
+            case Phase.DOWN:
+                if self.stopping:
+                    self.phase = Phase.ENDED
+                elif now >= self._deadline:
+                    self._start()
+            case Phase.STARTING:
+                self._look_whether_started(now)
+            case Phase.RUNNING:
+                dead = self._dead()
+                if dead:
+                    self._report(dead)
+                    self._drain(0.0 if "worker" in dead else DRAIN_SECONDS)
+                elif self.stopping:
+                    self._drain(DRAIN_SECONDS)
+            case Phase.DRAINING:
+                if not self._state.busy or now >= self._deadline or "worker" in self._dead():
+                    self._kill()
 
-    def set(self) -> None:
-        self._over = True
+    def stop(self, *, at_once: bool = False) -> None:
+        """End it: drain, then kill. ``at_once`` gives a running operation no more time."""
+        self.stopping = True
+        if at_once:
+            self._deadline = 0.0
 
-    def wait(self, seconds: float) -> bool:
-        time.sleep(seconds)
-        return self._over
+    def kill(self) -> None:
+        """Kill whatever runs; for the end of the supervisor itself."""
+        self.stopping = True
+        if self._sentinel is not None:
+            self._kill()
 
+    def _start(self) -> None:
+        self._state = WorkerState()
+        self._sentinel = start_cluster(self.full_name, self._state)
+        self._since = time.monotonic()
+        self.phase = Phase.STARTING
+        self._watch("sentinel", self._sentinel.pid)
 
-class LocationSentinel(Sentinel):  # type: ignore[misc]
-    """Starts the processes, says who they are, and then sleeps."""
+    def _look_whether_started(self, now: float) -> None:
+        if self._state.started:
+            roles = zip(("worker", "monitor", "pusher"), self._state.pids, strict=True)
+            watched = [self._watch(role, pid) for role, pid in roles]
+            if all(watched):
+                self.phase = Phase.RUNNING
+                logger.info("%s: running.", self.full_name)
+            else:
+                self._kill()
+        elif self._dead() or now >= self._since + START_SECONDS or self.stopping:
+            if not self.stopping:
+                logger.error("%s: could not be started.", self.full_name)
+            self._kill()
 
-    def __init__(self, full_name: str, state: WorkerState) -> None:
-        self.state = state
-        super().__init__(
-            _Started(over=False), _Started(over=False), uuid.uuid4(), WakingBroker(full_name)
-        )
+    def _watch(self, role: str, pid: int | None) -> bool:
+        try:
+            self._watched[os.pidfd_open(pid or 0)] = role
+        except OSError as error:
+            logger.warning("%s: its %s is gone already: %s", self.full_name, role, error)
+            return False
+        return True
 
-    def spawn_process(self, target: Callable[..., None], *args: Any) -> BaseProcess:
-        """As django-q2's, but the process dies with this one."""
-        process = _fork.Process(
-            target=_run_with_sentinel, args=(os.getpid(), target, args), daemon=True
-        )
-        if target is worker:
-            process.timer = args[2]  # type: ignore[attr-defined]
-            self.pool.append(process)
-        process.start()
-        return process
+    def _dead(self) -> list[str]:
+        if not self._watched:
+            return []
+        poll = select.poll()
+        for descriptor in self._watched:
+            poll.register(descriptor, select.POLLIN)
+        return [self._watched[descriptor] for descriptor, _ in poll.poll(0)]
 
-    def guard(self) -> None:
-        """Tell the supervisor that all are there, and keep them: they die when this process does."""
-        self.state.set_started(self.pool[0].pid, self.monitor.pid, self.pusher.pid)
-        while True:
-            signal.pause()
+    def _report(self, dead: list[str]) -> None:
+        message = f"{self.full_name}: its {' and '.join(sorted(dead))} ended; started anew."
+        logger.error("%s", message)
+        with unless_away("note it"):
+            record("worker", message, level=LogLevel.WARNING, location=self.full_name)
 
+    def _drain(self, seconds: float) -> None:
+        self._state.drain()
+        self._deadline = time.monotonic() + seconds
+        self.phase = Phase.DRAINING
 
-def _run_sentinel(full_name: str, state: WorkerState, supervisor: int) -> None:
-    die_with_parent(supervisor)
-    _lead_group(0)
-    signal.set_wakeup_fd(-1)
-    worker_state.become(state)
-    # Conf is read from settings when it is imported, before anybody knew which location this is.
-    Conf.CLUSTER_NAME = full_name
-    Conf.WORKERS = 1
-    LocationSentinel(full_name, state)
+    def _kill(self) -> None:
+        """Kill the process group, wait for its end, and give back what it held."""
+        assert self._sentinel is not None  # noqa: S101 - it has been started
+        assert self._sentinel.pid is not None  # noqa: S101
+        try:
+            # Before the sentinel is waited for: until then its number belongs to nobody else.
+            os.killpg(self._sentinel.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            logger.debug("%s: nothing left to kill.", self.full_name)
+        gone = self._wait_for_death()
+        self._sentinel.join(DEATH_SECONDS)
+        for descriptor in self._watched:
+            os.close(descriptor)
+        self._watched = {}
+        self._sentinel = None
+        if gone:
+            with unless_away("give back what they held"):
+                watchdog.release(self._state.identity)
+                broker.release(self.queues)
+        self._rest()
 
+    def _wait_for_death(self) -> bool:
+        """Whether every process is gone within ``DEATH_SECONDS``; one in the kernel's hands is not."""
+        deadline = time.monotonic() + DEATH_SECONDS
+        while len(self._dead()) < len(self._watched):
+            if time.monotonic() > deadline:
+                logger.error("%s: its processes cannot be killed.", self.full_name)
+                return False
+            time.sleep(0.005)
+        return True
 
-def _run_with_sentinel(sentinel: int, target: Callable[..., None], args: tuple[Any, ...]) -> None:
-    die_with_parent(sentinel)
-    target(*args)
-
-
-def _lead_group(pid: int) -> None:
-    """Make ``pid`` the leader of a process group; parent and child both do, so that neither waits."""
-    try:
-        os.setpgid(pid, pid)
-    except (PermissionError, ProcessLookupError):
-        # The child was faster, or is dead already.
-        return
+    def _rest(self) -> None:
+        now = time.monotonic()
+        steady = now - self._since >= STEADY_SECONDS
+        self._failures = 0 if steady else self._failures + 1
+        pause = 0.0 if self._failures <= 1 else min(2.0**self._failures, LONGEST_PAUSE_SECONDS)
+        self._deadline = now + pause
+        self.phase = Phase.ENDED if self.stopping else Phase.DOWN

@@ -22,7 +22,7 @@ from accounts.models import LogLevel, record
 from ccatdc.common.errors import CcatError, InvalidTransition, LeaseLostError
 from ccatdc.common.states import Status, transition
 from transfer import oplog, retries
-from transfer.broker import DATABASE_AWAY
+from transfer.database import DATABASE_AWAY
 from transfer.lease import CancelRequested, Drain, Lease
 from transfer.models import Operation
 from transfer.wake import wake_managers

@@ -10,10 +10,10 @@ from __future__ import annotations
 import errno
 from typing import Final
 
-from django.db import InterfaceError, OperationalError
 from django_q.exceptions import TimeoutException
 
 from ccatdc.common.errors import CcatError, NoSpaceError, StorageError, WorldError
+from transfer.database import DATABASE_AWAY
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -29,7 +29,7 @@ def as_ccat_error(raised: BaseException) -> CcatError:
         if raised.errno in _FULL:
             return NoSpaceError(f"No space left: {raised}.")
         return StorageError(f"{type(raised).__name__}: {raised}.", code="storage.os_error")
-    if isinstance(raised, (OperationalError, InterfaceError)):
+    if isinstance(raised, DATABASE_AWAY):
         # Everybody's trouble, not this operation's: it uses up no attempt.
         return WorldError(
             f"The database did not answer: {raised}", code="database.unavailable", counts=False

@@ -22,7 +22,7 @@ from django.db import connection
 from ccatdc.common.errors import CcatError, LeaseLostError
 from ccatdc.common.states import Status
 from transfer import worker_state
-from transfer.broker import DATABASE_AWAY
+from transfer.database import DATABASE_AWAY
 from transfer.models import Operation
 from transfer.models.operations import CANCELLED
 
@@ -46,14 +46,14 @@ _RENEW = """
 """
 
 
-class Drain(CcatError):  # noqa: N818 - no error: the worker is asked to stop
+class Drain(CcatError):
     """The worker shall stop; the operation goes back and costs no attempt."""
 
     default_code = "operation.drained"
     default_retryable = True
 
 
-class CancelRequested(CcatError):  # noqa: N818 - no error: an operator wants it
+class CancelRequested(CcatError):
     """Somebody cancelled the operation while it ran."""
 
     default_code = CANCELLED

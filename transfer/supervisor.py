@@ -1,210 +1,27 @@
-"""Watching over the clusters of one or more locations: start, restart, drain, kill.
+"""Watching over the clusters of one or more locations: the process of ``run_location``.
 
-The process of ``run_location``. It imports everything once and forks the clusters (transfer/
-cluster.py), so that seven of them start in the time of one. Any death of any process of a cluster
-ends the whole cluster: its worker gives up what it does at the next check, then the process group
-is killed and a new one takes its place. What the dead ones held goes back at once.
+It imports everything once and forks the clusters (transfer/cluster.py), so that seven of them start
+in the time of one and share their memory. It sleeps until a process ends, a signal comes, or a
+heartbeat is due.
 """
 
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import select
 import signal
 import time
 from collections.abc import Iterable
-from enum import Enum
-from multiprocessing.process import BaseProcess
-from typing import Any, Final
+from typing import Any
 
-from django.db import connections
-
-from accounts.models import LogLevel, record
 from datamgmt.models import DataLocation
-from transfer import broker, watchdog
-from transfer.broker import DATABASE_AWAY
-from transfer.cluster import start_cluster
+from transfer import broker
+from transfer.cluster import LOOK_SECONDS, Cluster, Phase
+from transfer.database import unless_away
 from transfer.heartbeats import Pulse
 from transfer.pipeline import PIPELINE
 from transfer.queues import queues_for
-from transfer.worker_state import WorkerState
-
-logger = logging.getLogger(__name__)
-
-#: Seconds that a running operation gets to notice that it shall stop.
-DRAIN_SECONDS: Final = 60.0
-#: Seconds that a cluster may take to start, and to be gone after it was killed.
-START_SECONDS: Final = 30.0
-DEATH_SECONDS: Final = 10.0
-#: A cluster that ran for so long is started anew at once; one that did not waits, ever longer.
-STEADY_SECONDS: Final = 60.0
-LONGEST_PAUSE_SECONDS: Final = 60.0
-#: Seconds between two looks while something is starting or draining.
-_LOOK_SECONDS: Final = 0.02
-
-
-class Phase(Enum):
-    """Where a cluster is in its life."""
-
-    DOWN = "down"
-    STARTING = "starting"
-    RUNNING = "running"
-    DRAINING = "draining"
-    ENDED = "ended"
-
-
-class Cluster:
-    """One set of processes for a location, and what has to happen to it next."""
-
-    def __init__(self, full_name: str, queues: list[str]) -> None:
-        self.full_name = full_name
-        self.queues = queues
-        self.phase = Phase.DOWN
-        self.stopping = False
-        self._state = WorkerState()
-        self._sentinel: BaseProcess | None = None
-        self._watched: dict[int, str] = {}
-        self._since = 0.0
-        self._deadline = 0.0
-        self._failures = 0
-
-    @property
-    def descriptors(self) -> Iterable[int]:
-        """Readable when a process ends."""
-        return self._watched
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Seconds until :meth:`look` has something to do besides deaths; None: never."""
-        match self.phase:
-            case Phase.DOWN:
-                return max(0.0, self._deadline - time.monotonic())
-            case Phase.STARTING | Phase.DRAINING:
-                return _LOOK_SECONDS
-        return None
-
-    def look(self) -> None:
-        """Do what is due."""
-        now = time.monotonic()
-        match self.phase:
-            case Phase.DOWN:
-                if self.stopping:
-                    self.phase = Phase.ENDED
-                elif now >= self._deadline:
-                    self._start()
-            case Phase.STARTING:
-                self._look_whether_started(now)
-            case Phase.RUNNING:
-                dead = self._dead()
-                if dead:
-                    self._report(dead)
-                    self._drain(0.0 if "worker" in dead else DRAIN_SECONDS)
-                elif self.stopping:
-                    self._drain(DRAIN_SECONDS)
-            case Phase.DRAINING:
-                if not self._state.busy or now >= self._deadline or "worker" in self._dead():
-                    self._kill()
-
-    def stop(self, *, at_once: bool = False) -> None:
-        """End it: drain, then kill. ``at_once`` gives a running operation no more time."""
-        self.stopping = True
-        if at_once:
-            self._deadline = 0.0
-
-    def kill(self) -> None:
-        """Kill whatever runs; for the end of the supervisor itself."""
-        self.stopping = True
-        if self._sentinel is not None:
-            self._kill()
-
-    def _start(self) -> None:
-        self._state = WorkerState()
-        self._sentinel = start_cluster(self.full_name, self._state)
-        self._since = time.monotonic()
-        self.phase = Phase.STARTING
-        self._watch("sentinel", self._sentinel.pid)
-
-    def _look_whether_started(self, now: float) -> None:
-        if self._state.started:
-            roles = zip(("worker", "monitor", "pusher"), self._state.pids, strict=True)
-            watched = [self._watch(role, pid) for role, pid in roles]
-            if all(watched):
-                self.phase = Phase.RUNNING
-                logger.info("%s: running.", self.full_name)
-            else:
-                self._kill()
-        elif self._dead() or now >= self._since + START_SECONDS or self.stopping:
-            if not self.stopping:
-                logger.error("%s: could not be started.", self.full_name)
-            self._kill()
-
-    def _watch(self, role: str, pid: int | None) -> bool:
-        try:
-            self._watched[os.pidfd_open(pid or 0)] = role
-        except OSError as error:
-            logger.warning("%s: its %s is gone already: %s", self.full_name, role, error)
-            return False
-        return True
-
-    def _dead(self) -> list[str]:
-        if not self._watched:
-            return []
-        poll = select.poll()
-        for descriptor in self._watched:
-            poll.register(descriptor, select.POLLIN)
-        return [self._watched[descriptor] for descriptor, _ in poll.poll(0)]
-
-    def _report(self, dead: list[str]) -> None:
-        message = f"{self.full_name}: its {' and '.join(sorted(dead))} ended; started anew."
-        logger.error("%s", message)
-        with _database("note it"):
-            record("worker", message, level=LogLevel.WARNING, location=self.full_name)
-
-    def _drain(self, seconds: float) -> None:
-        self._state.drain()
-        self._deadline = time.monotonic() + seconds
-        self.phase = Phase.DRAINING
-
-    def _kill(self) -> None:
-        """Kill the process group, wait for its end, and give back what it held."""
-        assert self._sentinel is not None  # noqa: S101 - it has been started
-        assert self._sentinel.pid is not None  # noqa: S101
-        try:
-            # Before the sentinel is waited for: until then its number belongs to nobody else.
-            os.killpg(self._sentinel.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            logger.debug("%s: nothing left to kill.", self.full_name)
-        gone = self._wait_for_death()
-        self._sentinel.join(DEATH_SECONDS)
-        for descriptor in self._watched:
-            os.close(descriptor)
-        self._watched = {}
-        self._sentinel = None
-        if gone:
-            with _database("give back what they held"):
-                watchdog.release(self._state.identity)
-                broker.release(self.queues)
-        self._rest()
-
-    def _wait_for_death(self) -> bool:
-        """Whether every process is gone within ``DEATH_SECONDS``; one in the kernel's hands is not."""
-        deadline = time.monotonic() + DEATH_SECONDS
-        while len(self._dead()) < len(self._watched):
-            if time.monotonic() > deadline:
-                logger.error("%s: its processes cannot be killed.", self.full_name)
-                return False
-            time.sleep(0.005)
-        return True
-
-    def _rest(self) -> None:
-        now = time.monotonic()
-        steady = now - self._since >= STEADY_SECONDS
-        self._failures = 0 if steady else self._failures + 1
-        pause = 0.0 if self._failures <= 1 else min(2.0**self._failures, LONGEST_PAUSE_SECONDS)
-        self._deadline = now + pause
-        self.phase = Phase.ENDED if self.stopping else Phase.DOWN
 
 
 class Supervisor:
@@ -231,26 +48,27 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.set_wakeup_fd(ring, warn_on_full_buffer=False)
-        with _database("offer again what an earlier process had taken"):
+        with unless_away("offer again what an earlier process had taken"):
             broker.release({queue for each in self.clusters for queue in each.queues})
         try:
-            while any(cluster.phase != Phase.ENDED for cluster in self.clusters):
-                self._turn(bell)
+            while self._look():
+                self._sleep(bell)
         finally:
             signal.set_wakeup_fd(-1)
             for cluster in self.clusters:
                 cluster.kill()
-        with _database("say that it has stopped"):
+        with unless_away("say that it has stopped"):
             self._pulse.stop({cluster.full_name for cluster in self.clusters})
 
-    def _turn(self, bell: int) -> None:
+    def _look(self) -> bool:
+        """Do what is due; whether anything is left to watch over."""
         for cluster in self.clusters:
             if self._stops:
                 cluster.stop(at_once=self._stops > 1)
             cluster.look()
         if not self._stops:
             self._beat()
-        self._sleep(bell)
+        return any(cluster.phase != Phase.ENDED for cluster in self.clusters)
 
     def _beat(self) -> None:
         """When it is due, and at once when another location has come up."""
@@ -258,7 +76,7 @@ class Supervisor:
             return
         running = {each.full_name for each in self.clusters if each.phase == Phase.RUNNING}
         if running and (running - self._beaten or not self._pulse.seconds_left):
-            with _database("beat"):
+            with unless_away("beat"):
                 self._pulse.beat(running)
         self._beaten = running
 
@@ -272,30 +90,13 @@ class Supervisor:
         draining = any(each.phase == Phase.DRAINING for each in self.clusters)
         if draining:
             # The dead stay readable: only time passes now.
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(LOOK_SECONDS)
         else:
             poll.poll(min(waits) * 1000)
         _empty(bell)
 
     def _stop(self, _number: int, _frame: Any) -> None:
         self._stops += 1
-
-
-class _database:  # noqa: N801 - reads as a statement
-    """A block that the supervisor can do without: a database that is away is logged, and no reason to end."""
-
-    def __init__(self, purpose: str) -> None:
-        self.purpose = purpose
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, _: object) -> bool:
-        if kind is None or not issubclass(kind, DATABASE_AWAY):
-            return False
-        logger.warning("The database does not answer; could not %s: %s", self.purpose, error)
-        connections.close_all()
-        return True
 
 
 def _empty(descriptor: int) -> None:

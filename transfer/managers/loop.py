@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db import connection
 
 from transfer import dispatch, watchdog
-from transfer.broker import DATABASE_AWAY
+from transfer.database import DATABASE_AWAY, unless_away
 from transfer.heartbeats import Pulse
 from transfer.wake import MANAGERS, Listener
 
@@ -148,7 +148,5 @@ class ManagerLoop:
         self.stopping = True
 
     def _say_stopped(self) -> None:
-        try:
+        with unless_away("say that it has stopped"):
             self._pulse.stop([self.service])
-        except DATABASE_AWAY as error:
-            logger.warning("The end could not be noted: %s", str(error).strip())

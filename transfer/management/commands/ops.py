@@ -1,0 +1,143 @@
+"""``manage.py ops status``: the state of the flow, for a person at a terminal."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from datetime import datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from ccatdc.common.states import OPEN_STATUSES, Status
+from ccatdc.common.units import duration_text
+from transfer.models import CircuitBreaker, Operation, ServiceHeartbeat
+from transfer.overview import StageCounts, silent_services, stage_counts
+
+_COLUMNS = (*OPEN_STATUSES, Status.FAILED)
+
+
+class Command(BaseCommand):
+    """Say what waits, what failed, and who is silent."""
+
+    help = "Shows the state of the data center: `ops status`, or `ops status --json` for programs."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """What to show, and how."""
+        parser.add_argument("what", choices=["status"])
+        parser.add_argument("--json", action="store_true", help="as one JSON document")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Ask a few questions; the portal's first page answers the same ones."""
+        stages = stage_counts()
+        services = list(ServiceHeartbeat.objects.all())
+        silent = {service.pk for service in silent_services()}
+        breakers = list(CircuitBreaker.objects.open().select_related("location__site"))
+        paused = list(Operation.objects.paused().select_related("location__site"))
+        if options["json"]:
+            self.stdout.write(json.dumps(_document(stages, services, silent, breakers, paused)))
+            return
+        self._table(stages)
+        for service in services:
+            self.stdout.write(f"{service}: {_state(service, silent)}")
+            for reason in service.waiting:
+                self.stdout.write(f"    waits: {reason.get('what', '')}: {reason.get('why', '')}")
+        if not services:
+            self.stdout.write("No service has ever run here.")
+        for breaker in breakers:
+            self.stdout.write(
+                f"Held back: {breaker}, next trial {_ago(breaker.next_trial_at)}: "
+                f"{breaker.error_message}"
+            )
+        for operation in paused:
+            self.stdout.write(
+                f"Paused: {operation} at {operation.location}: {operation.error_message}"
+            )
+
+    def _table(self, stages: list[StageCounts]) -> None:
+        heads = ["stage", *(status.label.lower() for status in _COLUMNS), "oldest waiting"]
+        lines = [
+            [
+                each.stage,
+                *(str(each.counts[status]) for status in _COLUMNS),
+                _ago(each.oldest_waiting),
+            ]
+            for each in stages
+        ]
+        widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
+        for line in (heads, *lines):
+            cells = [cell.ljust(width) for cell, width in zip(line, widths, strict=True)]
+            self.stdout.write("  ".join(cells).rstrip())
+        self.stdout.write("")
+
+
+def _state(service: ServiceHeartbeat, silent: set[int]) -> str:
+    where = f"process {service.pid} on {service.host}"
+    if service.stopped_at is not None:
+        return f"stopped {_ago(service.stopped_at)}"
+    if service.pk in silent:
+        return f"SILENT, last heard {_ago(service.last_seen)}, {where}"
+    return f"alive, {where}"
+
+
+def _ago(moment: datetime | None) -> str:
+    if moment is None:
+        return "-"
+    past = timezone.now() - moment
+    return (
+        f"{duration_text(past)} ago" if past.total_seconds() >= 0 else f"in {duration_text(-past)}"
+    )
+
+
+def _document(
+    stages: list[StageCounts],
+    services: list[ServiceHeartbeat],
+    silent: set[int],
+    breakers: list[CircuitBreaker],
+    paused: list[Operation],
+) -> dict[str, Any]:
+    return {
+        "stages": [
+            {
+                "stage": each.stage,
+                "operation_type": str(each.operation_type),
+                **each.counts,
+                "oldest_waiting": _iso(each.oldest_waiting),
+            }
+            for each in stages
+        ],
+        "services": [
+            {
+                "type": each.service_type,
+                "name": each.name,
+                "silent": each.pk in silent,
+                "last_seen": _iso(each.last_seen),
+                "stopped_at": _iso(each.stopped_at),
+                "waiting": each.waiting,
+            }
+            for each in services
+        ],
+        "open_breakers": [
+            {
+                "location": each.location.full_name,
+                "operation_type": each.operation_type,
+                "failures": each.failures,
+                "next_trial_at": _iso(each.next_trial_at),
+                "error_code": each.error_code,
+            }
+            for each in breakers
+        ],
+        "paused_operations": [
+            {
+                "id": each.pk,
+                "location": each.location.full_name,
+                "error_message": each.error_message,
+            }
+            for each in paused
+        ],
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
