@@ -1,5 +1,28 @@
+"""The accounts app: default roles appear with its tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import connections
+from django.db.models.signals import post_migrate
 
 
 class AccountsConfig(AppConfig):
+    """People and programs that log in."""
+
     name = "accounts"
+
+    def ready(self) -> None:
+        """Default roles after each ``migrate``."""
+        post_migrate.connect(_ensure_default_roles, sender=self)
+
+
+def _ensure_default_roles(using: str, **_: Any) -> None:
+    """Unless the tables are not there (``migrate accounts zero``)."""
+    from accounts.defaults import ensure_default_roles
+    from accounts.models import Role
+
+    if Role._meta.db_table in connections[using].introspection.table_names():
+        ensure_default_roles()

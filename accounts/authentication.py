@@ -1,16 +1,25 @@
-"""API tokens: ``Authorization: Bearer ccatdc_…`` (``Token`` is accepted too). One indexed query, no password hash."""
+"""API tokens: ``Authorization: Bearer ccatdc_…`` (``Token`` is accepted too).
+
+One query by a unique index, with the owner's permissions in it, and no password hash.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q
+from django.utils import timezone
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
-from accounts.models import ApiToken, User
+from accounts.models import ApiToken, Permission, User
 
-SCHEMES = (b"bearer", b"token")
+SCHEMES: Final = (b"bearer", b"token")
+#: How exactly the last use of a token is known: one write a minute, however many requests come.
+LAST_USE_RESOLUTION: Final = timedelta(minutes=1)
 
 
 class ApiTokenAuthentication(BaseAuthentication):
@@ -29,21 +38,39 @@ class ApiTokenAuthentication(BaseAuthentication):
             secret = parts[1].decode("ascii")
         except UnicodeDecodeError as error:
             raise exceptions.AuthenticationFailed("The token is not valid.") from error
-        token = (
-            ApiToken.objects.usable()
-            .for_secret(secret)
-            .select_related("user", "instrument")
-            .first()
-        )
+        token = _token_with_rights(secret)
         if token is None:
             raise exceptions.AuthenticationFailed(
                 "The token is not valid: unknown, expired or revoked."
             )
+        _note_use(token)
         return token.user, token
 
-    def authenticate_header(self, request: Request) -> str:
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
         """What a 401 asks for."""
         return "Bearer"
+
+
+def _token_with_rights(secret: str) -> ApiToken | None:
+    rights = Permission.objects.filter(roles__users=OuterRef("user_id")).order_by()
+    token = (
+        ApiToken.objects.usable()
+        .for_secret(secret)
+        .select_related("user", "instrument")
+        .annotate(owner_rights=ArraySubquery(rights.values("codename")))
+        .first()
+    )
+    if token is not None:
+        token.user.remember_permissions(token.owner_rights)
+    return token
+
+
+def _note_use(token: ApiToken) -> None:
+    """The condition stands in the UPDATE too: of many requests at once, one writes."""
+    now = timezone.now()
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USE_RESOLUTION)
+    if token.last_used_at is None or token.last_used_at <= now - LAST_USE_RESOLUTION:
+        ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
 
 
 def may(request: Any, codename: str) -> bool:

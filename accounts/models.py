@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -80,6 +81,10 @@ class User(AbstractUser):
             cached = frozenset(names)
             self.__dict__["_permission_codenames"] = cached
         return cached
+
+    def remember_permissions(self, codenames: Iterable[str]) -> None:
+        """What another query found already, so that this request does not ask again."""
+        self.__dict__["_permission_codenames"] = frozenset(codenames)
 
     def may(self, codename: str) -> bool:
         """Whether this account, active and through its roles, has the permission."""

@@ -8,11 +8,13 @@ it is a row, edited in the portal.
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 
 django_stubs_ext.monkeypatch()
@@ -125,6 +127,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Workers: django-q2 hosts the processes and rings the bell; the operation row decides (transfer/runner.py) -----------
 
+# It warns about a missing timeout when it is imported; ours is missing on purpose (below).
+warnings.filterwarnings("ignore", message="Retry and timeout are misconfigured")
 Q_CLUSTER = {
     # The salt of the message signature: the same for every process, or messages are thrown away as forged.
     "name": "ccatdc",
@@ -184,14 +188,16 @@ REST_FRAMEWORK = {
         "accounts.authentication.ApiTokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    # A view that does not say what it needs is closed to everybody.
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.permissions.RolePermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["ccatdc.common.api.StrictJsonParser"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ccatdc.common.api.AlwaysJson",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "ccatdc.common.openapi.ProblemSchema",
     "DEFAULT_PAGINATION_CLASS": "ccatdc.common.api.LargeTablePagination",
     "PAGE_SIZE": 100,
-    "EXCEPTION_HANDLER": "ccatdc.common.api.problem_response",
+    "EXCEPTION_HANDLER": "ccatdc.common.problems.problem_response",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 SPECTACULAR_SETTINGS = {
@@ -203,6 +209,15 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "Status": "ccatdc.common.states.Status",
+        "ExecutionStatus": "planning.models.executions.ExecutionStatus",
+        "ExecutionEnd": "datamgmt.api.filing_serializers.ENDED",
+        "ObsUnitState": "planning.models.obs_units.ObsUnitState",
+        "PackageState": "datamgmt.states.PackageState",
+        "CopyStatus": "datamgmt.states.PhysicalCopyStatus",
+        "ChecksumAlgorithm": "datamgmt.models.files.ChecksumAlgorithm",
+    },
 }
 # Ten thousand files in one call are about 5 MB of JSON.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
@@ -213,6 +228,10 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+# The same in every list, sortable by eye; all times are UTC.
+DATETIME_FORMAT = "Y-m-d H:i:s"
+DATE_FORMAT = "Y-m-d"
+TIME_FORMAT = "H:i:s"
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("CCATDC_STATIC_ROOT", default=str(BASE_DIR / "var" / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -222,6 +241,34 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 DJANGO_TABLES2_TEMPLATE = "tables/table.html"
+UNFOLD = {
+    "SITE_TITLE": "CCAT Data Center",
+    "SITE_HEADER": "CCAT Data Center",
+    "SITE_SUBHEADER": "Operations, all times UTC",
+    "SITE_SYMBOL": "satellite_alt",
+    "SITE_URL": reverse_lazy("home"),
+    "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": True,
+    "BORDER_RADIUS": "6px",
+    "STYLES": [lambda _request: static("css/badges.css"), lambda _request: static("css/portal.css")],
+    "SCRIPTS": [lambda _request: static("js/refresh.js")],
+    "COLORS": {
+        "primary": {
+            "50": "#eef6ff",
+            "100": "#d9eaff",
+            "200": "#bbdaff",
+            "300": "#8cc2ff",
+            "400": "#559fff",
+            "500": "#2f7bf5",
+            "600": "#1a5fdc",
+            "700": "#174cb2",
+            "800": "#194291",
+            "900": "#1a3a74",
+            "950": "#142548",
+        }
+    },
+    "SIDEBAR": {"show_search": False, "navigation": "ccatdc.portal_navigation.navigation"},
+}
 
 # --- Mail and logs ----------------------------------------------------------------------------------------------------
 

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+
+from ccatdc.health import health
 
 urlpatterns = [
     path("portal/", admin.site.urls),
+    path("api/", include("ccatdc.api")),
+    path("health", health, name="health"),
 ]
+
+handler400 = "ccatdc.api.bad_request"
+handler500 = "ccatdc.api.server_error"

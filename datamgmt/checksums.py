@@ -80,7 +80,8 @@ def is_wellformed(algorithm: str, hex_digits: str) -> bool:
     known = _ALGORITHMS.get(algorithm)
     if known is None or len(hex_digits) != known.hex_digits:
         return False
-    return all(character in string.hexdigits for character in hex_digits)
+    # What is left when hexadecimal digits are stripped from both ends holds another character.
+    return not hex_digits.strip(string.hexdigits)
 
 
 def parse_checksum(text: str) -> tuple[str, str]:

@@ -1,17 +1,34 @@
-"""What every API view shares: pages of large tables, and errors as problem details (RFC 9457)."""
+"""What every API view shares: strict bodies, pages of large tables, unknown parameters refused.
+
+Errors are the business of :mod:`ccatdc.common.problems`.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import math
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from django.conf import settings
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db.models import QuerySet
 from django.http import Http404
-from django.core.exceptions import PermissionDenied
-from rest_framework import exceptions
-from rest_framework.pagination import CursorPagination
-from rest_framework.response import Response
-from rest_framework.views import exception_handler
+from rest_framework import exceptions, serializers
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.parsers import JSONParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
 
-from ccatdc.common.errors import CcatError
+from ccatdc.common.texts import is_storable
+
+if TYPE_CHECKING:  # the framework's views read the settings that name these classes
+    from rest_framework.views import APIView
+
+#: Query parameters that every list understands.
+PAGE_PARAMETERS = frozenset({"cursor", "page_size", "format"})
 
 
 class LargeTablePagination(CursorPagination):
@@ -20,49 +37,183 @@ class LargeTablePagination(CursorPagination):
     page_size = 100
     page_size_query_param = "page_size"
     max_page_size = 1000
-    ordering = "-created_at"
+    ordering = ("-created_at", "-id")
+
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+    ) -> list[Any] | None:
+        """One page; 404 for a cursor that no page ever handed out."""
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (DjangoValidationError, ValueError, TypeError, OverflowError) as error:
+            raise exceptions.NotFound("The cursor is not one of ours.") from error
+
+    def decode_cursor(self, request: Request) -> Cursor | None:
+        """The position; 404 for a text that no column can hold."""
+        cursor = super().decode_cursor(request)
+        if cursor is not None and "\0" in (cursor.position or ""):
+            raise exceptions.NotFound("The cursor is not one of ours.")
+        return cursor
 
 
-def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Every error of the API as ``application/problem+json`` with a stable ``code``."""
-    if isinstance(error, CcatError):
-        body = {
-            "title": error.message,
-            "code": error.code,
-            "detail": error.remedy,
-            **getattr(error, "extra", {}),
-        }
-        return _problem(int(error.http_status), body)
-    response = exception_handler(error, context)
-    if response is None:
-        return None
-    return _problem(response.status_code, _body_of(error, response), dict(response.items()))
+class ByIdPagination(LargeTablePagination):
+    """For tables of reference data, in the order in which their rows were made."""
+
+    ordering = ("id",)
 
 
-def _body_of(error: Exception, response: Response) -> dict[str, Any]:
-    if isinstance(error, exceptions.ValidationError):
-        return {
-            "title": "The request has errors.",
-            "code": "request.invalid",
-            "errors": error.get_full_details(),
-        }
-    if isinstance(error, exceptions.APIException):
-        return {"title": str(error.detail), "code": f"request.{error.get_codes()}"}
-    if isinstance(error, Http404):
-        return {"title": "There is nothing here.", "code": "request.not_found"}
-    if isinstance(error, PermissionDenied):
-        return {"title": "You may not do this.", "code": "request.not_allowed"}
-    return {"title": str(response.data), "code": "request.invalid"}
+class BodyTooLarge(exceptions.APIException):
+    """The body has more bytes than the server reads."""
+
+    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    default_code = "too_large"
 
 
-def _problem(code: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    headers = {
-        k: v
-        for k, v in (headers or {}).items()
-        if k.lower() in {"www-authenticate", "retry-after", "allow"}
-    }
-    response = Response(
-        {"type": "about:blank", "status": code, **body}, status=code, headers=headers
+class StrictJsonParser(JSONParser):
+    """UTF-8 JSON up to the limit; NaN, infinity, bottomless nesting and doubled names are refused.
+
+    What passes can be stored, but for NUL and lone surrogates in texts, which fields refuse.
+    """
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,  # noqa: ARG002
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The document; :class:`BodyTooLarge` or ParseError."""
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        announced = _announced_length(parser_context)
+        body = b"" if announced > limit else stream.read(limit + 1)
+        if max(announced, len(body)) > limit:
+            raise BodyTooLarge(f"The body has more than {limit} bytes. Send fewer rows at a time.")
+        try:
+            return json.loads(
+                body.decode("utf-8"),
+                object_pairs_hook=_object,
+                parse_float=_finite,
+                parse_constant=_not_a_number,
+            )
+        except RecursionError as error:
+            raise exceptions.ParseError("The JSON document is nested too deeply.") from error
+        except ValueError as error:
+            raise exceptions.ParseError(f"The body is not a JSON document: {error}") from error
+
+
+def _announced_length(context: Mapping[str, Any] | None) -> int:
+    request = (context or {}).get("request")
+    try:
+        return int(request.META.get("CONTENT_LENGTH") or 0) if request is not None else 0
+    except ValueError:
+        return 0
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return number
+
+
+def _not_a_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+class AlwaysJson(DefaultContentNegotiation):
+    """Whatever a client says that it accepts, it gets what the view has."""
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        """The renderer that was asked for, or the first."""
+        try:
+            chosen: tuple[BaseRenderer, str] = super().select_renderer(
+                request, renderers, format_suffix
+            )
+        except (exceptions.NotAcceptable, Http404):
+            return renderers[0], renderers[0].media_type
+        return chosen
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields that it does not know: a typo must not be lost silently."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The validated data; every unknown field is an error of its own."""
+        if isinstance(data, Mapping):
+            known = {name for name, field in self.fields.items() if not field.read_only}
+            unknown = [name for name in data if name not in known]
+            if unknown:
+                raise serializers.ValidationError(
+                    {name: [_unknown(known)] for name in unknown}, code="unknown_field"
+                )
+        return super().to_internal_value(data)
+
+
+def _unknown(known: set[str]) -> exceptions.ErrorDetail:
+    return exceptions.ErrorDetail(
+        f"There is no such field. Known are {', '.join(sorted(known))}.", code="unknown_field"
     )
-    response.content_type = "application/problem+json"
-    return response
+
+
+class FiniteFloatField(serializers.FloatField):
+    """A JSON number; no text, no NaN."""
+
+    def to_internal_value(self, data: Any) -> float:
+        """The number."""
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class StorableJsonField(serializers.JSONField):
+    """An object whose strings a database can hold."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """The object."""
+        value = super().to_internal_value(data)
+        if not isinstance(value, dict):
+            raise serializers.ValidationError("Give an object.", code="invalid")
+        if any(not is_storable(text) for text in _strings_in(value)):
+            raise serializers.ValidationError(
+                "A text has a NUL character or a lone surrogate.", code="not_storable"
+            )
+        return value
+
+
+def _strings_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            yield name
+            yield from _strings_in(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _strings_in(member)
+
+
+class KnownParametersOnly:
+    """Mixin of lists: a query parameter that nobody reads is refused, not ignored."""
+
+    filterset_class: Any = None
+    request: Request
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows that were asked for; 400 for a parameter that does not exist."""
+        filters = set(self.filterset_class.base_filters) if self.filterset_class else set()
+        unknown = set(self.request.query_params) - filters - PAGE_PARAMETERS
+        if unknown:
+            known = filters | PAGE_PARAMETERS
+            raise serializers.ValidationError({name: [_unknown(known)] for name in unknown})
+        filtered: QuerySet[Any] = super().filter_queryset(queryset)  # type: ignore[misc]
+        return filtered

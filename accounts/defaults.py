@@ -1,0 +1,58 @@
+"""The permissions and roles that every installation has. Run after each ``migrate``, idempotent.
+
+A signal and no data migration: rows of a migration are gone once a table was emptied (tests do),
+and a permission that a later version adds must reach the roles of an installation that exists. What
+an operator changed stays: a role gets a permission only when one of the two is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from django.db import transaction
+
+from accounts.models import Permission, Role
+
+PERMISSIONS: Final[Mapping[str, str]] = {
+    "read:observations": "See observations, files, packages and where they are.",
+    "write:observations": "File observations and their files.",
+    "stage:data": "Ask for archived data at a processing location.",
+    "write:transfers": "Retry and cancel work, approve deletions, change packages on their way.",
+    "configure:system": "Change sites, locations, routes and instruments.",
+    "manage:users": "Manage people, roles and tokens.",
+}
+
+ROLES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
+    "admin": ("Everything.", frozenset(PERMISSIONS)),
+    "observer": (
+        "Files observations, sees everything, stages data.",
+        frozenset({"read:observations", "write:observations", "stage:data"}),
+    ),
+    "viewer": (
+        "Sees everything, stages data.",
+        frozenset({"read:observations", "stage:data"}),
+    ),
+    "service": (
+        "Instrument software: files observations and reads them back.",
+        frozenset({"read:observations", "write:observations"}),
+    ),
+}
+
+
+@transaction.atomic
+def ensure_default_roles() -> None:
+    """Make the permissions and roles that are missing."""
+    new_permissions = set()
+    permissions = {}
+    for codename, description in PERMISSIONS.items():
+        permission, created = Permission.objects.get_or_create(
+            codename=codename, defaults={"description": description}
+        )
+        permissions[codename] = permission
+        if created:
+            new_permissions.add(codename)
+    for name, (description, codenames) in ROLES.items():
+        role, created = Role.objects.get_or_create(name=name, defaults={"description": description})
+        missing = codenames if created else codenames & new_permissions
+        role.permissions.add(*(permissions[codename] for codename in missing))

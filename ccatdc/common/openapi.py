@@ -1,0 +1,61 @@
+"""What the description of every endpoint shares: the shape of its errors."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiResponse
+from rest_framework import serializers
+
+from ccatdc.common.problems import MEDIA_TYPE
+
+
+class ProblemErrorSerializer(serializers.Serializer[Any]):
+    """One thing that is wrong."""
+
+    index = serializers.IntegerField(required=False, help_text="Row, from 0.")
+    field = serializers.CharField(help_text="Dotted; empty when it concerns the whole.")
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer[Any]):
+    """An error (RFC 9457)."""
+
+    type = serializers.CharField()
+    title = serializers.CharField(help_text="The phrase of the HTTP status.")
+    status = serializers.IntegerField()
+    code = serializers.CharField(help_text="Which error it is; stable.")
+    detail = serializers.CharField(help_text="What happened, and what to do.")
+    retryable = serializers.BooleanField(help_text="Whether the same call can succeed later.")
+    errors = ProblemErrorSerializer(many=True, required=False)
+    error_count = serializers.IntegerField(required=False, help_text="Of all, listed or not.")
+    differences = serializers.DictField(
+        required=False, help_text="Field by field what is stored and what was sent."
+    )
+
+
+#: Errors of every endpoint, and those of endpoints that take a body.
+ALWAYS: Final = {
+    "400": "The request is wrong.",
+    "401": "No usable token or log-in.",
+    "403": "The token or the roles do not allow it.",
+    "404": "There is nothing here.",
+}
+WITH_BODY: Final = {
+    "409": "It contradicts what is stored.",
+    "413": "The body is too large.",
+}
+
+
+class ProblemSchema(AutoSchema):
+    """Adds to each endpoint the errors that it may answer with."""
+
+    def _get_response_bodies(self, direction: str = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        problems = ALWAYS if self.method == "GET" else {**ALWAYS, **WITH_BODY}
+        for code, description in problems.items():
+            response = OpenApiResponse(ProblemSerializer, description=description)
+            bodies[code] = self._get_response_for_code(response, code, [MEDIA_TYPE], direction)
+        return bodies

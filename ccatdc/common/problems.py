@@ -1,0 +1,125 @@
+"""Every error of the API as a problem document: ``application/problem+json`` (RFC 9457).
+
+``title`` is the phrase of the HTTP status, ``code`` (stable) says which of our errors it is,
+``detail`` what happened and what to do, ``retryable`` whether the same call can succeed later.
+``errors`` lists what is wrong: ``field`` (dotted), ``code`` and ``message`` of each, and ``index``
+of the row in a call with many.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler, set_rollback
+
+from ccatdc.common.errors import CcatError
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+KEPT_HEADERS = ("WWW-Authenticate", "Retry-After", "Allow")
+#: Seconds after which a caller should try again when the database was not to be reached.
+RETRY_AFTER_SECONDS = 5
+
+
+def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
+    """The answer to an error that a view raised; None for a fault of ours: Django reports it."""
+    if isinstance(error, CcatError):
+        set_rollback()
+        return _response(error.http_status, _of_ccat_error(error))
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.error("The database did not answer %s", context.get("request"), exc_info=error)
+        body = {
+            "code": "world.database",
+            "detail": "The database did not answer. Try again.",
+            "retryable": True,
+        }
+        return _response(
+            HTTPStatus.SERVICE_UNAVAILABLE, body, {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        )
+    if isinstance(error, SuspiciousOperation):
+        set_rollback()
+        return _response(HTTPStatus.BAD_REQUEST, {"code": "request.invalid", "detail": str(error)})
+    response = exception_handler(error, context)
+    if response is None:
+        return None
+    headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+    return _response(response.status_code, _of_framework_error(error), headers)
+
+
+def problem_page(status: HTTPStatus, code: str, detail: str) -> JsonResponse:
+    """A problem document outside of the framework's views."""
+    return JsonResponse(
+        _document(status, {"code": code, "detail": detail}), status=status, content_type=MEDIA_TYPE
+    )
+
+
+def concerns_api(request: HttpRequest) -> bool:
+    """Whether whoever sent this expects a problem document and not a page."""
+    return request.path.startswith("/api/")
+
+
+def _of_ccat_error(error: CcatError) -> dict[str, Any]:
+    return {
+        "code": error.code,
+        "detail": str(error),
+        "retryable": error.retryable,
+        **getattr(error, "extra", {}),
+    }
+
+
+def _of_framework_error(error: Exception) -> dict[str, Any]:
+    if isinstance(error, exceptions.ValidationError):
+        errors = list(_flat(error.get_full_details()))
+        first = errors[0] if errors else {"message": "The request has errors."}
+        where = f"{first['field']}: " if first.get("field") else ""
+        return {
+            "code": "request.invalid",
+            "detail": f"{where}{first['message']}",
+            "errors": errors,
+        }
+    if isinstance(error, exceptions.APIException):
+        code = getattr(error.detail, "code", error.default_code)
+        return {"code": f"request.{code}", "detail": str(error.detail)}
+    if isinstance(error, Http404):
+        return {"code": "request.not_found", "detail": "There is nothing here."}
+    if isinstance(error, PermissionDenied):
+        return {"code": "request.permission_denied", "detail": str(error) or "You may not do this."}
+    raise TypeError(f"The framework answered an error that it does not know: {error!r}")
+
+
+def _flat(details: Any, path: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
+    """``{"a": [{"message", "code"}]}`` as rows of field, code and message."""
+    if isinstance(details, dict) and set(details) == {"message", "code"}:
+        yield {"field": ".".join(path), **details}
+    elif isinstance(details, dict):
+        for name, member in details.items():
+            own = () if name == "non_field_errors" else (str(name),)
+            yield from _flat(member, path + own)
+    else:
+        for member in details:
+            yield from _flat(member, path)
+
+
+def _document(status: int, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": int(status),
+        "retryable": False,
+        **body,
+    }
+
+
+def _response(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    response = Response(_document(status, body), status=status, headers=headers)
+    response.content_type = MEDIA_TYPE
+    return response

@@ -1,0 +1,233 @@
+"""Step 0: the shapes of what instruments send, and of what they get back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Count, Q, Sum
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from ccatdc.common.api import FiniteFloatField, StorableJsonField, StrictSerializer
+from datamgmt.filing import FinishReport, StartReport
+from datamgmt.filing_reports import CONDITIONS
+from datamgmt.filing_rows import MAX_SIZE, PATH_LENGTH, TEXT_LENGTH
+from datamgmt.models.files import ChecksumAlgorithm, FileType
+from planning.models import ExecutedObsUnit, ExecutionQuality, ExecutionStatus, ObsUnit
+
+ENDED = [choice for choice in ExecutionStatus.choices if choice[0] != ExecutionStatus.RUNNING]
+
+
+def _condition(lowest: float, highest: float, unit: str) -> FiniteFloatField:
+    return FiniteFloatField(
+        required=False, allow_null=True, min_value=lowest, max_value=highest, help_text=unit
+    )
+
+
+class ConditionsSerializer(StrictSerializer):
+    """The weather and the pointing, averaged over the observation."""
+
+    pwv_mm_mean = _condition(0, 100, "Precipitable water vapour, mm.")
+    tau_225 = _condition(0, 100, "Opacity at 225 GHz.")
+    humidity = _condition(0, 100, "Percent.")
+    temperature_c = _condition(-100, 100, "Degrees Celsius.")
+    wind_m_s = _condition(0, 200, "Metres per second.")
+    elevation_deg_mean = _condition(-90, 180, "Degrees.")
+    azimuth_deg_mean = _condition(-360, 720, "Degrees.")
+
+
+class StartSerializer(StrictSerializer):
+    """An observation begins. The obs unit by its id, or by program and name."""
+
+    id = serializers.UUIDField(help_text="Made by the client, once for each observation.")
+    obs_unit = serializers.IntegerField(required=False, min_value=1, max_value=MAX_SIZE)
+    program = serializers.CharField(
+        required=False, max_length=16, help_text="Short name of the program; with obs_unit_name."
+    )
+    obs_unit_name = serializers.CharField(
+        required=False, max_length=128, trim_whitespace=False, help_text="With program."
+    )
+    start_time = serializers.DateTimeField(help_text="The instrument's clock, UTC or with offset.")
+    parameters = StorableJsonField(
+        required=False, default=dict, help_text="A snapshot of the scan; kept as it is."
+    )
+    operator = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=150, help_text="A user name."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One of the two ways to name the obs unit."""
+        by_id, by_name = "obs_unit" in attrs, {"program", "obs_unit_name"} <= attrs.keys()
+        if by_id == by_name or (by_id and attrs.keys() & {"program", "obs_unit_name"}):
+            raise serializers.ValidationError(
+                {"obs_unit": "Name the obs unit by obs_unit, or by program and obs_unit_name."}
+            )
+        if by_name:
+            attrs["obs_unit"] = _obs_unit_named(attrs["program"], attrs["obs_unit_name"])
+        return attrs
+
+    def report(self) -> StartReport:
+        """The validated body."""
+        data = self.validated_data
+        return StartReport(
+            id=data["id"],
+            obs_unit_id=data["obs_unit"],
+            start_time=data["start_time"],
+            parameters=data["parameters"],
+            operator=data["operator"],
+        )
+
+
+def _obs_unit_named(program: str, name: str) -> int:
+    units = ObsUnit.objects.filter(observing_program__short_name=program, name=name)
+    pk = units.values_list("pk", flat=True).first()
+    if pk is None:
+        raise serializers.ValidationError(
+            {"obs_unit_name": f"Program {program} has no obs unit {name!r}."}, code="does_not_exist"
+        )
+    return pk
+
+
+class FinishSerializer(StrictSerializer):
+    """An observation is over: completed, aborted by people, or failed."""
+
+    status = serializers.ChoiceField(ENDED)
+    end_time = serializers.DateTimeField(help_text="The instrument's clock, UTC or with offset.")
+    conditions = ConditionsSerializer(required=False)
+    quality = serializers.ChoiceField(
+        ExecutionQuality.choices, required=False, default=ExecutionQuality.UNKNOWN
+    )
+    quality_comment = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=10_000, trim_whitespace=False
+    )
+
+    def report(self) -> FinishReport:
+        """The validated body."""
+        data = self.validated_data
+        return FinishReport(
+            status=data["status"],
+            end_time=data["end_time"],
+            conditions=dict(data.get("conditions", {})),
+            quality=data["quality"],
+            quality_comment=data["quality_comment"],
+        )
+
+
+class FileCountsSerializer(serializers.Serializer[Any]):
+    """The files of an execution."""
+
+    count = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    unpackaged = serializers.IntegerField(help_text="In no package yet.")
+
+
+class ExecutionSerializer(serializers.ModelSerializer[ExecutedObsUnit]):
+    """An execution as the data center knows it."""
+
+    obs_unit_name = serializers.CharField(source="obs_unit.name")
+    program = serializers.CharField(source="obs_unit.observing_program.short_name")
+    source = serializers.CharField(source="obs_unit.source.name")
+    conditions = serializers.SerializerMethodField()
+    operator = serializers.SlugRelatedField("username", read_only=True)
+
+    class Meta:
+        model = ExecutedObsUnit
+        fields = [
+            "id",
+            "obs_unit",
+            "obs_unit_name",
+            "program",
+            "source",
+            "status",
+            "start_time",
+            "end_time",
+            "finished_at",
+            "parameters",
+            "conditions",
+            "quality",
+            "quality_comment",
+            "operator",
+        ]
+        read_only_fields = fields
+
+    def get_conditions(self, execution: ExecutedObsUnit) -> dict[str, float | None]:
+        """By name, in the units of the finish call."""
+        return {name: getattr(execution, name) for name in CONDITIONS}
+
+
+class ExecutionDetailSerializer(ExecutionSerializer):
+    """With what became of its files."""
+
+    files = serializers.SerializerMethodField()
+    packages = serializers.SerializerMethodField()
+
+    class Meta(ExecutionSerializer.Meta):
+        fields = [*ExecutionSerializer.Meta.fields, "files", "packages"]
+        read_only_fields = fields
+
+    @extend_schema_field(FileCountsSerializer)
+    def get_files(self, execution: ExecutedObsUnit) -> dict[str, int]:
+        """How many, how large, and how many of them are in no package yet."""
+        found: dict[str, Any] = execution.raw_data_files.aggregate(
+            count=Count("id"),
+            bytes=Sum("size"),
+            unpackaged=Count("id", filter=Q(raw_data_package__isnull=True)),
+        )
+        return {name: int(value or 0) for name, value in found.items()}
+
+    def get_packages(self, execution: ExecutedObsUnit) -> dict[str, int]:
+        """Number of packages by state."""
+        rows = execution.raw_data_packages.order_by().values_list("state")
+        return dict(rows.annotate(Count("id")))
+
+
+class FileReportSerializer(serializers.Serializer[Any]):
+    """One file as an instrument reports it. Describes what datamgmt/filing_rows.py reads.
+
+    The module is named by ``instrument`` and ``module`` (short names), or by ``instrument_module``.
+    """
+
+    id = serializers.UUIDField(help_text="Made by the client, once for each file.")
+    executed_obs_unit = serializers.UUIDField()
+    source_location = serializers.CharField(
+        max_length=TEXT_LENGTH, help_text="Full name of a SOURCE, such as ccat_primecam_raw_data."
+    )
+    relative_path = serializers.CharField(
+        max_length=PATH_LENGTH,
+        trim_whitespace=False,
+        help_text="Below the root of the location; kept character by character.",
+    )
+    size = serializers.IntegerField(min_value=0, max_value=MAX_SIZE, help_text="Bytes.")
+    name = serializers.CharField(
+        required=False, allow_blank=True, max_length=TEXT_LENGTH, help_text="Default: of the path."
+    )
+    instrument = serializers.CharField(required=False, allow_blank=True, max_length=TEXT_LENGTH)
+    module = serializers.CharField(required=False, allow_blank=True, max_length=TEXT_LENGTH)
+    instrument_module = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=MAX_SIZE
+    )
+    checksum = serializers.CharField(
+        required=False, allow_blank=True, max_length=TEXT_LENGTH, help_text="Hexadecimal digits."
+    )
+    checksum_algorithm = serializers.ChoiceField(
+        ChecksumAlgorithm.choices, required=False, allow_blank=True
+    )
+    file_type = serializers.ChoiceField(FileType.choices, required=False)
+    created_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="The instrument's clock."
+    )
+    description = serializers.CharField(required=False, allow_blank=True, max_length=TEXT_LENGTH)
+
+
+class RegisteredSerializer(serializers.Serializer[Any]):
+    """What a call with many files did."""
+
+    created = serializers.IntegerField(help_text="Files that are new.")
+    unchanged = serializers.IntegerField(help_text="Files that were filed so before.")
+
+
+class FiledFileSerializer(serializers.Serializer[Any]):
+    """A file that is filed."""
+
+    id = serializers.UUIDField()
+    created = serializers.BooleanField(help_text="False: it was filed so before.")

@@ -1,0 +1,102 @@
+"""Step 0 over HTTP: start, finish, files. The paths are those of CCAT's own interface."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.models import ApiToken
+from datamgmt.api.filing_serializers import (
+    ExecutionSerializer,
+    FiledFileSerializer,
+    FileReportSerializer,
+    FinishSerializer,
+    RegisteredSerializer,
+    StartSerializer,
+)
+from datamgmt.filing import finish_execution, register_files, start_execution
+from datamgmt.filing_rows import read_file_reports
+
+
+def _token(request: Request) -> ApiToken | None:
+    return request.auth if isinstance(request.auth, ApiToken) else None
+
+
+def _status(created: bool) -> HTTPStatus:
+    return HTTPStatus.CREATED if created else HTTPStatus.OK
+
+
+class StartExecutionView(APIView):
+    """An observation begins."""
+
+    needs = {"POST": "write:observations"}
+
+    @extend_schema(
+        operation_id="start_execution",
+        request=StartSerializer,
+        responses={201: ExecutionSerializer, 200: ExecutionSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Start an execution: 201; 200 when it was started so before."""
+        body = StartSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        execution, created = start_execution(body.report(), token=_token(request))
+        return Response(ExecutionSerializer(execution).data, status=_status(created))
+
+
+class FinishExecutionView(APIView):
+    """An observation is over."""
+
+    needs = {"PUT": "write:observations"}
+
+    @extend_schema(
+        operation_id="finish_execution",
+        request=FinishSerializer,
+        responses={200: ExecutionSerializer},
+    )
+    def put(self, request: Request, pk: UUID) -> Response:
+        """Finish an execution, also by aborting it. The same again changes nothing."""
+        body = FinishSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        execution, _ = finish_execution(pk, body.report(), token=_token(request))
+        return Response(ExecutionSerializer(execution).data)
+
+
+class RegisterFileView(APIView):
+    """One file."""
+
+    needs = {"POST": "write:observations"}
+
+    @extend_schema(
+        operation_id="register_file",
+        request=FileReportSerializer,
+        responses={201: FiledFileSerializer, 200: FiledFileSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Register a file: 201; 200 when it was registered so before."""
+        (report,) = reports = read_file_reports([request.data])
+        registered = register_files(reports, token=_token(request))
+        body = {"id": str(report.id), "created": bool(registered.created)}
+        return Response(body, status=_status(bool(registered.created)))
+
+
+class RegisterFilesView(APIView):
+    """Up to 10,000 files."""
+
+    needs = {"POST": "write:observations"}
+
+    @extend_schema(
+        operation_id="register_files",
+        request=FileReportSerializer(many=True),
+        responses={201: RegisteredSerializer, 200: RegisteredSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Register files, all or nothing: 201; 200 when all were registered so before."""
+        registered = register_files(read_file_reports(request.data), token=_token(request))
+        body = {"created": registered.created, "unchanged": registered.unchanged}
+        return Response(body, status=_status(bool(registered.created)))

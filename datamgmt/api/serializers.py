@@ -1,0 +1,154 @@
+"""The shapes of files, packages, copies and locations as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from datamgmt.models import DataLocation, RawDataFile, RawDataPackage
+from datamgmt.states import Integrity, PhysicalCopyStatus
+from datamgmt.whereabouts import Whereabouts, copies_of_file
+
+
+class CopySerializer(serializers.Serializer[Whereabouts]):
+    """One copy, and how to get at it."""
+
+    location = serializers.CharField(source="copy.data_location.full_name")
+    location_type = serializers.CharField(source="copy.data_location.location_type")
+    status = serializers.ChoiceField(PhysicalCopyStatus.choices, source="copy.status")
+    integrity = serializers.ChoiceField(Integrity.choices, source="copy.integrity")
+    verified_at = serializers.DateTimeField(source="copy.verified_at", allow_null=True)
+    verified_how = serializers.CharField(source="copy.verified_how")
+    path = serializers.CharField(help_text="A file or folder, or s3://bucket/key.")
+    via = serializers.ChoiceField(["file", "package"], help_text="What the copy is a copy of.")
+    member = serializers.CharField(
+        help_text="The file's name in the tar at the path, if it is one."
+    )
+    size = serializers.IntegerField(source="copy.size", help_text="Bytes of what is copied.")
+    created_at = serializers.DateTimeField(source="copy.created_at")
+    deleted_at = serializers.DateTimeField(source="copy.deleted_at", allow_null=True)
+
+
+class PackageSerializer(serializers.ModelSerializer[RawDataPackage]):
+    """A package: what it holds, and where it is in its life."""
+
+    execution = serializers.UUIDField(source="executed_obs_unit_id")
+    obs_unit = serializers.CharField(source="executed_obs_unit.obs_unit.name")
+    program = serializers.CharField(
+        source="executed_obs_unit.obs_unit.observing_program.short_name"
+    )
+    source = serializers.CharField(source="executed_obs_unit.obs_unit.source.name")
+    start_time = serializers.DateTimeField(source="executed_obs_unit.start_time")
+    instrument = serializers.CharField(source="instrument_module.instrument.short_name")
+    module = serializers.CharField(source="instrument_module.short_name")
+    source_location = serializers.CharField(source="source_location.full_name")
+
+    class Meta:
+        model = RawDataPackage
+        fields = [
+            "id",
+            "name",
+            "execution",
+            "obs_unit",
+            "program",
+            "source",
+            "start_time",
+            "instrument",
+            "module",
+            "source_location",
+            "status",
+            "state",
+            "size",
+            "digest",
+            "file_count",
+            "is_late",
+            "created_at",
+            "finalized_at",
+            "archived_at",
+        ]
+        read_only_fields = fields
+
+
+class PackageInBriefSerializer(serializers.ModelSerializer[RawDataPackage]):
+    """The package of a file."""
+
+    class Meta:
+        model = RawDataPackage
+        fields = ["id", "name", "status", "state", "archived_at"]
+        read_only_fields = fields
+
+
+class FileSerializer(serializers.ModelSerializer[RawDataFile]):
+    """A raw file as it was filed, and its digest once it is packaged."""
+
+    execution = serializers.UUIDField(source="executed_obs_unit_id")
+    instrument = serializers.CharField(source="instrument_module.instrument.short_name")
+    module = serializers.CharField(source="instrument_module.short_name")
+    source_location = serializers.CharField(source="source_location.full_name")
+
+    class Meta:
+        model = RawDataFile
+        fields = [
+            "id",
+            "name",
+            "relative_path",
+            "size",
+            "checksum",
+            "checksum_algorithm",
+            "digest",
+            "execution",
+            "instrument",
+            "module",
+            "source_location",
+            "file_type",
+            "created_at",
+            "registered_at",
+            "description",
+        ]
+        read_only_fields = fields
+
+
+class FileDetailSerializer(FileSerializer):
+    """With its package and all copies."""
+
+    package = PackageInBriefSerializer(source="raw_data_package", allow_null=True)
+    copies = serializers.SerializerMethodField()
+
+    class Meta(FileSerializer.Meta):
+        fields = [*FileSerializer.Meta.fields, "package", "copies"]
+        read_only_fields = fields
+
+    @extend_schema_field(CopySerializer(many=True))
+    def get_copies(self, file: RawDataFile) -> Any:
+        """Its own at SOURCE, then those of its package."""
+        return CopySerializer(copies_of_file(file), many=True).data
+
+
+class LocationSerializer(serializers.ModelSerializer[DataLocation]):
+    """A place where data can be. Bytes, percent."""
+
+    full_name = serializers.CharField()
+    site = serializers.CharField(source="site.short_name")
+    instrument = serializers.SlugRelatedField[Any]("short_name", read_only=True)
+    used_pct = serializers.FloatField(allow_null=True)
+
+    class Meta:
+        model = DataLocation
+        fields = [
+            "id",
+            "full_name",
+            "site",
+            "name",
+            "location_type",
+            "storage_type",
+            "instrument",
+            "priority",
+            "active",
+            "capacity_bytes",
+            "used_bytes",
+            "used_pct",
+            "checked_at",
+        ]
+        read_only_fields = fields

@@ -1,0 +1,139 @@
+"""Step 0, what is said: reports of executions and files, and what can be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.utils import timezone
+
+from ccatdc.common.errors import ConflictError, RequestError
+from datamgmt.models.files import FileType
+
+#: Errors that one answer lists; all are counted.
+MAX_LISTED: Final = 100
+#: How far a clock may be ahead of ours.
+CLOCK_AHEAD: Final = timedelta(days=1)
+#: Before this no instrument of ours observed; clocks that were never set begin in 1970 or 1980.
+FIRST_OBSERVATION: Final = datetime(2000, 1, 1, tzinfo=UTC)
+#: Columns of ExecutedObsUnit with the conditions of an observation, in its units.
+CONDITIONS: Final = (
+    "pwv_mm_mean",
+    "tau_225",
+    "humidity",
+    "temperature_c",
+    "wind_m_s",
+    "elevation_deg_mean",
+    "azimuth_deg_mean",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """What is wrong with one field of one row; ``index`` counts from 0."""
+
+    index: int
+    field: str
+    code: str
+    message: str
+    extra: Mapping[str, Any] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As it stands in a problem document."""
+        return {
+            "index": self.index,
+            "field": self.field,
+            "code": self.code,
+            "message": self.message,
+            **(self.extra or {}),
+        }
+
+
+class FilingError(RequestError):
+    """Rows of a call that cannot be filed; none of the call was."""
+
+    default_code = "filing.invalid_rows"
+
+    def __init__(self, errors: Sequence[RowError]) -> None:
+        first = errors[0]
+        more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
+        super().__init__(
+            f"Row {first.index}, {first.field}: {first.message}{more}",
+            remedy="Nothing was filed. Correct the rows and send all of them again.",
+        )
+        self.extra = listed(errors)
+
+
+class FilingConflictError(ConflictError):
+    """What was filed contradicts what is stored; ``errors`` says how."""
+
+    default_code = "filing.differs"
+
+    def __init__(self, message: str, errors: Sequence[RowError]) -> None:
+        super().__init__(message, remedy="Nothing was changed.")
+        self.extra = listed(errors)
+
+
+def listed(errors: Sequence[RowError]) -> dict[str, Any]:
+    """The first errors and the number of all."""
+    return {
+        "error_count": len(errors),
+        "errors": [error.as_json() for error in errors[:MAX_LISTED]],
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class StartReport:
+    """An observation begins. ``parameters`` is kept as it is (a snapshot of the scan)."""
+
+    id: UUID
+    obs_unit_id: int
+    start_time: datetime
+    parameters: Mapping[str, Any]
+    operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishReport:
+    """An observation is over. Conditions by column of ExecutedObsUnit, in its units."""
+
+    status: str
+    end_time: datetime
+    conditions: Mapping[str, float | None]
+    quality: str
+    quality_comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One file as an instrument reports it.
+
+    The module is named by its id, or by the short names of instrument and module.
+    """
+
+    id: UUID
+    executed_obs_unit: UUID
+    source_location: str
+    relative_path: str
+    size: int
+    name: str = ""
+    instrument_module: int | None = None
+    instrument: str = ""
+    module: str = ""
+    checksum: str = ""
+    checksum_algorithm: str = ""
+    file_type: str = FileType.OTHER
+    created_at: datetime | None = None
+    description: str = ""
+
+
+def clock_problem(moment: datetime, earliest: datetime = FIRST_OBSERVATION) -> str:
+    """Why a time cannot be right; empty when it can."""
+    if moment < earliest:
+        return f"{moment.isoformat()} is before {earliest:%Y-%m-%d}: a clock that was never set?"
+    if moment > timezone.now() + CLOCK_AHEAD:
+        return f"{moment.isoformat()} is in the future by our clock."
+    return ""

@@ -1,0 +1,114 @@
+"""Reading the plan: programs, obs units, sources."""
+
+from __future__ import annotations
+
+import django_filters
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from ccatdc.common.api import ByIdPagination, KnownParametersOnly
+from planning.api.serializers import (
+    ANY_SOURCE,
+    ObsUnitSerializer,
+    ProgramSerializer,
+    SourceSerializer,
+)
+from planning.models import ObservingProgram, ObsUnit, Source
+from planning.models.obs_units import ObsUnitState
+from planning.models.sources import SourceType
+
+_PROGRAMS = ObservingProgram.objects.select_related("lead").prefetch_related(
+    "instruments", "sub_programs"
+)
+_OBS_UNITS = ObsUnit.objects.select_related(
+    "observing_program", "sub_observing_program", "source", "obs_mode"
+)
+
+
+class ObsUnitFilter(django_filters.FilterSet):
+    """Obs units by program, name and state."""
+
+    program = django_filters.CharFilter("observing_program__short_name")
+    name = django_filters.CharFilter("name")
+    source = django_filters.CharFilter("source__name")
+    state = django_filters.ChoiceFilter(choices=ObsUnitState.choices)
+
+    class Meta:
+        model = ObsUnit
+        fields: list[str] = []
+
+
+class SourceFilter(django_filters.FilterSet):
+    """Sources by name and kind."""
+
+    name = django_filters.CharFilter("name", lookup_expr="icontains")
+    type = django_filters.ChoiceFilter(choices=SourceType.choices)
+
+    class Meta:
+        model = Source
+        fields: list[str] = []
+
+
+class ProgramListView(KnownParametersOnly, ListAPIView[ObservingProgram]):
+    """All programs with their sub-programs."""
+
+    needs = {"GET": "read:observations"}
+    queryset = _PROGRAMS
+    serializer_class = ProgramSerializer
+    pagination_class = ByIdPagination
+
+
+class ProgramView(RetrieveAPIView[ObservingProgram]):
+    """One program."""
+
+    needs = {"GET": "read:observations"}
+    queryset = _PROGRAMS
+    serializer_class = ProgramSerializer
+
+
+class ObsUnitListView(KnownParametersOnly, ListAPIView[ObsUnit]):
+    """Planned observations."""
+
+    needs = {"GET": "read:observations"}
+    queryset = _OBS_UNITS
+    serializer_class = ObsUnitSerializer
+    filterset_class = ObsUnitFilter
+    pagination_class = ByIdPagination
+
+
+class ObsUnitView(RetrieveAPIView[ObsUnit]):
+    """One planned observation."""
+
+    needs = {"GET": "read:observations"}
+    queryset = _OBS_UNITS
+    serializer_class = ObsUnitSerializer
+
+
+class SourceListView(KnownParametersOnly, ListAPIView[Source]):
+    """What can be pointed at."""
+
+    needs = {"GET": "read:observations"}
+    queryset = Source.objects.all()
+    serializer_class = SourceSerializer
+    filterset_class = SourceFilter
+    pagination_class = ByIdPagination
+
+    @extend_schema(responses=ANY_SOURCE)
+    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
+        """A page of sources."""
+        return super().get(request, *args, **kwargs)
+
+
+class SourceView(RetrieveAPIView[Source]):
+    """One source."""
+
+    needs = {"GET": "read:observations"}
+    queryset = Source.objects.all()
+    serializer_class = SourceSerializer
+
+    @extend_schema(responses=ANY_SOURCE)
+    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
+        """The source as what it is."""
+        return super().get(request, *args, **kwargs)

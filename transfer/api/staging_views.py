@@ -1,0 +1,149 @@
+"""Staging over HTTP: ask for data, follow one's own jobs, cancel, extend, retry."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import django_filters
+from django.db.models import Count, QuerySet
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import may
+from ccatdc.common.api import KnownParametersOnly
+from ccatdc.common.states import Status
+from transfer.api.staging_serializers import (
+    ExtensionSerializer,
+    StagingJobDetailSerializer,
+    StagingJobSerializer,
+    StagingRequestSerializer,
+)
+from transfer.models import StagingJob
+from transfer.staging import requests
+
+STAGE = "stage:data"
+
+
+def jobs_of(request: Request) -> QuerySet[StagingJob]:
+    """One's own; everybody's for who looks after the transfers."""
+    jobs = StagingJob.objects.select_related("destination_location__site", "requested_by")
+    if not may(request, "write:transfers"):
+        jobs = jobs.of(request.user)
+    return jobs.annotate(package_count=Count("raw_data_packages"))
+
+
+def job_of(request: Request, pk: int) -> StagingJob:
+    """One of those; 404 for another's."""
+    return get_object_or_404(jobs_of(request), pk=pk)
+
+
+def shown(request: Request, pk: int, status: HTTPStatus = HTTPStatus.OK) -> Response:
+    """The job as it is now."""
+    return Response(StagingJobDetailSerializer(job_of(request, pk)).data, status=status)
+
+
+class StagingJobFilter(django_filters.FilterSet):
+    """Jobs by status."""
+
+    status = django_filters.ChoiceFilter(choices=Status.choices)
+
+    class Meta:
+        model = StagingJob
+        fields: list[str] = []
+
+
+class StagingJobsView(KnownParametersOnly, ListAPIView[StagingJob]):
+    """One's own jobs, the latest first."""
+
+    needs = {"GET": STAGE, "POST": STAGE}
+    queryset = StagingJob.objects.none()
+    serializer_class = StagingJobSerializer
+    filterset_class = StagingJobFilter
+
+    def get_queryset(self) -> QuerySet[StagingJob]:
+        """Those that the asker may see."""
+        if getattr(self, "swagger_fake_view", False):
+            return StagingJob.objects.none()
+        return jobs_of(self.request)
+
+    @extend_schema(
+        operation_id="request_staging",
+        request=StagingRequestSerializer,
+        responses={201: StagingJobDetailSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Ask for packages. The answer is the job; follow it until it is completed."""
+        body = StagingRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        data: dict[str, Any] = body.validated_data
+        job = requests.request_staging(
+            request.user, data["packages"], data["location"], data["name"]
+        )
+        return shown(request, job.pk, HTTPStatus.CREATED)
+
+
+class StagingJobView(APIView):
+    """One job."""
+
+    needs = {"GET": STAGE}
+
+    @extend_schema(responses={200: StagingJobDetailSerializer})
+    def get(self, request: Request, pk: int) -> Response:
+        """The job, how far each package is, and where it is."""
+        return shown(request, pk)
+
+
+class CancelJobView(APIView):
+    """Give up a job."""
+
+    needs = {"POST": STAGE}
+
+    @extend_schema(
+        operation_id="cancel_staging_job",
+        request=None,
+        responses={200: StagingJobDetailSerializer},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Cancel: what was staged for it may go."""
+        requests.cancel_job(job_of(request, pk), user=request.user)
+        return shown(request, pk)
+
+
+class ExtendJobView(APIView):
+    """Keep the data longer."""
+
+    needs = {"POST": STAGE}
+
+    @extend_schema(
+        operation_id="extend_staging_job",
+        request=ExtensionSerializer,
+        responses={200: StagingJobDetailSerializer},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Extend, at most to 60 days after the request."""
+        body = ExtensionSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        job = job_of(request, pk)
+        requests.extend_job(job, body.validated_data["until"], user=request.user)
+        return shown(request, pk)
+
+
+class RetryJobView(APIView):
+    """Try again what failed."""
+
+    needs = {"POST": STAGE}
+
+    @extend_schema(
+        operation_id="retry_staging_job",
+        request=None,
+        responses={200: StagingJobDetailSerializer},
+    )
+    def post(self, request: Request, pk: int) -> Response:
+        """Retry the failed packages of a failed job."""
+        requests.retry_job(job_of(request, pk), user=request.user)
+        return shown(request, pk)

@@ -1,0 +1,20 @@
+"""Addresses below ``/api/``: the flow, and staging."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from transfer.api import staging_views, views
+
+urlpatterns = [
+    path("raw_data_packages/<uuid:pk>/", views.PackageView.as_view()),
+    path("transfer/overview", views.OverviewView.as_view()),
+    path("transfer/operations/<int:pk>", views.OperationView.as_view()),
+    path("transfer/operations/<int:pk>/retry", views.RetryOperationView.as_view()),
+    path("transfer/operations/<int:pk>/cancel", views.CancelOperationView.as_view()),
+    path("staging/jobs/", staging_views.StagingJobsView.as_view()),
+    path("staging/jobs/<int:pk>/", staging_views.StagingJobView.as_view()),
+    path("staging/jobs/<int:pk>/cancel", staging_views.CancelJobView.as_view()),
+    path("staging/jobs/<int:pk>/extend", staging_views.ExtendJobView.as_view()),
+    path("staging/jobs/<int:pk>/retry", staging_views.RetryJobView.as_view()),
+]
