@@ -211,6 +211,9 @@ class PostgresServer:
             command += ["-c", f"{name}={value}"]
         if self.socket_dir != self.data_dir:
             make_private(self.socket_dir, identity.owner)
+        # No server runs here (`_attach`), so a socket's lock file is of one that was killed. Its
+        # number may have been given out again, which the server would take for a rival.
+        (self.socket_dir / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)
         self._process = pgdata.run(command, identity, log=self.log)
         try:
             self._wait(self._process, start)

@@ -162,13 +162,20 @@ def test_an_interrupted_first_start_is_made_good(short: Path) -> None:
     assert not part.exists()
 
 
-def test_a_stale_lock_file_whose_number_was_given_out_again_is_no_obstacle(short: Path) -> None:
+def test_stale_lock_files_whose_number_was_given_out_again_are_no_obstacle(short: Path) -> None:
     data = short / "pg"
+    locks = [data / "postmaster.pid", data / ".s.PGSQL.5432.lock"]
     with PostgresServer(data, durable=False):
-        lines = (data / "postmaster.pid").read_text().split("\n")
-    (data / "postmaster.pid").write_text("\n".join([str(os.getppid()), *lines[1:]]))
-    with PostgresServer(data, durable=False) as server:
-        assert server.started
+        kept = [lock.read_text().split("\n", 1)[1] for lock in locks]
+    # A process that lives, is ours, and is neither the new server nor above it.
+    with subprocess.Popen(["sleep", "600"]) as rival:
+        for lock, rest in zip(locks, kept, strict=True):
+            lock.write_text(f"{rival.pid}\n{rest}")
+        try:
+            with PostgresServer(data, durable=False) as server:
+                assert server.started
+        finally:
+            rival.kill()
 
 
 def test_a_folder_with_other_files_is_refused(short: Path) -> None:
