@@ -28,7 +28,6 @@ def make_link(root: int, key: str, target_key: str) -> None:
         except FileExistsError as error:
             if _link_text(folder, name) != text:
                 raise taken(components) from error
-        os.fsync(folder)
 
     in_folder(root, folders, make)
 
@@ -36,11 +35,12 @@ def make_link(root: int, key: str, target_key: str) -> None:
 def remove_link(root: int, key: str) -> None:
     """Remove a link, never what it points to; what is gone already is success."""
     *folders, name = key.split("/")
-    with suppress(FileNotFoundError), opened_folder(root, folders) as folder:
-        if _link_text(folder, name) is None:
-            raise KeyEscapesError(f"{key!r} is not a link.", code="storage.not_a_link")
-        os.unlink(name, dir_fd=folder)
-    remove_empty_folders(root, folders)
+    with suppress(FileNotFoundError):
+        with opened_folder(root, folders) as folder:
+            if _link_text(folder, name) is None:
+                raise KeyEscapesError(f"{key!r} is not a link.", code="storage.not_a_link")
+            os.unlink(name, dir_fd=folder)
+        remove_empty_folders(root, folders)
 
 
 def _link_text(folder: int, name: str) -> str | None:

@@ -13,7 +13,7 @@ import re
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final, TypeVar
+from typing import Final
 from uuid import uuid4
 
 from ccatdc.common.errors import KeyExistsError, NoSpaceError, RequestError
@@ -22,6 +22,7 @@ from datamgmt.storage.keys import RESERVED, key_hash
 from datamgmt.storage.paths import (
     CREATE_FLAGS,
     names_in,
+    open_folder,
     opened_folder,
     raise_as_ours,
     remove_tree,
@@ -32,11 +33,9 @@ PARTS: Final = (RESERVED, "parts")
 
 _ATTEMPT: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
-#: How often a folder may vanish under us. Deletions elsewhere remove a folder that they emptied;
-#: each loss needs one.
-_TRIES: Final = 10
-
-T = TypeVar("T")
+#: How often a folder may vanish under us. It does when a deletion empties it in the microseconds
+#: between our making it and our putting something into it; each loss needs another deletion.
+_TRIES: Final = 100
 
 
 class PartFile:
@@ -99,34 +98,43 @@ def new_part(prefix: str, suffix: str) -> str:
 
 
 def publish(root: int, parts: int, part: str, components: Sequence[str]) -> None:
-    """Give a finished part its name, durably. Never replaces: :class:`KeyExistsError` when the
-    name is taken.
+    """Give a finished part its name, durably.
+
+    Never replaces: :class:`KeyExistsError` when the name is taken.
     """
     *folders, name = components
-
-    def rename(folder: int) -> None:
-        rename_noreplace(parts, part, folder, name)
-        os.fsync(folder)
-
     try:
-        in_folder(root, folders, rename)
+        in_folder(root, folders, lambda folder: rename_noreplace(parts, part, folder, name))
     except FileExistsError as error:
         raise taken(components) from error
     os.fsync(parts)
 
 
-def in_folder(root: int, folders: Sequence[str], action: Callable[[int], T]) -> T:
-    """Do something in a folder, making it when it is missing, and again when somebody removed it
-    as empty meanwhile.
+def in_folder(root: int, folders: Sequence[str], action: Callable[[int], None]) -> None:
+    """Put something into a folder, durably.
+
+    The folder is made when it is missing, and again when somebody removed it as empty meanwhile.
+    What was made is synced afterwards, when it is no longer empty and stays.
     """
     for _ in range(_TRIES - 1):
-        try:
-            with opened_folder(root, folders, create=True) as folder:
-                return action(folder)
-        except FileNotFoundError:
-            continue
-    with opened_folder(root, folders, create=True) as folder:
-        return action(folder)
+        with suppress(FileNotFoundError):
+            before = _act(root, folders, action)
+            break
+    else:
+        before = _act(root, folders, action)
+    with suppress(FileNotFoundError):  # deleted already: there is nothing left to make durable
+        for depth in range(len(folders), before - 1, -1):
+            with opened_folder(root, folders[:depth]) as folder:
+                os.fsync(folder)
+
+
+def _act(root: int, folders: Sequence[str], action: Callable[[int], None]) -> int:
+    folder, before = open_folder(root, folders, create=True)
+    try:
+        action(folder)
+    finally:
+        os.close(folder)
+    return before
 
 
 def require_free(root: int, components: Sequence[str]) -> None:

@@ -76,38 +76,48 @@ def opened_root(path: str) -> Iterator[int]:
 
 @contextmanager
 def opened_folder(root: int, components: Sequence[str], *, create: bool = False) -> Iterator[int]:
-    """A folder below ``root``, held open. Missing ones are made when ``create`` and made durable.
+    """A folder below ``root``, held open; missing ones are made when ``create``.
 
-    FileNotFoundError when it is not there; :class:`KeyEscapesError` ``storage.symlink`` when a
-    link is in the way.
+    FileNotFoundError when it is not there; :class:`KeyEscapesError` ``storage.symlink`` when a link
+    is in the way.
     """
-    folder = open_folder(root, components, create=create)
+    folder, _ = open_folder(root, components, create=create)
     try:
         yield folder
     finally:
         os.close(folder)
 
 
-def open_folder(root: int, components: Sequence[str], *, create: bool = False) -> int:
-    """As :func:`opened_folder`; the caller closes the descriptor."""
+def open_folder(root: int, components: Sequence[str], *, create: bool = False) -> tuple[int, int]:
+    """As :func:`opened_folder`; and how many of the components were there before.
+
+    The caller closes the descriptor, and syncs what was made where that matters.
+    """
     folder = os.dup(root)
+    before = len(components)
     try:
-        for component in components:
-            inner = _enter(folder, component, create=create)
+        for depth, component in enumerate(components):
+            try:
+                inner = _enter(folder, component)
+            except FileNotFoundError:
+                if not create:
+                    raise
+                # Another process may be faster; the second look judges what it made.
+                with suppress(FileExistsError):
+                    os.mkdir(component, dir_fd=folder)
+                before = min(before, depth)
+                inner = _enter(folder, component)
             os.close(folder)
             folder = inner
     except BaseException:
         os.close(folder)
         raise
-    return folder
+    return folder, before
 
 
-def _enter(folder: int, component: str, *, create: bool) -> int:
+def _enter(folder: int, component: str) -> int:
     try:
         return os.open(component, FOLDER_FLAGS, dir_fd=folder)
-    except FileNotFoundError:
-        if not create:
-            raise
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:
             _refuse_link(folder, component)
@@ -115,12 +125,6 @@ def _enter(folder: int, component: str, *, create: bool) -> int:
                 errno.ENOTDIR, f"{component!r} is a file, not a folder"
             ) from error
         raise
-    with suppress(
-        FileExistsError
-    ):  # another process was faster; the open below judges what it made
-        os.mkdir(component, dir_fd=folder)
-        os.fsync(folder)
-    return os.open(component, FOLDER_FLAGS, dir_fd=folder)
 
 
 def _refuse_link(folder: int, component: str) -> None:
@@ -245,7 +249,7 @@ def remove_tree(folder: int, name: str, *, prefix: str) -> None:
     while pending:
         current = pending.pop()
         try:
-            inner = _enter(folder, current, create=False)
+            inner = _enter(folder, current)
         except FileNotFoundError:
             continue
         try:

@@ -1,6 +1,6 @@
 """Deleting on a disk: first moved out of the tree, then judged once more, then removed.
 
-A thing to delete is renamed to ``quarantine/<hash of the key>-<random>``. From then on no process
+A thing to delete is renamed to ``quarantine/file-<hash of the key>-<random>`` (or ``tree-``). From then on no process
 can reach it by its name, and one that was thought dead can no longer hit a path that is used anew.
 A killed deletion leaves it there; the next deletion of the same key finds it by the hash and
 finishes, with the same guard.
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 from uuid import uuid4
@@ -47,36 +47,41 @@ def as_stored(found: os.stat_result) -> Stored:
 def delete_file(root: int, key: str, expected: Stored | None) -> None:
     """Delete one file, unless it is not the ``expected`` one; what is gone already is success."""
     *folders, name = components = key.split("/")
-    aside = _new_name(key)
+    prefix = _prefix("file", key)
+    aside = f"{prefix}{uuid4().hex}"
     with opened_folder(root, QUARANTINE, create=True) as quarantine:
         try:
             with opened_folder(root, folders) as folder:
                 require_unchanged(key, as_stored(stat_regular(folder, name)), expected)
                 rename_noreplace(folder, name, quarantine, aside)
         except FileNotFoundError:
-            for left in _left_behind(quarantine, key):
-                with suppress(FileNotFoundError):  # its own process woke up and finished
-                    _finish(root, quarantine, left, components, expected)
+            to_finish = _left_behind(quarantine, prefix)
         else:
+            to_finish = [aside]
+        for found in to_finish:
             try:
-                _finish(root, quarantine, aside, components, expected)
+                _finish(root, quarantine, found, components, expected)
             except FileNotFoundError as error:
                 raise StorageError(
                     f"Another deletion of {key!r} took it over; this one cannot say how it ended.",
                     code="storage.delete_interrupted",
                 ) from error
+    if to_finish:
         remove_empty_folders(root, folders)
 
 
 def delete_folder(root: int, key: str) -> None:
     """Delete one folder with all that it holds; what is gone already is success."""
     *folders, name = key.split("/")
+    prefix = _prefix("tree", key)
     with opened_folder(root, QUARANTINE, create=True) as quarantine:
         with suppress(FileNotFoundError), opened_folder(root, folders) as folder:
             _require_folder(os.stat(name, dir_fd=folder, follow_symlinks=False), key)
-            rename_noreplace(folder, name, quarantine, _new_name(key))
-        for left in _left_behind(quarantine, key):
-            remove_tree(quarantine, left, prefix=_prefix(key))
+            rename_noreplace(folder, name, quarantine, f"{prefix}{uuid4().hex}")
+        to_finish = _left_behind(quarantine, prefix)
+        for found in to_finish:
+            remove_tree(quarantine, found, prefix=prefix)
+    if to_finish:
         remove_empty_folders(root, folders)
 
 
@@ -98,17 +103,12 @@ def _finish(
     os.unlink(aside, dir_fd=quarantine)
 
 
-def _left_behind(quarantine: int, key: str) -> Iterator[str]:
-    prefix = _prefix(key)
-    return (name for name in names_in(quarantine) if name.startswith(prefix))
+def _left_behind(quarantine: int, prefix: str) -> list[str]:
+    return [name for name in names_in(quarantine) if name.startswith(prefix)]
 
 
-def _prefix(key: str) -> str:
-    return f"{key_hash(key)}-"
-
-
-def _new_name(key: str) -> str:
-    return f"{_prefix(key)}{uuid4().hex}"
+def _prefix(kind: str, key: str) -> str:
+    return f"{kind}-{key_hash(key)}-"
 
 
 def _require_folder(found: os.stat_result, key: str) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +19,27 @@ if TYPE_CHECKING:
 
 OURS = UUID("11111111-1111-4111-8111-111111111111")
 THEIRS = UUID("22222222-2222-4222-8222-222222222222")
+
+REPOSITORY = Path(__file__).parents[3]
+CHILD_SECONDS = 60
+
+
+def start_child(
+    script: str, *arguments: str, wrapper: tuple[str, ...] = ()
+) -> subprocess.Popen[bytes]:
+    """Run a Python script in a process of its own, with the repository to import from."""
+    command = [*wrapper, sys.executable, "-c", script, *arguments]
+    return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
+
+
+def run_child(script: str, *arguments: str, wrapper: tuple[str, ...] = ()) -> int:
+    """The exit status of such a process; negative: the signal that ended it."""
+    child = start_child(script, *arguments, wrapper=wrapper)
+    try:
+        return child.wait(CHILD_SECONDS)
+    finally:
+        child.kill()
+        child.wait()
 
 
 @dataclass

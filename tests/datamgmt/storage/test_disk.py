@@ -1,4 +1,4 @@
-"""The contract on a real disk. What only disks can do and suffer is in test_disk_files.py and on."""
+"""The contract on a real disk. What only disks do and suffer is in test_disk_*.py."""
 
 from __future__ import annotations
 
