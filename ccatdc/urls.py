@@ -6,8 +6,12 @@ from django.contrib import admin
 from django.urls import include, path
 
 from ccatdc.health import health
+from transfer.staging.views import home
 
 urlpatterns = [
+    path("", home, name="home"),
+    path("accounts/", include("accounts.urls")),
+    path("staging/", include("transfer.staging.urls")),
     path("portal/", admin.site.urls),
     path("api/", include("ccatdc.api")),
     path("health", health, name="health"),

@@ -12,16 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.core.paginator import Paginator
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from ccatdc.common.badges import list_url, state_badge
+from ccatdc.common.paging import BoundedPaginator
 from ccatdc.common.units import NOTHING, size_text
 
 if TYPE_CHECKING:
@@ -33,22 +32,6 @@ else:
     from unfold.admin import TabularInline as UnfoldTabularInline
 
 Column = Callable[[Any, Any], Any]
-
-#: Rows that a list counts before it says "that many or more". Counting 10^8 rows would take minutes
-#: for a number nobody reads.
-COUNTED_ROWS = 10_000
-
-
-class BoundedPaginator(Paginator[Any]):
-    """Counts no further than :data:`COUNTED_ROWS`; whoever looks for something older narrows the
-    list by filters.
-    """
-
-    @cached_property
-    def count(self) -> int:
-        """The number of rows, or the bound."""
-        rows: Any = self.object_list
-        return int(rows.order_by()[:COUNTED_ROWS].count())
 
 
 class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]

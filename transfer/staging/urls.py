@@ -1,0 +1,19 @@
+"""Addresses of the scientists' pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from transfer.staging import views
+
+app_name = "staging"
+urlpatterns = [
+    path("", views.packages, name="packages"),
+    path("request/", views.request_page, name="request"),
+    path("jobs/", views.jobs, name="jobs"),
+    path("jobs/<int:pk>/", views.job, name="job"),
+    path("jobs/<int:pk>/progress/", views.job_progress, name="job_progress"),
+    path("jobs/<int:pk>/cancel/", views.cancel, name="cancel"),
+    path("jobs/<int:pk>/extend/", views.extend, name="extend"),
+    path("jobs/<int:pk>/retry/", views.retry, name="retry"),
+]
