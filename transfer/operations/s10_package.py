@@ -130,12 +130,7 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         for path, file in list(files.items()):
             try:
                 stored = self.source.stat(path)
-                if stored.size != file.size:
-                    raise DataIntegrityError(
-                        f"{path} has {stored.size} bytes; {file.size} were filed.",
-                        code="file.size_differs",
-                        remedy="Find out which is right; file it anew or restore it, then let it be checked again.",
-                    )
+                _require_size(file, stored.size)
             except KeyMissingError as error:
                 missing = DataIntegrityError(
                     f"{path} is not at {self.source.name}.",
@@ -194,7 +189,16 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         )
 
 
-class _Wrong(Exception):  # noqa: N818  not an error of the operation: it starts again without the file
+def _require_size(file: RawDataFile, found: int) -> None:
+    if found != file.size:
+        raise DataIntegrityError(
+            f"{file.relative_path} has {found} bytes; {file.size} were filed.",
+            code="file.size_differs",
+            remedy="Find out which is right; file it anew or restore it, then let it be checked again.",
+        )
+
+
+class _Wrong(Exception):
     def __init__(self, name: str, integrity: str, error: CcatError) -> None:
         super().__init__(name)
         self.name, self.integrity, self.error = name, integrity, error

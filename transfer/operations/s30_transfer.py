@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-
 from ccatdc.common.errors import DataIntegrityError
 from ccatdc.common.states import Status
 from datamgmt.copies import record_bundle_copy
@@ -22,7 +21,7 @@ from datamgmt.storage import storage_for
 from transfer.archiving import Archived, archive_package, discard_archived, record_archived
 from transfer.models import DataTransfer
 from transfer.operations.base import StageOperation, Watched
-from transfer.transports import Cargo, choose_transport
+from transfer.transports import Cargo, Place, choose_transport
 
 
 class TransferBundle(StageOperation[DataTransfer]):
@@ -36,11 +35,13 @@ class TransferBundle(StageOperation[DataTransfer]):
             pk=self.operation.destination_location_id
         )
         self.origin = storage_for(self.origin_location)
-        self.destination = storage_for(self.destination_location)
         self.origin.check_identity()
         route = self.operation.route
+        self.destination = Place(self.destination_location)
         self.transport = choose_transport(
-            self.origin, self.destination, route.method if route is not None else ""
+            Place(self.origin_location),
+            self.destination,
+            route.method if route is not None else "",
         )
         self.ends_in_archive = (
             self.destination_location.location_type == LocationType.LONG_TERM_ARCHIVE
@@ -73,7 +74,6 @@ class TransferBundle(StageOperation[DataTransfer]):
         self.received: dict[str, str] = {}
         self.archived: list[tuple[RawDataPackage, Archived]] = []
         self.moved_bytes = 0
-        self.verified = True
 
     @property
     def _as_one_file(self) -> bool:
@@ -111,15 +111,16 @@ class TransferBundle(StageOperation[DataTransfer]):
         """Move one file unless an earlier attempt already received it; the key under which it is there."""
         for earlier in self.operation.earlier_attempt_names():
             key = key_of(earlier)
-            self.destination.discard_attempt(key, earlier)
-            if self.destination.exists(key) and self.destination.stat(key).size == size:
+            self.transport.discard_attempt(key, earlier, self.destination)
+            if self.transport.received(key, self.destination) == size:
                 self.log.info("%s was received by attempt %s", key, earlier)
                 return key
         key = key_of(self.attempt)
         cargo = Cargo(origin_key, key, size, digest)
-        moved = self.transport.move(cargo, self.origin, self.destination, self.attempt, self.lease)
-        self.moved_bytes += moved.size
-        self.verified = self.verified and moved.verified
+        self.transport.move(
+            cargo, Place(self.origin_location), self.destination, self.attempt, self.lease
+        )
+        self.moved_bytes += size
         self.lease.check(self.moved_bytes)
         return key
 
@@ -132,7 +133,7 @@ class TransferBundle(StageOperation[DataTransfer]):
         with Watched(self.origin.open(copy.key), self.lease, self.moved_bytes) as stream:
             key = archive_key(package, self.attempt)
             archived = archive_package(
-                package, stream, self.destination, key, self.attempt, self.lease
+                package, stream, self.destination.storage, key, self.attempt, self.lease
             )
         self.archived.append((package, archived))
         self.moved_bytes += archived.size
@@ -144,7 +145,7 @@ class TransferBundle(StageOperation[DataTransfer]):
             received=self.received,
             bytes_transferred=self.moved_bytes,
             seconds=self.seconds,
-            checksum_verified=self.verified,
+            checksum_verified=self.transport.proves or self.ends_in_archive,
         )
         if self.ends_in_archive:
             for package, archived in self.archived:
@@ -165,4 +166,4 @@ class TransferBundle(StageOperation[DataTransfer]):
     def clean_up(self) -> None:
         """What was received whole stays for the next attempt; archived objects of this attempt were never recorded and go."""
         for _, archived in self.archived:
-            discard_archived(self.destination, archived)
+            discard_archived(self.destination.storage, archived)

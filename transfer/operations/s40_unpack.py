@@ -49,8 +49,16 @@ class UnpackBundle(StageOperation[DataTransferUnpacking]):
         if self.bundle.bundle_format == BundleFormat.TAR:
             self._extract()
         else:
+            self._verify_manifest()
             for package in self.packages:
                 self._verify_in_place(package)
+
+    def _verify_manifest(self) -> None:
+        key = self.transfer.received["bundle"]
+        with self.buffer.open(key) as stream:
+            digest = digest_stream(stream)[1]
+        if digest != self.bundle.digest:
+            raise self._damaged(self.bundle, key)
 
     def _verify_in_place(self, package: RawDataPackage) -> None:
         key = self.transfer.received[str(package.pk)]

@@ -63,7 +63,7 @@ class ArchivePackage(StageOperation[LongTermArchiveTransfer]):
 
     def record(self) -> None:
         """The copy, and the package's state."""
-        assert self.archived is not None and self.origin is not None  # noqa: S101, PT018
+        assert self.archived is not None and self.origin is not None  # noqa: S101
         LongTermArchiveTransfer._base_manager.filter(pk=self.operation.pk).update(
             origin_location=self.origin.data_location,
             object_key=self.archived.object_key,

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from ccatdc.common.errors import ConfigurationError, LocationIdentityError
-from datamgmt.storage.base import LocationStorage
-from transfer.transports.base import Cargo, Moved, Transport
+from transfer.transports.base import Cargo, Place, Transport
 from transfer.transports.copying import Copying
+from transfer.transports.rsync import Rsync
 
-TRANSPORTS: tuple[Transport, ...] = (Copying(),)
+TRANSPORTS: tuple[Transport, ...] = (Copying(), Rsync())
 
-__all__ = ["TRANSPORTS", "Cargo", "Moved", "Transport", "choose_transport"]
+__all__ = ["TRANSPORTS", "Cargo", "Place", "Transport", "choose_transport"]
 
 
-def choose_transport(
-    origin: LocationStorage, destination: LocationStorage, method: str = ""
-) -> Transport:
+def choose_transport(origin: Place, destination: Place, method: str = "") -> Transport:
     """The named transport, or the first that can move from one to the other from this host."""
     named = [transport for transport in TRANSPORTS if method in ("", transport.name)]
     if not named:
@@ -28,7 +26,7 @@ def choose_transport(
         if transport.can_move(origin, destination):
             return transport
     raise LocationIdentityError(
-        f"No transport reaches {destination.name} from the host that has {origin.name}.",
+        f"No transport reaches {destination} from the host that has {origin}.",
         code="transport.none_can",
-        remedy=f"Mount {destination.name} here (its marker was not found), or correct the route.",
+        remedy=f"Mount {destination} here (its marker was not found), name its host, or correct the route.",
     )

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 from typing import ClassVar
 
+from datamgmt.models import DataLocation
+from datamgmt.storage import storage_for
 from datamgmt.storage.base import LocationStorage
 from transfer.holding import Held
+
+
+class Place:
+    """One end of a move: the location's row, and its bytes as this host sees them (if it does)."""
+
+    def __init__(self, location: DataLocation) -> None:
+        self.location = location
+
+    @cached_property
+    def storage(self) -> LocationStorage:
+        """The bytes; made when first asked for, since a remote end may have no storage here."""
+        return storage_for(self.location)
+
+    def __str__(self) -> str:
+        return self.location.full_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,33 +38,30 @@ class Cargo:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """What arrived. ``verified``: the BLAKE3 of the received bytes was compared before the file got its name."""
-
-    size: int
-    seconds: float
-    verified: bool
-
-
 class Transport(ABC):
     """A way to move bytes. Everything it writes holds the attempt in its name and appears whole or not at all."""
 
     name: ClassVar[str]
+    #: Whether the BLAKE3 of the received bytes is compared before the file gets its name; else stage 40 reads what arrived.
+    proves: ClassVar[bool]
 
     @abstractmethod
-    def can_move(self, origin: LocationStorage, destination: LocationStorage) -> bool:
+    def can_move(self, origin: Place, destination: Place) -> bool:
         """Whether this host can move from one to the other this way."""
 
     @abstractmethod
     def move(
-        self,
-        cargo: Cargo,
-        origin: LocationStorage,
-        destination: LocationStorage,
-        attempt: str,
-        lease: Held,
-    ) -> Moved:
+        self, cargo: Cargo, origin: Place, destination: Place, attempt: str, lease: Held
+    ) -> None:
         """Move one file. :class:`TransportError` or :class:`StorageError` when a retry may help,
         :class:`DataIntegrityError` when the origin does not have what it should.
         """
+
+    def received(self, key: str, destination: Place) -> int | None:
+        """Bytes of the file that is at the destination under ``key``; None when there is none."""
+        storage = destination.storage
+        return storage.stat(key).size if storage.exists(key) else None
+
+    def discard_attempt(self, key: str, attempt: str, destination: Place) -> None:
+        """Remove what a killed attempt left of writing ``key`` at the destination; no finished file."""
+        destination.storage.discard_attempt(key, attempt)

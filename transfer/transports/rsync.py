@@ -1,0 +1,184 @@
+"""rsync over ssh: the destination is a disk of another host. Proves nothing about the digest, so stage 40 reads what arrived.
+
+The other host needs sshd, rsync and coreutils; who logs in there (``user`` of the location) may write below its root and nothing else.
+Keys, known hosts and ports belong into the ssh configuration of the worker's account; ``CCATDC_SSH_COMMAND`` may name another command.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shlex
+import subprocess
+import time
+from pathlib import Path
+from typing import ClassVar
+
+import environ
+
+from ccatdc.common.errors import LocationIdentityError, NoSpaceError, TransportError
+from datamgmt.models import DiskDataLocation
+from datamgmt.storage.keys import MARKER_KEY, RESERVED
+from transfer.holding import Held
+from transfer.transports.base import Cargo, Place, Transport
+
+#: Seconds for a short command on the other host, and of silence after which rsync gives up.
+COMMAND_SECONDS = 120
+SILENCE_SECONDS = 300
+#: rsync's exit codes after which the other end is full (11: file I/O, with this text).
+NO_SPACE = "No space left on device"
+
+
+class Rsync(Transport):
+    """``rsync``: one stream over ssh, whole files, under a temporary name."""
+
+    name: ClassVar[str] = "rsync"
+    proves: ClassVar[bool] = False
+
+    def can_move(self, origin: Place, destination: Place) -> bool:
+        """The origin is a disk here, the destination a disk of a named host."""
+        there = destination.location
+        return (
+            isinstance(origin.location, DiskDataLocation)
+            and isinstance(there, DiskDataLocation)
+            and bool(there.host)
+        )
+
+    def move(
+        self, cargo: Cargo, origin: Place, destination: Place, attempt: str, lease: Held
+    ) -> None:
+        """Send under a temporary name, fsync there, give it its name without replacing anything."""
+        there = _disk(destination)
+        _check_identity(there)
+        here = origin.storage.local_path(cargo.origin_key)
+        if here is None:
+            raise TransportError(f"{cargo.origin_key} is no local file at {origin}.")
+        part = _part(there, cargo.destination_key, attempt)
+        final = _path(there, cargo.destination_key)
+        folder = str(Path(final).parent)
+        _remote(there, f"mkdir -p {shlex.quote(str(Path(part).parent))} {shlex.quote(folder)}")
+        self._send(here, there, part, lease)
+        quoted = {
+            name: shlex.quote(value) for name, value in (("p", part), ("f", final), ("d", folder))
+        }
+        _remote(
+            there,
+            f"sync {quoted['p']} && ln {quoted['p']} {quoted['f']} && sync {quoted['d']} && rm {quoted['p']}",
+        )
+
+    def received(self, key: str, destination: Place) -> int | None:
+        """Asked over ssh."""
+        path = shlex.quote(_path(_disk(destination), key))
+        answer = _remote(_disk(destination), f"if [ -f {path} ]; then stat -c %s {path}; fi")
+        return int(answer) if answer.strip() else None
+
+    def discard_attempt(self, key: str, attempt: str, destination: Place) -> None:
+        """One name, the attempt's own."""
+        there = _disk(destination)
+        _remote(there, f"rm -f {shlex.quote(_part(there, key, attempt))}")
+
+    @staticmethod
+    def _send(here: Path, there: DiskDataLocation, part: str, lease: Held) -> None:
+        command = [
+            # The kernel kills it when this worker is killed: an orphan would write beside its successor.
+            *("setpriv", "--pdeathsig", "KILL", "--"),
+            "rsync",
+            "--whole-file",  # nothing to compare with on the other side
+            "--no-compress",  # detector data do not compress; the processor is needed elsewhere
+            "--inplace",  # the name is temporary already
+            "--protect-args",
+            f"--timeout={SILENCE_SECONDS}",
+            "--rsh",
+            shlex.join(_ssh()),
+            str(here),
+            f"{_login(there)}:{part}",
+        ]
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            while process.poll() is None:
+                lease.check()
+                time.sleep(0.2)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            _, errors = process.communicate()
+        if process.returncode != 0:
+            raise _failure(there, f"rsync ended with {process.returncode}", errors)
+
+
+def _disk(place: Place) -> DiskDataLocation:
+    assert isinstance(place.location, DiskDataLocation)  # noqa: S101  can_move() said so
+    return place.location
+
+
+def _login(there: DiskDataLocation) -> str:
+    return f"{there.user}@{there.host}" if there.user else there.host
+
+
+def _ssh() -> list[str]:
+    command = environ.Env().str("CCATDC_SSH_COMMAND", default="ssh")
+    return [*shlex.split(command), "-o", "BatchMode=yes", "-o", "ConnectTimeout=30"]
+
+
+def _path(there: DiskDataLocation, key: str) -> str:
+    return f"{there.path.rstrip('/')}/{key}"
+
+
+def _part(there: DiskDataLocation, key: str, attempt: str) -> str:
+    name = hashlib.blake2s(key.encode(), digest_size=8).hexdigest()
+    return _path(there, f"{RESERVED}/parts/rsync-{attempt}-{name}")
+
+
+def _remote(there: DiskDataLocation, command: str) -> str:
+    """Run a shell command on the other host; its output."""
+    try:
+        done = subprocess.run(
+            [*_ssh(), _login(there), command],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise TransportError(
+            f"{there.host} did not answer within {COMMAND_SECONDS} s.", code="transport.timeout"
+        ) from error
+    if done.returncode != 0:
+        raise _failure(there, f"a command ended with {done.returncode}", done.stderr)
+    return done.stdout
+
+
+def _failure(there: DiskDataLocation, what: str, errors: str) -> TransportError | NoSpaceError:
+    last = errors.strip().splitlines()[-1] if errors.strip() else "nothing more was said"
+    if NO_SPACE in errors:
+        return NoSpaceError(f"{there.full_name} is full: {last}")
+    return TransportError(
+        f"{there.full_name} on {there.host}: {what}: {last}",
+        code="transport.rsync",
+        remedy="It is tried again; if it repeats, log in there as the worker does and look.",
+    )
+
+
+def _check_identity(there: DiskDataLocation) -> None:
+    """The marker on the other host, read over ssh: an unmounted disk there must not be filled."""
+    path = shlex.quote(_path(there, MARKER_KEY))
+    found = _remote(there, f"if [ -f {path} ]; then cat {path}; fi")
+    if not found.strip():
+        raise LocationIdentityError(
+            f"{there.path} on {there.host} has no marker of {there.full_name}.",
+            code="location.marker_missing",
+            remedy="Mount it, or register the location on that host, then retry.",
+        )
+    if json.loads(found).get("uuid") != str(there.uuid):
+        raise LocationIdentityError(
+            f"{there.path} on {there.host} belongs to another location than {there.full_name}.",
+            code="location.marker_foreign",
+            remedy="Correct path or host of the location, or the mount.",
+        )
