@@ -32,13 +32,13 @@ CONFIGURATION_MODELS = frozenset(
 class RoleBackend(ModelBackend):
     """Password log-in; permissions from roles instead of Django's own permission tables."""
 
-    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:  # noqa: ARG002
         """``app.action_model`` for the portal, or our own ``action:resource``."""
         if not isinstance(user_obj, User) or not user_obj.is_active:
             return False
         return user_obj.may(needed_permission(perm))
 
-    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:  # noqa: ARG002
         """Whether anything of an app is shown."""
         return isinstance(user_obj, User) and user_obj.may("read:observations")
 
