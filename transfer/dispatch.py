@@ -7,7 +7,7 @@ priorities and breakers still count.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q
@@ -85,7 +85,7 @@ def retry(operation: Operation, *, user: User | None, reason: str = "") -> None:
 
     Raises :class:`InvalidTransition` for anything else. Permission is the caller's business.
     """
-    clean = {
+    clean: dict[str, Any] = {
         "attempts": 0,
         "lost_leases": 0,
         "run_after": Now(),

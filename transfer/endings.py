@@ -183,7 +183,7 @@ def _rows(operation: Operation, lease: Lease) -> Any:
     return Operation.objects.non_polymorphic().filter(pk=operation.pk, owner=lease.owner)
 
 
-def _progress(lease: Lease) -> dict[str, int]:
+def _progress(lease: Lease) -> dict[str, Any]:
     done, total = lease.progress()
     fields = {"progress_bytes": done}
     if total is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 
 from tests.transfer.fakes import FakeOperation, faked
+from transfer.models import Operation
 
 
 @pytest.fixture
@@ -24,19 +25,22 @@ def fake(
         yield operation_class
 
 
+def other_session() -> psycopg.Connection[Any]:
+    """A session of its own in the test database."""
+    wanted = ("host", "port", "user", "password", "dbname")
+    parameters = connection.get_connection_params()
+    return psycopg.connect(**{name: parameters[name] for name in wanted if name in parameters})
+
+
 @pytest.fixture
-def second_connection(transactional_db: None) -> Iterator[Any]:
-    """``with second_connection(sql):`` runs ``sql`` in another session's transaction, open until the end."""
+def locked_elsewhere(transactional_db: None) -> Callable[[Operation], Any]:
+    """``with locked_elsewhere(operation):`` another session holds the row until the end."""
 
     @contextmanager
-    def run(sql: str) -> Iterator[psycopg.Connection[Any]]:
-        parameters = connection.get_connection_params()
-        parameters.pop("cursor_factory", None)
-        parameters.pop("context", None)
-        parameters.pop("prepare_threshold", None)
-        with psycopg.connect(**parameters) as other:
-            other.execute(sql)
-            yield other
-            other.rollback()
+    def lock(operation: Operation) -> Iterator[None]:
+        with other_session() as session:
+            session.execute("SELECT 1 FROM operation WHERE id = %s FOR UPDATE", [operation.pk])
+            yield
+            session.rollback()
 
-    yield run
+    return lock

@@ -76,7 +76,7 @@ class FakeOperation:
 
     def _note(self, call: str) -> None:
         self.calls.append(call)
-        error = self.failing.get(call.split()[0])
+        error = self.failing.get(call.partition(" ")[0])
         if error is not None:
             raise error
 

@@ -23,7 +23,7 @@ def main() -> None:
     from tests.transfer.fakes import FakeOperation, use
     from transfer import pipeline
 
-    FakeOperation.script = staticmethod(act)  # type: ignore[assignment]
+    FakeOperation.script = staticmethod(act)
     pipeline.PIPELINE = use(
         "tests.transfer.fakes.FakeOperation", "tests.transfer.fakes.FakeManager"
     )

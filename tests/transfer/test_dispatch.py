@@ -132,9 +132,9 @@ def test_after_its_wait_an_open_breaker_lets_one_through_at_a_time() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_rows_that_another_process_handles_are_skipped(second_connection: Any) -> None:
+def test_rows_that_another_process_handles_are_skipped(locked_elsewhere: Any) -> None:
     locked, free = deletions(2)
-    with second_connection(f"SELECT 1 FROM operation WHERE id = {locked.pk} FOR UPDATE"):
+    with locked_elsewhere(locked):
         assert not dispatch.submit(locked)
         assert dispatch.dispatch_due() == 1
     free.refresh_from_db()

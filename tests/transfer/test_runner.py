@@ -363,8 +363,10 @@ def test_a_log_that_cannot_be_written_does_not_stop_the_work(
 
 
 def test_transfers_and_stagings_have_log_rows(fake: type[FakeOperation]) -> None:
-    transfer = run(DataTransferFactory.create())
-    staging = run(StagingFactory.create())
+    transfer = DataTransferFactory.create()
+    run(transfer)
+    staging = StagingFactory.create()
+    run(staging)
     assert [e.status for e in DataTransferLog.objects.order_by("id")] == [
         Status.IN_PROGRESS,
         Status.COMPLETED,

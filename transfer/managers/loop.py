@@ -140,9 +140,8 @@ class ManagerLoop:
         """Until the poll, the next heartbeat, or the end of a failing step's pause."""
         now = time.monotonic()
         pauses = [step.not_before - now for step in self.steps if step.not_before > now]
-        return max(
-            0.01, min([settings.MANAGER_POLL_SECONDS, self._pulse.seconds_left or 0.01, *pauses])
-        )
+        poll = float(settings.MANAGER_POLL_SECONDS)
+        return max(0.01, min([poll, self._pulse.seconds_left, *pauses]))
 
     def _stop(self, _number: int, _frame: Any) -> None:
         self.stopping = True
