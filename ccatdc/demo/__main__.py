@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ from ccatdc.demo.servers import HOST, Servers, servers
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PORTAL_SECONDS = 60.0
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 class Stopped(BaseException):
@@ -83,6 +85,10 @@ def _run(options: Options, display: Display) -> dict[str, object] | None:
 def _data_center(home: Home, running: Servers, display: Display) -> Iterator[Callable[[], None]]:
     """Everything between the servers and the instruments; yields what looks after it."""
     django.setup()
+    # What libraries log is for the file; the screen is for what the demo says.
+    logging.basicConfig(
+        filename=home.log / "demo.log", format=_LOG_FORMAT, level=logging.INFO, force=True
+    )
     from ccatdc.demo.filing import wait_until_healthy
     from ccatdc.demo.furnishing import collect_static, furnish
 
@@ -125,8 +131,8 @@ def _observe(
 
     if options.once:
         return Night(options, home, running.portal_url, display, watch).run().as_json()
-    head = _welcome(home, running)
-    run_session(options, home, running.portal_url, display, head=head, watch=watch)
+    display.say(_welcome(home, running))
+    run_session(options, home, running.portal_url, display, watch)
     return None
 
 

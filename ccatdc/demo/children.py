@@ -58,12 +58,12 @@ class Child:
         self._deaths.append(time.monotonic())
         if len(self._deaths) == _DEATHS and self._deaths[-1] - self._deaths[0] < _WITHIN_SECONDS:
             raise WorldError(
-                f"The {self.name} ended {_DEATHS} times (last with status {status}). "
+                f"Process {self.name!r} ended {_DEATHS} times, the last with status {status}. "
                 f"{self._log} ends:\n{processes.tail(self._log, start=self._begin)}",
                 code="demo.child_died",
-                remedy="Mend the reason and start again: what was begun goes on.",
+                remedy="\nMend the reason and start again: what was begun goes on.",
             )
-        say(f"The {self.name} ended with status {status} and is started again; see {self._log}")
+        say(f"Process {self.name!r} ended with status {status}; started again, see {self._log}")
         time.sleep(_RESTART_PAUSE_SECONDS)
         self.start()
 

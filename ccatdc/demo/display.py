@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from ccatdc.demo.watching import PlaceCount, StageCount
+if TYPE_CHECKING:  # Django is not set up yet when the first line is said
+    from collections.abc import Callable
 
-_LINES = 8
-Look = Callable[[], tuple[Sequence[StageCount], Sequence[PlaceCount]]]
+    from ccatdc.demo.watching import PlaceCount, StageCount
+
+    Look = Callable[[], tuple[Sequence[StageCount], Sequence[PlaceCount]]]
 
 
 def bytes_text(size: float) -> str:
@@ -32,49 +33,30 @@ class Display:
 
     def __init__(self, *, to_stderr: bool) -> None:
         self._console = Console(stderr=to_stderr, highlight=False, soft_wrap=True)
-        self._lines: list[str] = []
         self._live: Live | None = None
-        self._head: str = ""
-
-    @property
-    def is_live(self) -> bool:
-        """Whether tables can be redrawn in place."""
-        return self._console.is_terminal
 
     def say(self, text: str) -> None:
-        """One line about what happened now."""
-        if self._live is None:
-            self._console.print(text, markup=False)
+        """One line about what happened now; above the tables where there are some."""
+        self._console.print(text, markup=False)
+
+    @contextmanager
+    def tables(self) -> Iterator[None]:
+        """Tables below the lines while the block runs; nothing but the lines on no terminal."""
+        if not self._console.is_terminal:
+            yield
             return
-        self._lines = [*self._lines, f"{datetime.now():%H:%M:%S} {text}"][-_LINES:]
-
-    def tables(self, head: str) -> AbstractContextManager[Any]:
-        """Show tables under ``head`` while the block runs; on no terminal only ``head``, once."""
-        if not self.is_live:
-            self._console.print(head, markup=False)
-            return nullcontext()
-        self._head = head
-        self._live = Live(console=self._console, auto_refresh=False, screen=False, transient=True)
-        return self._live
-
-    def end_tables(self) -> None:
-        """Back to plain lines."""
-        self._live = None
+        with Live(console=self._console, auto_refresh=False, transient=True) as live:
+            self._live = live
+            try:
+                yield
+            finally:
+                self._live = None
 
     def show(self, look: Look) -> None:
         """Redraw the tables with what ``look`` sees now; nothing where there are none."""
-        if self._live is None:
-            return
-        stages, places = look()
-        self._live.update(
-            Group(
-                Text(self._head),
-                _stage_table(stages),
-                _place_table(places),
-                Text("\n".join(self._lines)),
-            ),
-            refresh=True,
-        )
+        if self._live is not None:
+            stages, places = look()
+            self._live.update(Group(_stage_table(stages), _place_table(places)), refresh=True)
 
 
 def _stage_table(stages: Sequence[StageCount]) -> Table:

@@ -21,6 +21,7 @@ from ccatdc.demo.instrument import INSTRUMENTS
 from ccatdc.demo.overlay import BUCKETS, DISKS, write_overlay
 from datamgmt.models import DataLocation, DiskDataLocation, S3DataLocation
 from datamgmt.registration import register
+from datamgmt.storage import storage_for
 from observatory.models import Instrument
 
 Say = Callable[[str], None]
@@ -47,7 +48,9 @@ _SCIENTIST_SCOPES = ["read:observations", "stage:data"]
 
 
 def furnish(home: Home, endpoint_url: str, say: Say) -> None:
-    """Make or complete everything. Raises ConfigurationError for a database that is not ours."""
+    """Make or complete everything. Raises ConfigurationError for a database that is not ours,
+    LocationIdentityError for a place that vanished.
+    """
     _refuse_foreign_database(home)
     say("Tables")
     call_command("migrate", verbosity=0, interactive=False)
@@ -55,7 +58,10 @@ def furnish(home: Home, endpoint_url: str, say: Say) -> None:
     _correct_endpoints(endpoint_url)
     call_command("load_reference", *write_overlay(home, endpoint_url), verbosity=0)
     for location in _own_locations():
-        register(location, create=True)
+        if location.registered_at is None:
+            register(location, create=True)
+        else:
+            storage_for(location).check_identity()
     say("Accounts")
     ensure_default_roles()
     for person in PEOPLE:
@@ -112,7 +118,7 @@ def _correct_endpoints(endpoint_url: str) -> None:
 def _own_locations() -> list[DataLocation]:
     names = [f"{site}_{name}" for site, name in (*DISKS, *BUCKETS)]
     rows = DataLocation.objects.with_site()
-    return [row for row in rows if row.full_name in names and row.registered_at is None]
+    return [row for row in rows if row.full_name in names]
 
 
 def _ensure_person(home: Home, person: Person) -> None:

@@ -27,7 +27,7 @@ from ccatdc.demo.verification import (
     check_nothing_named,
     check_staged,
 )
-from ccatdc.demo.watching import NightState, files_set_aside, night_state, obstacles
+from ccatdc.demo.watching import NightState, files_set_aside, look, night_state, obstacles
 from datamgmt.models import DiskDataLocation, LocationType
 
 _POLL_SECONDS = 0.25
@@ -54,11 +54,12 @@ class Night:
         """The whole night. Raises a CcatError that says why it did not end well."""
         begin = time.monotonic()
         self._deadline = begin + self.options.timeout
-        self._observe()
-        self._wait("archived", lambda state: state.all_archived)
-        self._ask_for_everything()
-        self._wait("staged", lambda state: state.job == Status.COMPLETED)
-        self._wait("cleaned up", lambda state: state.left == 0)
+        with self.display.tables():
+            self._observe()
+            self._wait("archived", lambda state: state.all_archived)
+            self._ask_for_everything()
+            self._wait("staged", lambda state: state.job == Status.COMPLETED)
+            self._wait("cleaned up", lambda state: state.left == 0)
         packages = stored_packages(self._executions())
         findings = self._verify(packages)
         seconds = time.monotonic() - begin
@@ -117,6 +118,7 @@ class Night:
             if time.monotonic() - self._watched > _LOOK_AFTER_SECONDS:
                 self._watched = time.monotonic()
                 self.watch()
+                self.display.show(look)
             time.sleep(_POLL_SECONDS)
 
     def _ask_for_everything(self) -> None:
@@ -126,7 +128,7 @@ class Night:
             answer = api.call(
                 "POST",
                 "/api/staging/jobs/",
-                {"packages": packages, "destination": PROCESSING, "name": "scripts/demo --once"},
+                {"packages": packages, "location": PROCESSING, "name": "scripts/demo --once"},
             )
         self.job = int(answer["id"])
 

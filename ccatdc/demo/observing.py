@@ -32,9 +32,11 @@ class Observatory:
         """One simulated observation of an active obs unit; with the same seed the same bytes."""
         prefix = run_prefix(datetime.now(UTC))
         chance = random.Random(seed or prefix)  # noqa: S311 - a choice, not a secret
-        units = ObsUnit.objects.filter(
-            obs_unit_type=instrument.obs_unit_type, state="active"
-        ).select_related("observing_program")
+        units = (
+            ObsUnit.objects.filter(obs_unit_type=instrument.obs_unit_type, state="active")
+            .exclude(name=_TEST_UNIT)
+            .select_related("observing_program")
+        )
         unit = chance.choice(list(units.order_by("id")))
         end = datetime.now(UTC)
         start = end - min(timedelta(seconds=unit.planned_duration_s), _LONGEST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from datetime import datetime
 from itertools import cycle
 
 from ccatdc.common.errors import CcatError
@@ -13,7 +14,7 @@ from ccatdc.demo.home import Home
 from ccatdc.demo.instrument import INSTRUMENTS, Instrument
 from ccatdc.demo.observing import Observatory
 from ccatdc.demo.options import Options
-from ccatdc.demo.watching import place_counts, stage_counts
+from ccatdc.demo.watching import look
 
 _TICK_SECONDS = 1.0
 #: With less room than this the instruments pause: the archive of a demo is never emptied.
@@ -21,29 +22,20 @@ _ROOM_BYTES = 2_000_000_000
 
 
 def run_session(
-    options: Options,
-    home: Home,
-    portal_url: str,
-    display: Display,
-    *,
-    head: str,
-    watch: Callable[[], None],
+    options: Options, home: Home, portal_url: str, display: Display, watch: Callable[[], None]
 ) -> None:
     """Observe, show and watch for ever; ends by an exception: a signal, or a child that died."""
     observatory = Observatory(home, portal_url)
     instruments = cycle(INSTRUMENTS)
     due = time.monotonic() if options.every else float("inf")
-    with display.tables(head):
-        try:
-            while True:
-                if time.monotonic() >= due:
-                    due = time.monotonic() + options.every
-                    _observe(observatory, next(instruments), options.size, display)
-                watch()
-                display.show(lambda: (stage_counts(), place_counts()))
-                time.sleep(_TICK_SECONDS)
-        finally:
-            display.end_tables()
+    with display.tables():
+        while True:
+            if time.monotonic() >= due:
+                due = time.monotonic() + options.every
+                _observe(observatory, next(instruments), options.size, display)
+            watch()
+            display.show(look)
+            time.sleep(_TICK_SECONDS)
 
 
 def _observe(observatory: Observatory, instrument: Instrument, size: int, display: Display) -> None:
@@ -57,6 +49,6 @@ def _observe(observatory: Observatory, instrument: Instrument, size: int, displa
         display.say(f"An observation was not filed: {error}")
         return
     display.say(
-        f"Filed {observation.title} ({observation.instrument}): {len(observation.files)} files, "
+        f"{datetime.now():%H:%M:%S} Filed {observation.title} ({observation.instrument}): {len(observation.files)} files, "
         f"{bytes_text(observation.size)}"
     )

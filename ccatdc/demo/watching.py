@@ -61,13 +61,14 @@ class NightState:
         return 0 < self.packages == self.archived and self.files == self.packaged
 
     def __str__(self) -> str:
-        parts = [
-            f"{self.packaged} of {self.files} files packaged",
-            f"{self.archived} of {self.packages} packages archived",
-            f"staging {self.job or 'not asked for yet'}",
-            f"{self.left} copies left at SOURCE and BUFFER",
-        ]
-        return ", ".join(parts)
+        if not self.all_archived:
+            return (
+                f"{self.packaged} of {self.files} files packaged, "
+                f"{self.archived} of {self.packages} packages archived"
+            )
+        if self.job != Status.COMPLETED:
+            return f"All archived; staging {self.job.replace('_', ' ') or 'not asked for yet'}"
+        return f"All archived and staged; {self.left} copies left at SOURCE and BUFFER"
 
 
 def night_state(executions: Sequence[UUID], job: int | None) -> NightState:
@@ -165,6 +166,11 @@ def place_counts() -> list[PlaceCount]:
         )
         for place in DataLocation.objects.active().with_site()
     ]
+
+
+def look() -> tuple[list[StageCount], list[PlaceCount]]:
+    """What the tables show."""
+    return stage_counts(), place_counts()
 
 
 def obstacles() -> list[str]:
