@@ -8,10 +8,8 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Mapping
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db.models import QuerySet
 from django.http import Http404
@@ -62,15 +60,8 @@ class ByIdPagination(LargeTablePagination):
     ordering = ("id",)
 
 
-class BodyTooLarge(exceptions.APIException):
-    """The body has more bytes than the server reads."""
-
-    status_code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    default_code = "too_large"
-
-
 class StrictJsonParser(JSONParser):
-    """UTF-8 JSON up to the limit; NaN, infinity, bottomless nesting and doubled names are refused.
+    """UTF-8 JSON; NaN, infinity, bottomless nesting and doubled names are refused.
 
     What passes can be stored, but for NUL and lone surrogates in texts, which fields refuse.
     """
@@ -79,17 +70,12 @@ class StrictJsonParser(JSONParser):
         self,
         stream: Any,
         media_type: str | None = None,  # noqa: ARG002
-        parser_context: Mapping[str, Any] | None = None,
+        parser_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> Any:
-        """The document; :class:`BodyTooLarge` or ParseError."""
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        announced = _announced_length(parser_context)
-        body = b"" if announced > limit else stream.read(limit + 1)
-        if max(announced, len(body)) > limit:
-            raise BodyTooLarge(f"The body has more than {limit} bytes. Send fewer rows at a time.")
+        """The document, or ParseError. The framework has checked its length."""
         try:
             return json.loads(
-                body.decode("utf-8"),
+                stream.read().decode("utf-8"),
                 object_pairs_hook=_object,
                 parse_float=_finite,
                 parse_constant=_not_a_number,
@@ -98,14 +84,6 @@ class StrictJsonParser(JSONParser):
             raise exceptions.ParseError("The JSON document is nested too deeply.") from error
         except ValueError as error:
             raise exceptions.ParseError(f"The body is not a JSON document: {error}") from error
-
-
-def _announced_length(context: Mapping[str, Any] | None) -> int:
-    request = (context or {}).get("request")
-    try:
-        return int(request.META.get("CONTENT_LENGTH") or 0) if request is not None else 0
-    except ValueError:
-        return 0
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
@@ -44,6 +45,12 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         }
         return _response(
             HTTPStatus.SERVICE_UNAVAILABLE, body, {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        )
+    if isinstance(error, RequestDataTooBig):
+        detail = f"The body has more than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes."
+        return _response(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            {"code": "request.too_large", "detail": f"{detail} Send fewer rows at a time."},
         )
     if isinstance(error, SuspiciousOperation):
         set_rollback()

@@ -25,11 +25,11 @@ def finish_path(execution: ExecutedObsUnit | UUID | str) -> str:
     return f"/api/executed_obs_units/{pk}/finish"
 
 
-def start_body(obs_unit: ObsUnit | None = None, **fields: Any) -> dict[str, Any]:
+def start_body(unit: ObsUnit | None = None, **fields: Any) -> dict[str, Any]:
     """An observation begins."""
     return {
         "id": str(uuid4()),
-        "obs_unit": (obs_unit or ObsUnitFactory.create()).pk,
+        "obs_unit": (unit or ObsUnitFactory.create()).pk,
         "start_time": "2026-05-01T22:00:00Z",
         **fields,
     }
