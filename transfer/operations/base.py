@@ -6,9 +6,10 @@ counts only once ``record`` has put it into the database. A worker that lost its
 
 from __future__ import annotations
 
+import io
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, BinaryIO, Generic, TypeVar
 
 from ccatdc.common.errors import CcatError
@@ -60,39 +61,29 @@ class StageOperation(ABC, Generic[Op]):
         self.problems.append({"code": error.code, "subject": subject, "message": str(error)})
 
 
-class Watched:
-    """A stream that reports progress to the lease as it is read, so that a long read can be stopped."""
+class Watched(io.RawIOBase):
+    """A stream that reports progress to the lease as it is read, so that a long read can be stopped. Owns the stream."""
 
     def __init__(self, stream: BinaryIO, lease: Held, done_bytes: int = 0) -> None:
+        super().__init__()
         self._stream = stream
+        self._readinto: Callable[[memoryview], int | None] = stream.readinto  # type: ignore[attr-defined]
         self._lease = lease
         self.done_bytes = done_bytes
 
+    def readable(self) -> bool:
+        """Yes."""
+        return True
+
     def readinto(self, buffer: Any, /) -> int:
         """Read into ``buffer``; the number of bytes, 0 at the end."""
-        count: int = self._stream.readinto(buffer)  # type: ignore[attr-defined]
-        self._note(count)
-        return count
-
-    def read(self, size: int = -1) -> bytes:
-        """Read up to ``size`` bytes."""
-        data = self._stream.read(size)
-        self._note(len(data))
-        return data
-
-    def _note(self, count: int) -> None:
+        with memoryview(buffer) as whole, whole.cast("B") as view:
+            count = self._readinto(view) or 0
         self.done_bytes += count
         self._lease.check(self.done_bytes)
+        return count
 
     def close(self) -> None:
-        """Close what is read."""
+        """Close what is read, too."""
         self._stream.close()
-
-    def __enter__(self) -> Watched:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._stream)
+        super().close()

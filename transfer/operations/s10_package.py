@@ -167,7 +167,7 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
             with self.buffer.writer(self.key, self.attempt, size) as out:
                 written = write_tar(members, _Counting(out, self))
                 for member in written.members:
-                    if not member.filed_ok:
+                    if member.filed_ok is False:
                         file = files[member.name]
                         raise _Wrong(
                             member.name,

@@ -82,7 +82,7 @@ class CreateBundle(StageOperation[DataTransferPackageCreation]):
         size = tar_size((member.name, member.size) for member in members)
         with self.buffer.writer(self.key, self.attempt, size) as out:
             written = write_tar(members, out)
-            wrong = [member.name for member in written.members if not member.filed_ok]
+            wrong = [member.name for member in written.members if member.filed_ok is False]
             if wrong:
                 raise DataIntegrityError(
                     f"{', '.join(wrong)} in {self.location.full_name} is not what was packaged.",

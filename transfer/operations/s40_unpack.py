@@ -81,7 +81,7 @@ class UnpackBundle(StageOperation[DataTransferUnpacking]):
         by_member = {f"{package.name}.tar": package for package in self.packages}
         buffer = memoryview(bytearray(BUFFER_BYTES))
         with Watched(self.buffer.open(self.transfer.received["bundle"]), self.lease) as stream:
-            for name, size, member in read_tar(stream):
+            for name, size, member in read_tar(cast("BinaryIO", stream)):
                 package = by_member.pop(name, None)
                 if package is None or size != package.size:
                     raise self._damaged(self.bundle, name)

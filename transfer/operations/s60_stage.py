@@ -7,13 +7,15 @@ Safe to repeat because: the tree is built under a temporary name and renamed who
 
 from __future__ import annotations
 
+from typing import BinaryIO, cast
+
 from ccatdc.common.errors import DataIntegrityError, StorageError
 from datamgmt.copies import record_package_copy
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.naming import job_link_key, staged_key
 from datamgmt.states import Integrity, PhysicalCopyStatus, VerifiedHow
 from datamgmt.storage import storage_for
-from datamgmt.tarballs import extract_verified
+from datamgmt.tarballs import ExpectedMember, extract_verified
 from transfer.models import Staging, StagingJobLog
 from transfer.operations.base import StageOperation, Watched
 from transfer.routes import staging_origin
@@ -64,7 +66,7 @@ class StagePackage(StageOperation[Staging]):
         assert self.origin is not None  # noqa: S101  prepare() chose it
         key = staged_key(self.package, self.attempt)
         expected = {
-            path: (size, digest)
+            path: ExpectedMember(size, digest)
             for path, size, digest in self.package.raw_data_files.values_list(
                 "relative_path", "size", "digest"
             )
@@ -74,13 +76,7 @@ class StagePackage(StageOperation[Staging]):
             Watched(archive.open(self.origin.key), self.lease) as stream,
             self.storage.make_tree(key, self.attempt) as folder,
         ):
-            found = extract_verified(stream, folder, expected)
-            if found.digest != self.package.digest:
-                raise DataIntegrityError(
-                    f"The archive's {self.package} has {found.digest}, not {self.package.digest}.",
-                    code="staging.archive_copy_differs",
-                    remedy="The archive copy has to be verified; another archive may have a good one.",
-                )
+            extract_verified(cast("BinaryIO", stream), folder, expected, digest=self.package.digest)
         self.staged_key, self.is_new = key, True
 
     def record(self) -> None:
