@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import md5
@@ -71,8 +72,26 @@ def differences_between(
     return {
         field: {"stored": stored.get(field), "sent": sent.get(field)}
         for field in sorted({*stored, *sent})
-        if stored.get(field) != sent.get(field)
+        if not _is_same(stored.get(field), sent.get(field))
     }
+
+
+def _is_same(stored: Any, sent: Any) -> bool:
+    """Equal, or the same JSON as the database keeps it: 4.1e16 comes back as an integer."""
+    if isinstance(stored, dict) and isinstance(sent, dict):
+        return stored.keys() == sent.keys() and all(_is_same(stored[k], sent[k]) for k in sent)
+    if isinstance(stored, list) and isinstance(sent, list):
+        return len(stored) == len(sent) and all(map(_is_same, stored, sent))
+    if isinstance(sent, float) and isinstance(stored, int):
+        return sent == _as_float(stored)
+    return bool(stored == sent)
+
+
+def _as_float(number: int) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # no float that was sent is that large
+        return math.inf
 
 
 def _sent(row: Resolved) -> list[Any]:
