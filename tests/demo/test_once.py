@@ -224,5 +224,8 @@ def test_a_process_that_dies_is_started_again(session: subprocess.Popen[str]) ->
     os.kill(killed, signal.SIGKILL)
 
     first_line_with(session, "Process 'managers' ended with status -9; started again")
+    deadline = time.monotonic() + 10
+    while not managers() and time.monotonic() < deadline:
+        time.sleep(0.05)
     (started,) = managers()
     assert started != killed
