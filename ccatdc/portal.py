@@ -85,12 +85,11 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
         record("portal", message, about=about, user=user if isinstance(user, User) else None)
 
     def diary_about(self, obj: models.Model) -> Any:
-        """The newest lines about an object, under its own kind and that of its base table."""
+        """The newest lines about an object, under any of the names of its kind."""
         from accounts.models import SystemLog
 
-        kinds = {obj._meta.label_lower} | {
-            parent._meta.label_lower for parent in obj._meta.get_parent_list()
-        }
+        related = [type(obj), *obj._meta.get_parent_list(), *type(obj).__subclasses__()]
+        kinds = {model._meta.label_lower for model in related}
         lines = SystemLog.objects.filter(object_type__in=kinds, object_id=str(obj.pk))
         return lines.select_related("user")[:HISTORY_LINES]
 

@@ -55,17 +55,15 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class TroubleGroup:
-    """All trouble of one kind: the first lines, how many there are (at most COUNTED), and the list."""
+    """All trouble of one kind: the first lines, how many there are (at most COUNTED), how many of
+    them are not shown, and where the list is.
+    """
 
     title: str
     lines: list[Trouble]
     count: int
     url: str
-
-    @property
-    def more(self) -> int:
-        """How many are not shown."""
-        return max(0, self.count - len(self.lines))
+    more: int = 0
 
 
 def trouble_groups(
@@ -97,18 +95,19 @@ def _counted(title: str, rows: Any, lines: Iterable[Trouble], url: str) -> Troub
     """Counts only when the first lines did not show all of it: most of the time no second query."""
     found = list(lines)
     count = len(found) if len(found) < SHOWN else rows.order_by()[:COUNTED].count()
-    return TroubleGroup(title, found, count, url)
+    return TroubleGroup(title, found, count, url, more=max(0, count - len(found)))
 
 
 def _services(locations: list[DataLocation], services: list[ServiceHeartbeat]) -> Iterable[Trouble]:
     """Fallen silent; and what nobody ever started though rows ask for it."""
     for service in services:
         if service.is_silent:
-            command = "run_managers" if service.service_type != "location" else "run_location"
+            is_worker = service.service_type == "location"
+            command = f"run_location {service.name}" if is_worker else "run_managers"
             yield Trouble(
-                what=f"{service.get_service_type_display()} {service.name}",
+                what=f"Worker of {service.name}" if is_worker else f"Manager {service.name}",
                 why=f"Not heard from {service.host} (process {service.pid}). "
-                f"Look there, or start it again: manage.py {command} {_argument(service)}".strip(),
+                f"Look there, or start it again: manage.py {command}",
                 since=service.last_seen,
                 url=list_url("transfer", "serviceheartbeat", q=service.name),
             )
@@ -128,10 +127,6 @@ def _services(locations: list[DataLocation], services: list[ServiceHeartbeat]) -
                 since=None,
                 url=_location_url(location),
             )
-
-
-def _argument(service: ServiceHeartbeat) -> str:
-    return service.name if service.service_type == "location" else ""
 
 
 def _locations(locations: list[DataLocation]) -> Iterable[Trouble]:
@@ -280,7 +275,7 @@ def _approvals(locations: list[DataLocation]) -> TroubleGroup:
         since=None,
         url=url,
     )
-    return TroubleGroup("Deletions to approve", [line], 1 if count else 0, url)
+    return TroubleGroup("Deletions to approve", [line], count, url)
 
 
 def _overdue_executions() -> TroubleGroup:

@@ -228,10 +228,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
-# The same in every list, sortable by eye; all times are UTC.
-DATETIME_FORMAT = "Y-m-d H:i:s"
-DATE_FORMAT = "Y-m-d"
-TIME_FORMAT = "H:i:s"
+FORMAT_MODULE_PATH = ["ccatdc.formats"]
 STATIC_URL = "static/"
 STATIC_ROOT = Path(env.str("CCATDC_STATIC_ROOT", default=str(BASE_DIR / "var" / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -247,10 +244,20 @@ UNFOLD = {
     "SITE_SUBHEADER": "Operations, all times UTC",
     "SITE_SYMBOL": "satellite_alt",
     "SITE_URL": reverse_lazy("home"),
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("favicon.svg"),
+        }
+    ],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
-    "STYLES": [lambda _request: static("css/badges.css"), lambda _request: static("css/portal.css")],
+    "STYLES": [
+        lambda _request: static("css/badges.css"),
+        lambda _request: static("css/portal.css"),
+    ],
     "SCRIPTS": [lambda _request: static("js/refresh.js")],
     "COLORS": {
         "primary": {

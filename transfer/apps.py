@@ -3,3 +3,4 @@ from django.apps import AppConfig
 
 class TransferConfig(AppConfig):
     name = "transfer"
+    verbose_name = "Work"

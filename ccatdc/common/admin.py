@@ -165,6 +165,7 @@ class ReadOnlyInline(UnfoldTabularInline):  # type: ignore[type-arg]
     extra = 0
     can_delete = False
     per_page = 20
+    hide_title = True
     show_change_link: bool = False
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -13,6 +13,8 @@ from planning.models import Source
 class SourceAdmin(PortalAdmin, PolymorphicParentModelAdmin):
     """All sources."""
 
+    add_type_template = "portal/choose_kind.html"
+
     list_display = ["name", "type", "source_class", "description"]
     list_filter = ["type"]
     search_fields = ["name", "aliases"]

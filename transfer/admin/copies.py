@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.people import person_of
@@ -21,12 +21,18 @@ from ccatdc.common.units import NOTHING
 from datamgmt.admin.sites import AtLocation
 from datamgmt.copies_attention import check_again
 from datamgmt.models import DataTransferPackage, PhysicalCopy, RawDataPackage
+from datamgmt.models.copies import CopyType
 from datamgmt.querysets import IN_TROUBLE
 from datamgmt.states import COPY_COLOURS, INTEGRITY_COLOURS, PhysicalCopyStatus
 from transfer.deletions import approve
 from transfer.retention import reasons_to_keep
 from transfer.retention_facts import facts_about
 
+KINDS = {
+    CopyType.RAW_DATA_FILE: "File",
+    CopyType.RAW_DATA_PACKAGE: "Package",
+    CopyType.DATA_TRANSFER_PACKAGE: "Bundle",
+}
 #: Names that a search looks at before it looks at copies.
 MOST_NAMES = 200
 
@@ -64,7 +70,7 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
     path_shown = code_column("full_path", "Path")
     list_display = [
         "what",
-        "type",
+        "kind",
         "data_location",
         "status_shown",
         "integrity_shown",
@@ -114,7 +120,7 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        ("Why it stays, or why it could go", {"fields": ["reasons", "evidence"]}),
+        ("Why it stays, or why it could go", {"fields": ["reasons", "proof"]}),
         ("Times (UTC)", {"fields": ["created_at"]}),
     ]
     readonly_fields = [
@@ -127,6 +133,7 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
         "path_shown",
         "error",
         "reasons",
+        "proof",
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -152,13 +159,21 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
         return queryset.filter(Q(raw_data_file_id=key) | Q(raw_data_package_id=key)), False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """Its own page needs the location as its own kind: only that knows the full path."""
-        return PhysicalCopy.objects.filter(pk=object_id).first() if object_id.isdigit() else None
+        """Its own page needs the location as its own kind, which a join does not give: only that
+        knows the full path.
+        """
+        rows = PhysicalCopy.objects.non_polymorphic()
+        return rows.filter(pk=object_id).first() if object_id.isdigit() else None
 
     @admin.display(description="Copy of")
     def what(self, copy: PhysicalCopy) -> str:
         """Path of the file, or name of the package or bundle."""
         return str(copy.subject)
+
+    @admin.display(description="Kind", ordering="type")
+    def kind(self, copy: PhysicalCopy) -> str:
+        """In a word."""
+        return KINDS[copy.type]
 
     @admin.display(description="Copy of")
     def subject_link(self, copy: PhysicalCopy) -> SafeString:
@@ -187,6 +202,13 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
         if not reasons:
             return badge("None: it may be deleted", "info")
         return format_html("{}", " ".join(reason.text for reason in reasons))
+
+    @admin.display(description="Evidence stored with its deletion")
+    def proof(self, copy: PhysicalCopy) -> SafeString:
+        """Which archive copies let it go, verified when and how."""
+        proofs = (copy.evidence or {}).get("archive_copies", [])
+        lines = ((p["location"], p.get("key", ""), p.get("verified_at", "")) for p in proofs)
+        return format_html_join("", "<div>{}: {}, verified {}</div>", lines) or format_html(NOTHING)
 
     @portal_action(
         "Check again", needs="operate", shown_for=lambda copy: copy.integrity in IN_TROUBLE

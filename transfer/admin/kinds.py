@@ -127,6 +127,10 @@ def _sentence(problem: Any) -> str:
     return str(problem)
 
 
+def _reason(reason: Any) -> str:
+    return str(reason.get("text") or reason) if isinstance(reason, dict) else str(reason)
+
+
 class TransferLogs(ReadOnlyInline):
     """The changes of a transfer."""
 
@@ -153,7 +157,7 @@ class DeletionItems(ReadOnlyInline):
     """The copies of a batch, and what became of each."""
 
     model = DeletionItem
-    fields = ["copy", "size", "outcome_shown", "reasons"]
+    fields = ["copy", "size", "outcome_shown", "why"]
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -179,6 +183,11 @@ class DeletionItems(ReadOnlyInline):
     def size(self, item: DeletionItem) -> str:
         """Of the copy."""
         return size_text(item.physical_copy.size)
+
+    @admin.display(description="Why it was kept")
+    def why(self, item: DeletionItem) -> str:
+        """The reasons that had appeared, or the error."""
+        return "; ".join(map(_reason, item.reasons)) or NOTHING
 
     @admin.display(description="Outcome")
     def outcome_shown(self, item: DeletionItem) -> SafeString:

@@ -54,7 +54,8 @@ def usage_bar(location: DataLocation) -> SafeString:
     """How full it is, against its thresholds; text and bar."""
     percent = location.used_pct
     if percent is None:
-        return format_html("{}", f"{size_text(location.used_bytes)} used")
+        known = location.used_bytes is not None
+        return format_html("{}", f"{size_text(location.used_bytes)} used" if known else "unknown")
     return format_html(
         '<span class="usage"><span class="usage-bar usage-{}"><span style="width:{}%"></span>'
         '<i style="left:{}%"></i><i style="left:{}%"></i></span>'
@@ -133,6 +134,8 @@ class LocationActions(PortalAdmin):
 class DataLocationAdmin(LocationActions, PolymorphicParentModelAdmin):
     """All locations."""
 
+    add_type_template = "portal/choose_kind.html"
+
     list_display = [
         "full_name",
         "location_type",
@@ -141,7 +144,6 @@ class DataLocationAdmin(LocationActions, PolymorphicParentModelAdmin):
         "condition",
         "usage",
         "checked_at",
-        "check_error",
     ]
     list_filter = ["active", "location_type", "storage_type", "site"]
     search_fields = ["name", "site__short_name", "site__name"]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import F, TextField
+from django.db.models import Case, F, TextField, Value, When
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -27,6 +27,7 @@ from datamgmt.admin.sites import AtLocation
 from transfer import dispatch
 from transfer.models import Operation
 from transfer.operator_acts import acknowledge
+from transfer.pipeline import OperationType
 
 #: Where the name of what an operation is about stands, for each kind that has one.
 NAMES = (
@@ -40,8 +41,15 @@ NAMES = (
 
 
 def named(rows: Any) -> Any:
-    """Operations with ``about``: the name of their package or bundle, else their subject."""
-    return rows.annotate(about=Coalesce(*map(F, NAMES), F("subject"), output_field=TextField()))
+    """Operations with ``about``: the name of their package or bundle, or what else it is."""
+    return rows.annotate(
+        about=Case(
+            When(operation_type=OperationType.DELETION, then=Value("a batch of copies")),
+            When(operation_type=OperationType.MONITORING, then=Value("the location itself")),
+            default=Coalesce(*map(F, NAMES), F("subject")),
+            output_field=TextField(),
+        )
+    )
 
 
 class AtWork(AtLocation):
@@ -132,13 +140,16 @@ class OperationActions(ReadOnlyAdmin):
         return shown
 
     @admin.display(description="Progress")
-    def progress(self, operation: Operation) -> str:
-        """Bytes done of bytes to do."""
-        if not operation.progress_bytes and not operation.total_bytes:
-            return NOTHING
-        if operation.total_bytes is None:
-            return size_text(operation.progress_bytes)
-        return f"{size_text(operation.progress_bytes)} of {size_text(operation.total_bytes)}"
+    def progress(self, operation: Operation) -> SafeString:
+        """Bytes done of bytes to do; of what is over, all of them."""
+        done, total = operation.progress_bytes, operation.total_bytes
+        if not done and not total:
+            return format_html(NOTHING)
+        if total is None or operation.status == Status.COMPLETED:
+            text = size_text(total or done)
+        else:
+            text = f"{size_text(done)} of {size_text(total)}"
+        return format_html('<span class="nowrap">{}</span>', text)
 
     @admin.display(description="Error")
     def error(self, operation: Operation) -> SafeString:
@@ -151,6 +162,15 @@ class OperationActions(ReadOnlyAdmin):
             operation.error_message,
         )
 
+    @admin.display(description="Error", ordering="error_code")
+    def error_shortly(self, operation: Operation) -> SafeString:
+        """The code; the message appears over it, and on the operation's page."""
+        if not operation.error_code:
+            return format_html(NOTHING)
+        return format_html(
+            '<code class="why" title="{}">{}</code>', operation.error_message, operation.error_code
+        )
+
 
 @admin.register(Operation)
 class OperationAdmin(OperationActions, PolymorphicParentModelAdmin):
@@ -159,11 +179,10 @@ class OperationAdmin(OperationActions, PolymorphicParentModelAdmin):
     list_display = [
         "what",
         "about_shown",
-        "location",
         "state",
-        "attempts",
+        "location",
         "progress",
-        "error",
+        "error_shortly",
         "created_at",
         "finished_at",
     ]

@@ -63,7 +63,7 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
                     "digest_shown",
                     "file_count",
                     "files_link",
-                    "is_late",
+                    "late",
                 ]
             },
         ),
@@ -80,6 +80,7 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
         "size_shown",
         "digest_shown",
         "files_link",
+        "late",
         "execution_link",
     ]
 
@@ -95,6 +96,11 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
     def source_name(self, package: RawDataPackage) -> str:
         """What was observed."""
         return package.executed_obs_unit.obs_unit.source.name
+
+    @admin.display(description="Late files")
+    def late(self, package: RawDataPackage) -> str:
+        """Whether it was made of files that were filed after the first packages were made."""
+        return "Yes: filed after the first packages were made" if package.is_late else "No"
 
     @admin.display(description="Execution")
     def execution_link(self, package: RawDataPackage) -> SafeString:

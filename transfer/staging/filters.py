@@ -45,7 +45,7 @@ class PackageFilter(django_filters.FilterSet):
         empty_label="Any",
     )
     start = django_filters.DateFilter(
-        label="Observed from (UTC)",
+        label="Observed from",
         field_name="executed_obs_unit__start_time",
         lookup_expr="date__gte",
         widget=_date(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import django_tables2 as tables
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -19,22 +20,32 @@ from transfer.staging.selection import Selection
 class PackageTable(tables.Table):
     """Archived packages with a box to tick. Sorted by columns that have an index, or few values."""
 
-    tick = tables.Column(accessor="pk", verbose_name="", orderable=False)
+    tick = tables.Column(accessor="pk", verbose_name="Choose", orderable=False)
     observed = tables.DateTimeColumn(
         accessor="executed_obs_unit__start_time",
         format="Y-m-d H:i",
         verbose_name="Observed (UTC)",
         orderable=False,
+        attrs={"td": {"class": "nowrap"}},
     )
-    source = tables.Column(accessor="executed_obs_unit__obs_unit__source__name", orderable=False)
+    source = tables.Column(
+        accessor="executed_obs_unit__obs_unit__source__name",
+        verbose_name="Source",
+        orderable=False,
+        attrs={"td": {"class": "nowrap"}},
+    )
     program = tables.Column(
-        accessor="executed_obs_unit__obs_unit__observing_program", orderable=False
+        accessor="executed_obs_unit__obs_unit__observing_program",
+        verbose_name="Program",
+        orderable=False,
     )
     instrument_module = tables.Column(verbose_name="Instrument", orderable=False)
-    name = tables.Column(verbose_name="Package")
-    file_count = tables.Column(verbose_name="Files", attrs={"td": {"class": "num"}})
+    name = tables.Column(verbose_name="Package", attrs={"td": {"class": "breakable"}})
+    file_count = tables.Column(
+        verbose_name="Files", attrs={"td": {"class": "num"}, "th": {"class": "num"}}
+    )
     size = tables.Column(attrs={"td": {"class": "num nowrap"}, "th": {"class": "num"}})
-    archived_at = tables.DateTimeColumn(format="Y-m-d H:i", verbose_name="Archived (UTC)")
+    archived_at = tables.DateTimeColumn(format="Y-m-d", verbose_name="Archived")
 
     class Meta:
         model = RawDataPackage
@@ -87,9 +98,7 @@ class JobTable(tables.Table):
     created_at = tables.DateTimeColumn(
         format="Y-m-d H:i", verbose_name="Asked (UTC)", orderable=False
     )
-    expires_at = tables.DateTimeColumn(
-        format="Y-m-d H:i", verbose_name="Data stays until (UTC)", orderable=False
-    )
+    expires_at = tables.Column(verbose_name="Data stays until (UTC)", orderable=False)
 
     class Meta:
         model = StagingJob
@@ -106,8 +115,6 @@ class JobTable(tables.Table):
 
     def render_name(self, record: StagingJob) -> SafeString:
         """To the page that follows it."""
-        from django.urls import reverse
-
         return format_html(
             '<a href="{}">{}</a>', reverse("staging:job", args=[record.pk]), str(record)
         )
@@ -115,6 +122,10 @@ class JobTable(tables.Table):
     def render_state(self, record: StagingJob) -> SafeString:
         """How far it is, or how it ended."""
         return job_badge(record)
+
+    def render_expires_at(self, record: StagingJob) -> str:
+        """As long as the job is active."""
+        return f"{record.expires_at:%Y-%m-%d %H:%M}" if record.active else "gone or going"
 
     def render_total_bytes(self, value: int) -> str:
         """With its unit."""

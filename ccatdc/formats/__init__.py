@@ -1,0 +1,1 @@
+"""How the pages write dates: Django takes these before those of the language."""
