@@ -23,6 +23,7 @@ from django_q.models import OrmQ
 from transfer.database import DATABASE_AWAY
 from transfer.queues import location_named, queues_for
 from transfer.wake import Listener, queue_channel, wake_queue
+from transfer.worker_state import WorkerState
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +45,9 @@ class WakingBroker(ORM):  # type: ignore[misc]
     that serves its queues.
     """
 
-    def __init__(self, list_key: str | None = None) -> None:
+    def __init__(self, list_key: str | None = None, state: WorkerState | None = None) -> None:
         super().__init__(list_key)
+        self._state = state
         self._queues: list[str] = []
         self._listener: Listener | None = None
         self._away = False
@@ -69,9 +71,12 @@ class WakingBroker(ORM):  # type: ignore[misc]
 
         Nothing after having waited ``Conf.POLL`` seconds for a ring.
 
-        A database that is away is waited for: ending the process, as django-q2 would, ends the
-        whole cluster.
+        Takes nothing while the worker is busy: what waits in its hand could not be done by the free
+        worker of another cluster. A database that is away is waited for: ending the process, as
+        django-q2 would, ends the whole cluster.
         """
+        if self._state is not None and not self._state.wait_for_free_hand(Conf.POLL):
+            return None
         try:
             listener = self._start()
             listener.listen()
@@ -79,6 +84,8 @@ class WakingBroker(ORM):  # type: ignore[misc]
             self._away = False
             if not messages:
                 listener.wait(Conf.POLL)
+            elif self._state is not None:
+                self._state.note_taken(len(messages))
         except DATABASE_AWAY as error:
             if not self._away:
                 logger.warning(
@@ -89,6 +96,13 @@ class WakingBroker(ORM):  # type: ignore[misc]
             time.sleep(min(1.0, Conf.POLL))
             return None
         return messages
+
+    def fail(self, task_id: int) -> None:
+        """Remove a message that the pusher cannot read: forged, or signed with another key."""
+        logger.error("%s: message %s cannot be read and is dropped.", self.list_key, task_id)
+        if self._state is not None:
+            self._state.note_taken(-1)
+        self.delete(task_id)
 
     def delete(self, task_id: int) -> None:
         """Remove a message after its work.

@@ -20,7 +20,7 @@ from typing import Final
 from accounts.models import LogLevel, record
 from transfer import broker, watchdog
 from transfer.database import unless_away
-from transfer.sentinel import start_cluster
+from transfer.sentinel import bury_orphans, start_cluster
 from transfer.worker_state import WorkerState
 
 logger = logging.getLogger(__name__)
@@ -112,7 +112,6 @@ class Cluster:
             self._kill()
 
     def _start(self) -> None:
-        self._state = WorkerState()
         self._sentinel = start_cluster(self.full_name, self._state)
         self._since = time.monotonic()
         self.phase = Phase.STARTING
@@ -170,6 +169,7 @@ class Cluster:
             logger.debug("%s: nothing left to kill.", self.full_name)
         gone = self._wait_for_death()
         self._sentinel.join(DEATH_SECONDS)
+        bury_orphans()
         for descriptor in self._watched:
             os.close(descriptor)
         self._watched = {}
@@ -178,6 +178,8 @@ class Cluster:
             with unless_away("give back what they held"):
                 watchdog.release(self._state.identity)
                 broker.release(self.queues)
+        self._state.close()
+        self._state = WorkerState()
         self._rest()
 
     def _wait_for_death(self) -> bool:

@@ -23,7 +23,7 @@ from django.db.models.functions import Now
 from django.dispatch import receiver
 from django_q.exceptions import TimeoutException
 from django_q.models import OrmQ
-from django_q.signals import pre_execute
+from django_q.signals import post_execute_in_worker, pre_execute
 
 from ccatdc.common.errors import InvalidTransition, LeaseLostError
 from ccatdc.common.states import Status, transition
@@ -45,6 +45,12 @@ def remember_message(task: dict[str, Any], **_: Any) -> None:
     """Keep the id of the message that is being handled: the claim removes it."""
     global _message_id  # noqa: PLW0603 - a worker handles one message at a time
     _message_id = task.get("ack_id")
+
+
+@receiver(post_execute_in_worker, dispatch_uid="transfer.runner")
+def let_go_of_message(**_: Any) -> None:
+    """Tell the pusher that it may take the next message."""
+    worker_state.current().note_done()
 
 
 def run_operation(pk: int) -> None:

@@ -14,7 +14,7 @@ import signal
 import time
 import uuid
 from collections.abc import Callable
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context
 from multiprocessing.process import BaseProcess
 from typing import Any, Final
 
@@ -28,6 +28,7 @@ from transfer.broker import WakingBroker
 from transfer.worker_state import WorkerState
 
 _PR_SET_PDEATHSIG: Final = 1
+_PR_SET_CHILD_SUBREAPER: Final = 36
 #: Exit status of a process whose parent is gone already.
 _EXIT_ORPHANED: Final = 75
 _fork: Final = get_context("fork")
@@ -51,11 +52,33 @@ def start_cluster(full_name: str, state: WorkerState) -> BaseProcess:
 
 def die_with_parent(parent: int) -> None:
     """Let the kernel kill this process when ``parent``, which started it, ends; Linux only."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(_EXIT_ORPHANED)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of descendants whose own is gone, to bury them; not every init does."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def bury_orphans() -> None:
+    """Take note of the death of adopted processes, so that they do not stay as zombies."""
+    own = {process.pid for process in active_children()}
+    while True:
+        try:
+            dead = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if dead is None or dead.si_pid in own:
+            return
+        os.waitpid(dead.si_pid, 0)
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option})")
 
 
 class _Started:
@@ -81,7 +104,7 @@ class LocationSentinel(Sentinel):  # type: ignore[misc]
     def __init__(self, full_name: str, state: WorkerState) -> None:
         self.state = state
         super().__init__(
-            _Started(over=False), _Started(over=False), uuid.uuid4(), WakingBroker(full_name)
+            _Started(over=False), _Started(over=False), uuid.uuid4(), WakingBroker(full_name, state)
         )
 
     def spawn_process(self, target: Callable[..., None], *args: Any) -> BaseProcess:

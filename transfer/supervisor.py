@@ -22,6 +22,7 @@ from transfer.database import unless_away
 from transfer.heartbeats import Pulse
 from transfer.pipeline import PIPELINE
 from transfer.queues import queues_for
+from transfer.sentinel import adopt_orphans
 
 
 class Supervisor:
@@ -44,6 +45,7 @@ class Supervisor:
     def run(self) -> None:
         """Until SIGTERM or SIGINT; a second one gives running operations no more time."""
         _load_everything()
+        adopt_orphans()
         bell, ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import select
 import socket
 import uuid
 
@@ -25,6 +26,8 @@ class _Page(ctypes.Structure):
         ("worker", ctypes.c_int32),
         ("monitor", ctypes.c_int32),
         ("pusher", ctypes.c_int32),
+        ("taken", ctypes.c_int64),
+        ("done", ctypes.c_int64),
     ]
 
 
@@ -39,6 +42,7 @@ class WorkerState:
 
     def __init__(self) -> None:
         self._page = _Page.from_buffer(mmap.mmap(-1, ctypes.sizeof(_Page)))
+        self._bell = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self.identity = f"{socket.gethostname()[:40]}:{uuid.uuid4().hex[:12]}:"
 
     @property
@@ -61,6 +65,11 @@ class WorkerState:
         """Worker, monitor, pusher."""
         return self._page.worker, self._page.monitor, self._page.pusher
 
+    @property
+    def has_free_hand(self) -> bool:
+        """Whether the worker has done with every message that was taken for it."""
+        return bool(self._page.taken == self._page.done)
+
     def drain(self) -> None:
         """Ask the worker to stop (the supervisor does)."""
         self._page.draining = 1
@@ -68,6 +77,27 @@ class WorkerState:
     def set_busy(self, busy: bool) -> None:
         """Say that the worker is inside an operation (the runner does)."""
         self._page.busy = int(busy)
+
+    def note_taken(self, messages: int) -> None:
+        """Count messages taken for the worker; negative: they were no good (the pusher does)."""
+        self._page.taken += messages
+
+    def note_done(self) -> None:
+        """Count a message as done with, and wake the pusher (the worker does)."""
+        self._page.done += 1
+        os.eventfd_write(self._bell, 1)
+
+    def wait_for_free_hand(self, seconds: float) -> bool:
+        """Wait until the worker has done with its message, at most so long (the pusher does)."""
+        poll = select.poll()
+        poll.register(self._bell, select.POLLIN)
+        if not self.has_free_hand and poll.poll(seconds * 1000):
+            os.eventfd_read(self._bell)
+        return self.has_free_hand
+
+    def close(self) -> None:
+        """Give its descriptor back, when all processes of the cluster are gone."""
+        os.close(self._bell)
 
     def set_started(self, worker: int, monitor: int, pusher: int) -> None:
         """Say who the processes are (the sentinel does)."""

@@ -1,7 +1,7 @@
 """A management command in a process of its own, with fake operations in the table of stages.
 
 ``python -m tests.transfer.launch run_location ccat_output_buffer``. What an operation does stands
-in its subject: ``sleep:5 …``, ``write:<file> …``, ``die …``.
+in its subject: ``sleep:5 …``, ``write:<file> …``; see :func:`act`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,12 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Final
 
 import django
+
+#: What the children of a sentinel do, in the order in which django-q2 starts them.
+ROLE_OF: Final = ("worker", "monitor", "pusher")
 
 
 def main() -> None:
@@ -34,18 +38,21 @@ def act(handler: object) -> None:
     """Do what the subject says."""
     verb, _, argument = handler.operation.subject.split()[0].partition(":")  # type: ignore[attr-defined]
     match verb:
-        case "sleep":
+        case "sleep":  # for so long, ready to stop at any time
             end = time.monotonic() + float(argument)
             while time.monotonic() < end:
                 time.sleep(0.02)
                 handler.lease.check()  # type: ignore[attr-defined]
-        case "block":
+        case "block":  # for so long, deaf to everything
             time.sleep(float(argument))
-        case "die":
-            os.kill(os.getpid(), signal.SIGKILL)
-        case "write":
+        case "write":  # a line into a file
             with Path(argument).open("a") as file:
-                file.write(f"{time.time()}\n")
+                file.write(f"{os.getpid()}\n")
+        case "die" | "freeze":  # the first time; the file remembers
+            if not Path(argument).exists():
+                Path(argument).write_text(str(os.getpid()))
+                os.kill(os.getpid(), signal.SIGKILL if verb == "die" else signal.SIGSTOP)
+                time.sleep(60)  # awake again, and deaf
 
 
 if __name__ == "__main__":
