@@ -251,6 +251,7 @@ class DiskStorage(LocationStorage):
                     f"The root folder {self._path} of {self.name} is not there ({error.strerror}).",
                     code="location.marker_missing",
                     remedy="Mount the disk, or make the folder before the location is registered.",
+                    counts=False,
                 ) from error
             yield root
 

@@ -35,7 +35,8 @@ class Marker:
                 f"{where} has no marker of {self.full_name}: "
                 "a disk that is not mounted, or a location that was not registered.",
                 code="location.marker_missing",
-                remedy="Mount it, or register the location, then retry.",
+                remedy="Mount it, or register the location; the work waits until then.",
+                counts=False,
             )
         try:
             content = json.loads(found)

@@ -59,7 +59,9 @@ class Upload:
         self._bucket = bucket
         self._key = key
         self._doing = doing
-        self._buffer = bytearray(part_bytes_for(size))
+        part_bytes = part_bytes_for(size)
+        # A sidecar of a few kilobytes need not fill 64 MiB with zeros.
+        self._buffer = bytearray(part_bytes if size is None else min(part_bytes, max(size, 1)))
         self._fill = 0
         self._upload_id = ""
         self._parts: list[CompletedPartTypeDef] = []

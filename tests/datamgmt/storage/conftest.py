@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,17 +15,10 @@ from tests.datamgmt.storage.places import DiskPlace, S3Place, S3Row
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+#: Those of the ``s3_server`` that all tests share.
 CREDENTIALS = ("ccat-test-access", "ccat-test-secret")
 
 _buckets = count(1)
-
-
-@pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    access_key, secret_key = CREDENTIALS
-    root = tmp_path_factory.mktemp("s3")
-    with S3Server(root, access_key=access_key, secret_key=secret_key) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

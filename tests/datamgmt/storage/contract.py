@@ -271,6 +271,8 @@ class StorageContract:
             (WRITES | NEGATIVE_ANSWERS)[name](place.storage())
 
         assert caught.value.code == "location.marker_missing"
+        assert caught.value.retryable  # the disk will be mounted again;
+        assert not caught.value.counts  # until then work waits and does not fail
         self.require_untouched(place)
 
     @pytest.mark.parametrize("name", [*WRITES, *NEGATIVE_ANSWERS])

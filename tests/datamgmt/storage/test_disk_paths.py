@@ -152,6 +152,7 @@ def test_a_root_that_is_not_there_is_an_unmounted_disk(tmp_path: Path) -> None:
             use()
         assert caught.value.code == "location.marker_missing"
         assert caught.value.retryable
+        assert not caught.value.counts
     assert not (tmp_path / "not mounted").exists()
 
 
