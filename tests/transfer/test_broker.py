@@ -19,6 +19,7 @@ from tests.factories.transfer import DeletionFactory
 from transfer import broker as broker_module
 from transfer import dispatch
 from transfer.broker import WakingBroker, messages_of, release
+from transfer.worker_state import WorkerState
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -210,3 +211,34 @@ def test_a_message_is_due_by_the_clock_of_the_database(
     monkeypatch.setattr("django.utils.timezone.now", lambda: ahead)
     put("ccat_output_buffer_deletion", "from a host whose clock is wrong")
     assert buffer.dequeue()
+
+
+def test_a_busy_worker_takes_nothing_more(buffer: WakingBroker) -> None:
+    state = WorkerState()
+    mine = WakingBroker("ccat_output_buffer", state)
+    put("ccat_output_buffer_deletion", "one", "two", "three")
+    assert mine.dequeue()
+    assert mine.dequeue() is None
+    assert WakingBroker("ccat_output_buffer").dequeue()
+    begun = time.monotonic()
+    thread = threading.Thread(target=state.note_done)
+    thread.start()
+    assert mine.dequeue()
+    thread.join()
+    assert time.monotonic() - begun < 0.25
+    state.close()
+
+
+def test_a_message_that_nobody_can_read_is_dropped_and_the_next_is_taken(
+    buffer: WakingBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = WorkerState()
+    mine = WakingBroker("ccat_output_buffer", state)
+    put("ccat_output_buffer_deletion", "forged", "good")
+    forged = mine.dequeue()
+    assert forged
+    mine.fail(forged[0][0])
+    assert "cannot be read" in caplog.text
+    assert mine.dequeue()
+    assert not OrmQ.objects.filter(payload="forged").exists()
+    state.close()
