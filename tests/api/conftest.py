@@ -32,8 +32,8 @@ class ApiClient:
         return self.send("PUT", path, body)
 
     def send(self, method: str, path: str, body: Any = None) -> HttpResponse:
-        """``body`` as JSON; bytes and text go as they are."""
-        data = body if isinstance(body, bytes | str) else json.dumps(body)
+        """``body`` as JSON; bytes go as they are, None is no body."""
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body)
         return self.http.generic(method, path, data, content_type="application/json")
 
 

@@ -363,7 +363,7 @@ class TestManyFiles:
 
     @pytest.mark.parametrize("body", [{}, [], None, "text", 7, {"files": []}])
     def test_what_is_no_list_of_rows_is_refused(self, instrument_api: ApiClient, body: Any) -> None:
-        problem(instrument_api.post(BULK, json.dumps(body)), 400, "filing.not_a_list")
+        problem(instrument_api.post(BULK, json.dumps(body).encode()), 400, "filing.not_a_list")
 
     def test_bulk_rows_are_indistinguishable_from_rows_that_the_model_made(
         self, instrument_api: ApiClient

@@ -54,7 +54,7 @@ class ReasonSerializer(StrictSerializer):
 
 
 def _reason(request: Request) -> str:
-    body = ReasonSerializer(data=request.data or {})
+    body = ReasonSerializer(data=request.data)
     body.is_valid(raise_exception=True)
     reason: str = body.validated_data["reason"]
     return reason

@@ -13,7 +13,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User, record
@@ -126,7 +126,9 @@ def retry_job(job: StagingJob, *, user: User) -> StagingJob:
     """
     with transaction.atomic():
         job = _locked_active(job)
-        transition(job, Status.IN_PROGRESS, finished_at=None, failure_error_message="")
+        failed = Q(status=Status.FAILED)
+        fields = {"finished_at": None, "failure_error_message": ""}
+        transition(job, Status.IN_PROGRESS, where=failed, **fields)
         for operation in Staging.objects.failed().filter(staging_job=job):
             _retry(operation, job, user)
         _log(job, f"Tried again by {user}.", user)
