@@ -94,10 +94,13 @@ def latencies(root: Path) -> list[float]:
         name, _, value = line.removeprefix("export ").partition("=")
         if name.isidentifier():
             os.environ[name] = shlex.split(value)[0] if value else ""
+    import logging
+
     import django
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "ccatdc.settings"
     django.setup()
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # the figures are what is read here
     from django.conf import settings
 
     from ccatdc.demo.home import Home
