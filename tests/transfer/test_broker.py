@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
+from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
 from tests.factories.datamgmt import ArchiveLocationFactory, BufferLocationFactory
 from tests.factories.transfer import DeletionFactory
-from transfer import broker as broker_module
 from transfer import dispatch
 from transfer.broker import WakingBroker, messages_of, release
 from transfer.worker_state import WorkerState
@@ -184,7 +184,7 @@ def test_an_acknowledged_message_is_gone(
     def fail(*_: object) -> None:
         raise OperationalError("gone")
 
-    monkeypatch.setattr(broker_module.ORM, "delete", fail)
+    monkeypatch.setattr(ORM, "delete", fail)
     buffer.acknowledge(1)
 
 

@@ -140,7 +140,12 @@ def test_a_ring_is_heard_at_once_and_many_are_one() -> None:
     listener = Listener(MANAGERS)
     listener.wait(0)
     begun = time.monotonic()
-    thread = in_background(lambda: [wake_managers() for _ in range(20)] and None)
+
+    def ring_often() -> None:
+        for _ in range(20):
+            wake_managers()
+
+    thread = in_background(ring_often)
     assert listener.wait(20)
     assert time.monotonic() - begun < 2
     thread.join()
