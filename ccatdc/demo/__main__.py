@@ -98,8 +98,13 @@ def _data_center(home: Home, running: Servers, display: Display) -> Iterator[Cal
     children = Children(home.log, display.say)
     try:
         _start(children, running.port)
-        wait_until_healthy(running.portal_url, _PORTAL_SECONDS, children.watch)
-        yield children.watch
+
+        def watch() -> None:
+            running.require_running()
+            children.watch()
+
+        wait_until_healthy(running.portal_url, _PORTAL_SECONDS, watch)
+        yield watch
     finally:
         children.stop()
 

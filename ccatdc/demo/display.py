@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -60,7 +61,7 @@ class Display:
 
 
 def _stage_table(stages: Sequence[StageCount]) -> Table:
-    table = Table(title="Stages", title_justify="left", expand=False)
+    table = Table(box=SIMPLE_HEAD)
     table.add_column("stage")
     for name in ("waiting", "running", "done", "failed", "bytes"):
         table.add_column(name, justify="right")
@@ -73,7 +74,7 @@ def _stage_table(stages: Sequence[StageCount]) -> Table:
 
 
 def _place_table(places: Sequence[PlaceCount]) -> Table:
-    table = Table(title="Locations", title_justify="left", expand=False)
+    table = Table(box=SIMPLE_HEAD)
     table.add_column("location")
     table.add_column("type")
     for name in ("copies", "bytes", "disk used"):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
@@ -35,70 +34,77 @@ _LOOK_AFTER_SECONDS = 1.0
 PROCESSING = "cologne_ramses_processing"
 
 
-@dataclass
 class Night:
-    """One night in progress."""
+    """One night in progress. ``watch`` looks after the processes and raises when one is gone."""
 
-    options: Options
-    home: Home
-    portal_url: str
-    display: Display
-    watch: Callable[[], None]
-    observations: list[Observation] = field(default_factory=list)
-    skipped: list[Skipped] = field(default_factory=list)
-    job: int | None = None
-    _said: str = ""
-    _watched: float = 0.0
+    def __init__(
+        self,
+        options: Options,
+        home: Home,
+        portal_url: str,
+        display: Display,
+        watch: Callable[[], None],
+    ) -> None:
+        self._options = options
+        self._home = home
+        self._portal_url = portal_url
+        self._display = display
+        self._watch = watch
+        self._observations: list[Observation] = []
+        self._skipped: list[Skipped] = []
+        self._job: int | None = None
+        self._begin = self._watched = time.monotonic()
+        self._state = ""
 
     def run(self) -> Outcome:
         """The whole night. Raises a CcatError that says why it did not end well."""
-        begin = time.monotonic()
-        self._deadline = begin + self.options.timeout
-        with self.display.tables():
+        with self._display.tables():
             self._observe()
             self._wait("archived", lambda state: state.all_archived)
-            self._ask_for_everything()
+            job = self._job = self._ask_for_everything()
             self._wait("staged", lambda state: state.job == Status.COMPLETED)
             self._wait("cleaned up", lambda state: state.left == 0)
         packages = stored_packages(self._executions())
-        findings = self._verify(packages)
-        seconds = time.monotonic() - begin
-        self._say_verified(findings, packages, seconds)
-        return Outcome(self.home, self.observations, packages, self.skipped, self._job(), seconds)
+        findings = self._verify(packages, job)
+        self._say_verified(findings, packages)
+        return Outcome(
+            self._home, self._observations, packages, self._skipped, job, self._seconds()
+        )
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._begin
+
+    def _say(self, text: str) -> None:
+        self._display.say(f"{self._seconds():6.1f} s  {text}")
 
     def _observe(self) -> None:
-        observatory = Observatory(self.home, self.portal_url)
-        if self.options.input is not None:
-            observation, self.skipped = observatory.observe_folder(self.options.input)
+        observatory = Observatory(self._home, self._portal_url)
+        if self._options.input is not None:
+            observation, self._skipped = observatory.observe_folder(self._options.input)
             self._say_filed(observation)
-            for entry in self.skipped:
-                self.display.say(f"Skipped {entry.path!r}: {entry.reason}")
+            for entry in self._skipped:
+                self._say(f"Skipped {entry.path!r}: {entry.reason}")
             return
         for instrument in INSTRUMENTS:
-            self._say_filed(observatory.observe(instrument, self.options.size))
+            self._say_filed(observatory.observe(instrument, self._options.size))
 
     def _say_filed(self, observation: Observation) -> None:
-        self.observations.append(observation)
-        self.display.say(
+        self._observations.append(observation)
+        self._say(
             f"Filed {observation.title} ({observation.instrument}): {len(observation.files)} files, "
             f"{bytes_text(observation.size)}"
         )
 
     def _executions(self) -> list[UUID]:
-        return [observation.id for observation in self.observations]
-
-    def _job(self) -> int:
-        if self.job is None:
-            raise AssertionError("staging is asked for before anything is verified")
-        return self.job
+        return [observation.id for observation in self._observations]
 
     def _wait(self, what: str, done: Callable[[NightState], bool]) -> None:
         """Wait until the night is ``done``; report when it cannot be, or not in time."""
         while True:
-            state = night_state(self._executions(), self.job)
-            if str(state) != self._said:
-                self._said = str(state)
-                self.display.say(self._said)
+            state = night_state(self._executions(), self._job)
+            if str(state) != self._state:
+                self._state = str(state)
+                self._say(self._state)
             if done(state):
                 return
             if state.failed or state.set_aside:
@@ -106,39 +112,39 @@ class Night:
                 raise WorldError(
                     f"The night cannot be {what}: {state}.{_list(reasons)}",
                     code="demo.failed",
-                    remedy=f"\nThe processes' logs are in {self.home.log}.",
+                    remedy=f"\nThe processes' logs are in {self._home.log}.",
                 )
-            if time.monotonic() > self._deadline:
+            if self._seconds() > self._options.timeout:
                 raise WorldError(
-                    f"The night was not {what} in {self.options.timeout:.0f} s: {state}."
+                    f"The night was not {what} in {self._options.timeout:.0f} s: {state}."
                     f"{_list(obstacles())}",
                     code="demo.timeout",
-                    remedy=f"\nThe processes' logs are in {self.home.log}; --timeout gives more time.",
+                    remedy=f"\nThe processes' logs are in {self._home.log}; --timeout gives more time.",
                 )
             if time.monotonic() - self._watched > _LOOK_AFTER_SECONDS:
                 self._watched = time.monotonic()
-                self.watch()
-                self.display.show(look)
+                self._watch()
+                self._display.show(look)
             time.sleep(_POLL_SECONDS)
 
-    def _ask_for_everything(self) -> None:
+    def _ask_for_everything(self) -> int:
         """As a scientist would: by the API, for every package of the night."""
         packages = [str(package.id) for package in stored_packages(self._executions())]
-        with Api(self.portal_url, scientist_token(self.home)) as api:
+        with Api(self._portal_url, scientist_token(self._home)) as api:
             answer = api.call(
                 "POST",
                 "/api/staging/jobs/",
                 {"packages": packages, "location": PROCESSING, "name": "scripts/demo --once"},
             )
-        self.job = int(answer["id"])
+        return int(answer["id"])
 
     # The end
 
-    def _verify(self, packages: Sequence[StoredPackage]) -> Findings:
+    def _verify(self, packages: Sequence[StoredPackage], job: int) -> Findings:
         findings = Findings()
         written = {
             file.relative_path: Expected(file.size, file.digest)
-            for observation in self.observations
+            for observation in self._observations
             for file in observation.files
         }
         missing = written.keys() - {path for package in packages for path in package.files}
@@ -146,12 +152,12 @@ class Night:
             findings.require("filed files", path, "is in no package")
         for package in packages:
             expected = {path: written[path] for path in package.files}
-            folder = package.staged_folder(self.home, self._job())
+            folder = package.staged_folder(self._home, job)
             try:
                 check_staged(folder, expected, findings, package.name)
             except (OSError, CcatError) as error:
                 findings.require("staged files", str(folder), f"cannot be read: {error}")
-            for archived in package.archived(self.home):
+            for archived in package.archived(self._home):
                 check_archived(archived, written, findings)
             if not package.copies:
                 findings.require("archived files", package.name, "is in no archive")
@@ -166,7 +172,7 @@ class Night:
     def _verify_clean(self, packages: Sequence[StoredPackage], findings: Findings) -> None:
         prefixes = {
             file.relative_path.partition("/")[0]
-            for observation in self.observations
+            for observation in self._observations
             for file in observation.files
         }
         names = {name for package in packages for name in (package.name, *package.bundles)}
@@ -178,10 +184,8 @@ class Night:
             elif location.location_type == LocationType.BUFFER:
                 check_nothing_named(root, names, findings)
 
-    def _say_verified(
-        self, findings: Findings, packages: Sequence[StoredPackage], seconds: float
-    ) -> None:
-        size = sum(observation.size for observation in self.observations)
+    def _say_verified(self, findings: Findings, packages: Sequence[StoredPackage]) -> None:
+        size = sum(observation.size for observation in self._observations)
         checked = findings.checked
         for line in (
             "Verified, by reading what is on the disks:",
@@ -191,9 +195,9 @@ class Night:
             "tars are, too",
             f"  {checked['sidecars']} sidecars name them",
             f"  {checked['cleaned places']} places at SOURCE and BUFFER are clean",
-            f"The night took {seconds:.1f} s.",
+            f"The night took {self._seconds():.1f} s.",
         ):
-            self.display.say(line)
+            self._display.say(line)
 
 
 def _list(lines: Sequence[str]) -> str:

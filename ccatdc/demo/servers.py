@@ -10,11 +10,14 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import environ
+from django.db import DatabaseError, connection
 
-from ccatdc.common.errors import ConfigurationError
+from ccatdc.common.errors import ConfigurationError, WorldError
 from ccatdc.demo.home import Home
+from ccatdc.standalone import processes
 from ccatdc.standalone.postgres import PostgresServer
 from ccatdc.standalone.s3server import S3Server
 
@@ -30,6 +33,7 @@ class Servers:
     """What runs now, and where the portal will be."""
 
     s3: S3Server
+    postgres_log: Path
     port: int
     environment: dict[str, str]
 
@@ -37,6 +41,20 @@ class Servers:
     def portal_url(self) -> str:
         """The portal's address."""
         return f"http://{HOST}:{self.port}"
+
+    def require_running(self) -> None:
+        """Ask both servers for a sign of life. WorldError, with the end of its log, for one that
+        is gone.
+        """
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except DatabaseError as error:
+            raise _gone("PostgreSQL", self.postgres_log) from error
+        try:
+            socket.create_connection((HOST, self.s3.port), timeout=5).close()
+        except OSError as error:
+            raise _gone("The S3 server", self.s3.log) from error
 
 
 @contextmanager
@@ -67,7 +85,7 @@ def servers(home: Home, wanted_port: int | None) -> Iterator[Servers]:
         for name in environment:
             os.environ.pop(f"{name}_FILE", None)  # it would win over the value
         os.environ.update(environment)
-        yield Servers(s3, port, environment)
+        yield Servers(s3, home.log / "postgres.log", port, environment)
 
 
 @contextmanager
@@ -103,6 +121,14 @@ def _s3(home: Home, access_key: str, secret_key: str) -> Iterator[S3Server]:
     ) as server:
         home.remember("s3_port", server.port)
         yield server
+
+
+def _gone(server: str, log: Path) -> WorldError:
+    return WorldError(
+        f"{server} does not answer any more. Its log {log} ends:\n{processes.tail(log)}",
+        code="demo.server_gone",
+        remedy="\nStart again: what was begun goes on.",
+    )
 
 
 def _portal_port(wanted: int | None) -> int:

@@ -16,7 +16,7 @@ from ccatdc.demo.observing import Observatory
 from ccatdc.demo.options import Options
 from ccatdc.demo.watching import look
 
-_TICK_SECONDS = 1.0
+_TICK_SECONDS = 2.0
 #: With less room than this the instruments pause: the archive of a demo is never emptied.
 _ROOM_BYTES = 2_000_000_000
 
