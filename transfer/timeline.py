@@ -18,7 +18,7 @@ from django.urls import reverse
 from ccatdc.common.badges import state_badge
 from ccatdc.common.states import STATUS_COLOURS
 from ccatdc.common.units import NOTHING, duration_text, rate_text
-from datamgmt.models import PhysicalCopy, RawDataPackage
+from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.states import COPY_COLOURS, INTEGRITY_COLOURS, PhysicalCopyStatus
 from transfer.models import Operation
 from transfer.operator_acts import operations_about
@@ -71,12 +71,14 @@ def timeline_of(package: RawDataPackage) -> Timeline:
         .prefetch_related("location__site")
         .order_by("created_at", "pk")
     )
-    events = [*_of_operations(operations), *_of_copies(copies)]
+    locations = DataLocation.objects.non_polymorphic().with_site()
+    names = {location.pk: location.full_name for location in locations}
+    events = [*_of_operations(operations, names), *_of_copies(copies)]
     existing = [copy for copy in copies if copy.status != PhysicalCopyStatus.DELETED]
     return Timeline(existing, sorted(events, key=lambda event: event.at))
 
 
-def _of_operations(operations: list[Operation]) -> Iterable[Event]:
+def _of_operations(operations: list[Operation], names: dict[int, str]) -> Iterable[Event]:
     reasons = why_waiting(operations)
     for operation in operations:
         seconds = (
@@ -89,7 +91,7 @@ def _of_operations(operations: list[Operation]) -> Iterable[Event]:
         yield Event(
             at=operation.finished_at or operation.started_at or operation.created_at,
             what=operation.get_operation_type_display(),
-            where=_way(operation),
+            where=_way(operation, names),
             badges=(state_badge(operation.status, operation.get_status_display(), STATUS_COLOURS),),
             app="transfer",
             model="operation",
@@ -101,15 +103,14 @@ def _of_operations(operations: list[Operation]) -> Iterable[Event]:
         )
 
 
-def _way(operation: Operation) -> str:
+def _way(operation: Operation, names: dict[int, str]) -> str:
     """Where it works, and from where to where it moves something."""
-    origin = getattr(operation, "origin_location", None)
-    destination = getattr(operation, "destination_location", None)
-    if origin is not None and destination is not None:
-        return f"{origin} → {destination}"
-    if destination is not None and destination.pk != operation.location_id:
-        return f"{operation.location} → {destination}"
-    return str(operation.location)
+    origin = getattr(operation, "origin_location_id", None)
+    destination = getattr(operation, "destination_location_id", None) or operation.location_id
+    start = origin or operation.location_id
+    if start == destination:
+        return names[destination]
+    return f"{names[start]} → {names[destination]}"
 
 
 def _of_copies(copies: list[PhysicalCopy]) -> Iterable[Event]:

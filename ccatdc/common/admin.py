@@ -19,7 +19,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
-from ccatdc.common.badges import list_url, state_badge
+from ccatdc.common.badges import NO_VALUE, list_url, state_badge
 from ccatdc.common.paging import BoundedPaginator
 from ccatdc.common.units import NOTHING, size_text
 
@@ -202,7 +202,7 @@ def size_column(field: str, label: str | None = None) -> Column:
     def column(_admin: Any, row: Any) -> SafeString:
         value = getattr(row, field)
         if value is None:
-            return format_html(NOTHING)
+            return NO_VALUE
         return format_html(
             '<span class="nowrap" title="{} bytes">{}</span>', f"{value:,}", size_text(value)
         )

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework import exceptions, serializers
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -25,9 +24,6 @@ from ccatdc.common.texts import is_storable
 if TYPE_CHECKING:  # the framework's views read the settings that name these classes
     from rest_framework.views import APIView
 
-#: Query parameters that every list understands.
-PAGE_PARAMETERS = frozenset({"cursor", "page_size", "format"})
-
 
 class LargeTablePagination(CursorPagination):
     """Pages by position, not by number: the last page of 10^8 rows costs what the first does."""
@@ -35,10 +31,10 @@ class LargeTablePagination(CursorPagination):
     page_size = 100
     page_size_query_param = "page_size"
     max_page_size = 1000
-    ordering = ("-created_at", "-id")
+    ordering: tuple[str, ...] = ("-created_at", "-id")
 
     def paginate_queryset(
-        self, queryset: QuerySet[Any], request: Request, view: APIView | None = None
+        self, queryset: Any, request: Request, view: APIView | None = None
     ) -> list[Any] | None:
         """One page; 404 for a cursor that no page ever handed out."""
         try:
@@ -49,7 +45,7 @@ class LargeTablePagination(CursorPagination):
     def decode_cursor(self, request: Request) -> Cursor | None:
         """The position; 404 for a text that no column can hold."""
         cursor = super().decode_cursor(request)
-        if cursor is not None and "\0" in (cursor.position or ""):
+        if cursor is not None and "\0" in str(cursor.position or ""):
             raise exceptions.NotFound("The cursor is not one of ours.")
         return cursor
 
@@ -132,12 +128,13 @@ class StrictSerializer(serializers.Serializer[Any]):
             unknown = [name for name in data if name not in known]
             if unknown:
                 raise serializers.ValidationError(
-                    {name: [_unknown(known)] for name in unknown}, code="unknown_field"
+                    {name: [unknown_field(known)] for name in unknown}, code="unknown_field"
                 )
         return super().to_internal_value(data)
 
 
-def _unknown(known: set[str]) -> exceptions.ErrorDetail:
+def unknown_field(known: Collection[str]) -> exceptions.ErrorDetail:
+    """What is said about a field or parameter that nobody knows."""
     return exceptions.ErrorDetail(
         f"There is no such field. Known are {', '.join(sorted(known))}.", code="unknown_field"
     )
@@ -178,20 +175,3 @@ def _strings_in(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for member in value:
             yield from _strings_in(member)
-
-
-class KnownParametersOnly:
-    """Mixin of lists: a query parameter that nobody reads is refused, not ignored."""
-
-    filterset_class: Any = None
-    request: Request
-
-    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows that were asked for; 400 for a parameter that does not exist."""
-        filters = set(self.filterset_class.base_filters) if self.filterset_class else set()
-        unknown = set(self.request.query_params) - filters - PAGE_PARAMETERS
-        if unknown:
-            known = filters | PAGE_PARAMETERS
-            raise serializers.ValidationError({name: [_unknown(known)] for name in unknown})
-        filtered: QuerySet[Any] = super().filter_queryset(queryset)  # type: ignore[misc]
-        return filtered

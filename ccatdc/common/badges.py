@@ -17,6 +17,10 @@ from ccatdc.common.units import NOTHING
 COLOURS = ("default", "info", "primary", "success", "warning", "danger")
 
 
+#: What a cell shows that has nothing to show.
+NO_VALUE = SafeString(NOTHING)
+
+
 def badge(text: str, colour: str = "default") -> SafeString:
     """A word on a coloured ground. The word alone says it all: colour is never the only sign."""
     return format_html('<span class="badge badge-{}">{}</span>', colour, text)

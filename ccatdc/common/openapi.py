@@ -29,7 +29,7 @@ class ProblemSerializer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="Which error it is; stable.")
     detail = serializers.CharField(help_text="What happened, and what to do.")
     retryable = serializers.BooleanField(help_text="Whether the same call can succeed later.")
-    errors = ProblemErrorSerializer(many=True, required=False)
+    errors = ProblemErrorSerializer(many=True, required=False)  # type: ignore[assignment]
     error_count = serializers.IntegerField(required=False, help_text="Of all, listed or not.")
     differences = serializers.DictField(
         required=False, help_text="Field by field what is stored and what was sent."
@@ -52,10 +52,11 @@ WITH_BODY: Final = {
 class ProblemSchema(AutoSchema):
     """Adds to each endpoint the errors that it may answer with."""
 
-    def _get_response_bodies(self, direction: str = "response") -> Any:
+    def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
         problems = ALWAYS if self.method == "GET" else {**ALWAYS, **WITH_BODY}
         for code, description in problems.items():
             response = OpenApiResponse(ProblemSerializer, description=description)
-            bodies[code] = self._get_response_for_code(response, code, [MEDIA_TYPE], direction)
+            described: Any = self
+            bodies[code] = described._get_response_for_code(response, code, [MEDIA_TYPE], direction)
         return bodies

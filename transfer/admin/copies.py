@@ -16,8 +16,7 @@ from django.utils.safestring import SafeString
 from accounts.people import person_of
 from ccatdc.common.admin import ReadOnlyAdmin, code_column, fields_of, size_column, state_column
 from ccatdc.common.admin_actions import portal_action
-from ccatdc.common.badges import badge, link_to_admin
-from ccatdc.common.units import NOTHING
+from ccatdc.common.badges import NO_VALUE, link_to_admin
 from datamgmt.admin.sites import AtLocation
 from datamgmt.copies_attention import check_again
 from datamgmt.models import DataTransferPackage, PhysicalCopy, RawDataPackage
@@ -120,7 +119,7 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        ("Why it stays, or why it could go", {"fields": ["reasons", "proof"]}),
+        ("Deletion", {"fields": ["proof"]}),
         ("Times (UTC)", {"fields": ["created_at"]}),
     ]
     readonly_fields = [
@@ -132,7 +131,6 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
         "digest_shown",
         "path_shown",
         "error",
-        "reasons",
         "proof",
     ]
 
@@ -165,6 +163,15 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
         rows = PhysicalCopy.objects.non_polymorphic()
         return rows.filter(pk=object_id).first() if object_id.isdigit() else None
 
+    def head(self, _request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """What the rule of deletion says about it now."""
+        if obj.status == PhysicalCopyStatus.DELETED:
+            return {}
+        (facts,) = facts_about([obj])
+        reasons = " ".join(reason.text for reason in reasons_to_keep(facts))
+        text = f"It is kept: {reasons}" if reasons else "There is no reason to keep it: it may go."
+        return {"portal_notes": [("info", text)]}
+
     @admin.display(description="Copy of")
     def what(self, copy: PhysicalCopy) -> str:
         """Path of the file, or name of the package or bundle."""
@@ -187,28 +194,17 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
     def error(self, copy: PhysicalCopy) -> SafeString:
         """What was said against it."""
         if not copy.error_code:
-            return format_html(NOTHING)
+            return NO_VALUE
         return format_html(
             '<code>{}</code> <span class="why">{}</span>', copy.error_code, copy.error_message
         )
-
-    @admin.display(description="Reasons to keep it")
-    def reasons(self, copy: PhysicalCopy) -> SafeString:
-        """What the rule of deletion says now."""
-        if copy.status == PhysicalCopyStatus.DELETED:
-            return badge("Deleted: see the evidence", "default")
-        (facts,) = facts_about([copy])
-        reasons = reasons_to_keep(facts)
-        if not reasons:
-            return badge("None: it may be deleted", "info")
-        return format_html("{}", " ".join(reason.text for reason in reasons))
 
     @admin.display(description="Evidence stored with its deletion")
     def proof(self, copy: PhysicalCopy) -> SafeString:
         """Which archive copies let it go, verified when and how."""
         proofs = (copy.evidence or {}).get("archive_copies", [])
         lines = ((p["location"], p.get("key", ""), p.get("verified_at", "")) for p in proofs)
-        return format_html_join("", "<div>{}: {}, verified {}</div>", lines) or format_html(NOTHING)
+        return format_html_join("", "<div>{}: {}, verified {}</div>", lines) or NO_VALUE
 
     @portal_action(
         "Check again", needs="operate", shown_for=lambda copy: copy.integrity in IN_TROUBLE

@@ -112,7 +112,7 @@ class KindAdmin(OperationActions, PolymorphicChildModelAdmin):
     def problems_shown(self, operation: Operation) -> SafeString:
         """What could not be done though the rest went on."""
         if not operation.problems:
-            return format_html("Nothing")
+            return SafeString("Nothing")
         return format_html(
             '<ul class="problems">{}</ul>',
             format_html_join("", "<li>{}</li>", ((_sentence(p),) for p in operation.problems)),

@@ -20,9 +20,9 @@ from polymorphic.admin import PolymorphicParentModelAdmin
 from accounts.people import person_of
 from ccatdc.common.admin import ReadOnlyAdmin
 from ccatdc.common.admin_actions import portal_action
-from ccatdc.common.badges import badge, state_badge
+from ccatdc.common.badges import NO_VALUE, badge, state_badge
 from ccatdc.common.states import OPEN_STATUSES, STATUS_COLOURS, Status
-from ccatdc.common.units import NOTHING, size_text
+from ccatdc.common.units import size_text
 from datamgmt.admin.sites import AtLocation
 from transfer import dispatch
 from transfer.models import Operation
@@ -144,7 +144,7 @@ class OperationActions(ReadOnlyAdmin):
         """Bytes done of bytes to do; of what is over, all of them."""
         done, total = operation.progress_bytes, operation.total_bytes
         if not done and not total:
-            return format_html(NOTHING)
+            return NO_VALUE
         if total is None or operation.status == Status.COMPLETED:
             text = size_text(total or done)
         else:
@@ -155,7 +155,7 @@ class OperationActions(ReadOnlyAdmin):
     def error(self, operation: Operation) -> SafeString:
         """Code and message of the last failure."""
         if not operation.error_code:
-            return format_html(NOTHING)
+            return NO_VALUE
         return format_html(
             '<code>{}</code> <span class="why">{}</span>',
             operation.error_code,
@@ -166,7 +166,7 @@ class OperationActions(ReadOnlyAdmin):
     def error_shortly(self, operation: Operation) -> SafeString:
         """The code; the message appears over it, and on the operation's page."""
         if not operation.error_code:
-            return format_html(NOTHING)
+            return NO_VALUE
         return format_html(
             '<code class="why" title="{}">{}</code>', operation.error_message, operation.error_code
         )

@@ -6,14 +6,13 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.people import person_of
 from ccatdc.common.admin import ReadOnlyAdmin
 from ccatdc.common.admin_actions import portal_action
-from ccatdc.common.badges import badge
-from ccatdc.common.units import NOTHING
+from ccatdc.common.badges import NO_VALUE, badge
 from transfer import retries
 from transfer.models import CircuitBreaker, ServiceHeartbeat
 
@@ -50,7 +49,7 @@ class ServiceHeartbeatAdmin(ReadOnlyAdmin):
     def waits_for(self, service: ServiceHeartbeat) -> SafeString:
         """What its last pass could not do, and why."""
         lines = ((entry.get("what", ""), entry.get("why", "")) for entry in service.waiting)
-        return format_html_join("", "<div>{}: {}</div>", lines) or format_html(NOTHING)
+        return format_html_join("", "<div>{}: {}</div>", lines) or NO_VALUE
 
 
 @admin.register(CircuitBreaker)

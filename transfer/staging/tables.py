@@ -76,7 +76,7 @@ class PackageTable(tables.Table):
             record.pk,
             record.size or 0,
             record.name,
-            format_html(" checked") if record.pk in self.selection else "",
+            SafeString(" checked") if record.pk in self.selection else "",
         )
 
     def render_size(self, value: int) -> str:

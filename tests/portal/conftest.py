@@ -1,0 +1,136 @@
+"""People who use the portal, and one row of everything."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Role, User
+from datamgmt.models import DataLocation
+from tests.factories.accounts import ApiTokenFactory, SystemLogFactory, UserFactory
+from tests.factories.datamgmt import (
+    ArchiveLocationFactory,
+    BufferLocationFactory,
+    DataArchiveFactory,
+    DataTransferPackageFactory,
+    DataTransferPackagePhysicalCopyFactory,
+    ProcessingLocationFactory,
+    RawDataFileFactory,
+    RawDataFilePhysicalCopyFactory,
+    RawDataPackageFactory,
+    RawDataPackageMetadataFactory,
+    RawDataPackagePhysicalCopyFactory,
+    SourceLocationFactory,
+    TapeDataLocationFactory,
+)
+from tests.factories.planning import (
+    ConstantElevationSourceFactory,
+    FixedSourceFactory,
+    SolarSystemObjectFactory,
+    SubObservingProgramFactory,
+)
+from tests.factories.transfer import (
+    DataTransferFactory,
+    DataTransferLogFactory,
+    DataTransferPackageCreationFactory,
+    DataTransferRouteFactory,
+    DataTransferUnpackingFactory,
+    DeletionItemFactory,
+    LocationCheckFactory,
+    LongTermArchiveTransferFactory,
+    LongTermArchiveTransferLogFactory,
+    RawDataPackageCreationFactory,
+    RoundRobinCursorFactory,
+    ServiceHeartbeatFactory,
+    StagingFactory,
+    StagingJobFactory,
+    StagingJobLogFactory,
+)
+from transfer.models import CircuitBreaker
+from transfer.pipeline import OperationType
+
+
+def person(role: str, *, staff: bool = True) -> User:
+    """Somebody with one of the default roles; staff unless said otherwise."""
+    user = UserFactory.create(username=role, is_staff=staff)
+    user.roles.add(Role.objects.get(name=role))
+    return user
+
+
+def logged_in(user: User) -> Client:
+    """A browser in which this person is logged in."""
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def operator(db: None) -> Client:
+    """Somebody who may do everything by role, and is no superuser."""
+    return logged_in(person("admin"))
+
+
+@pytest.fixture
+def viewer(db: None) -> Client:
+    """Somebody of the staff who may look only."""
+    return logged_in(person("viewer"))
+
+
+@pytest.fixture
+def all_locations_well(db: None) -> None:
+    """Whatever locations there are: registered, checked just now, with a worker; and the managers run."""
+    now = timezone.now()
+    DataLocation.objects.non_polymorphic().update(
+        registered_at=now - timedelta(days=1),
+        checked_at=now,
+        used_bytes=10**12,
+        capacity_bytes=10**13,
+    )
+    for location in DataLocation.objects.non_polymorphic().with_site():
+        ServiceHeartbeatFactory.create(service_type="location", name=location.full_name)
+    ServiceHeartbeatFactory.create()
+
+
+@pytest.fixture
+def one_of_each(db: None) -> None:
+    """At least one row of every model that has a page."""
+    SourceLocationFactory.create()
+    BufferLocationFactory.create()
+    ArchiveLocationFactory.create()
+    ProcessingLocationFactory.create()
+    TapeDataLocationFactory.create()
+    DataArchiveFactory.create()
+    FixedSourceFactory.create()
+    SolarSystemObjectFactory.create()
+    ConstantElevationSourceFactory.create()
+    SubObservingProgramFactory.create()
+    ApiTokenFactory.create()
+    SystemLogFactory.create()
+    package = RawDataPackageFactory.create(archived=True)
+    RawDataPackageMetadataFactory.create(raw_data_package=package)
+    RawDataPackagePhysicalCopyFactory.create(raw_data_package=package)
+    file = RawDataFileFactory.create(raw_data_package=package)
+    RawDataFilePhysicalCopyFactory.create(raw_data_file=file)
+    bundle = DataTransferPackageFactory.create(built=True, packages=[package])
+    DataTransferPackagePhysicalCopyFactory.create(data_transfer_package=bundle)
+    RawDataPackageCreationFactory.create(raw_data_package=package, completed=True)
+    DataTransferPackageCreationFactory.create(data_transfer_package=bundle)
+    transfer = DataTransferFactory.create(data_transfer_package=bundle)
+    DataTransferLogFactory.create(data_transfer=transfer)
+    DataTransferUnpackingFactory.create(data_transfer=transfer)
+    archiving = LongTermArchiveTransferFactory.create(raw_data_package=package, failed=True)
+    LongTermArchiveTransferLogFactory.create(long_term_archive_transfer=archiving)
+    job = StagingJobFactory.create(packages=[package])
+    StagingFactory.create(staging_job=job, raw_data_package=package)
+    StagingJobLogFactory.create(staging_job=job, raw_data_package=package)
+    DeletionItemFactory.create()
+    LocationCheckFactory.create()
+    DataTransferRouteFactory.create()
+    RoundRobinCursorFactory.create()
+    ServiceHeartbeatFactory.create()
+    CircuitBreaker.objects.create(
+        location=BufferLocationFactory.create(), operation_type=OperationType.DATA_TRANSFER
+    )
