@@ -53,15 +53,11 @@ class ApiTokenAuthentication(BaseAuthentication):
 
 def _token_with_rights(secret: str) -> ApiToken | None:
     rights = Permission.objects.filter(roles__users=OuterRef("user_id")).order_by()
-    token = (
-        ApiToken.objects.usable()
-        .for_secret(secret)
-        .select_related("user", "instrument")
-        .annotate(owner_rights=ArraySubquery(rights.values("codename")))
-        .first()
-    )
-    if token is not None:
-        token.user.remember_permissions(token.owner_rights)
+    tokens = ApiToken.objects.usable().for_secret(secret).select_related("user", "instrument")
+    token = tokens.annotate(owner_rights=ArraySubquery(rights.values("codename"))).first()
+    if token is None:
+        return None
+    token.user.remember_permissions(vars(token)["owner_rights"])
     return token
 
 
@@ -71,6 +67,13 @@ def _note_use(token: ApiToken) -> None:
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USE_RESOLUTION)
     if token.last_used_at is None or token.last_used_at <= now - LAST_USE_RESOLUTION:
         ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+
+
+def user_of(request: Request) -> User:
+    """Who asks; 401 for nobody."""
+    if not isinstance(request.user, User):
+        raise exceptions.NotAuthenticated
+    return request.user
 
 
 def may(request: Any, codename: str) -> bool:

@@ -26,9 +26,9 @@ def copy_rows(
     constants = tuple(
         field.get_db_prep_save(field.pre_save(template, add=True), connection) for field in rest
     )
+    names = [sql.Identifier(str(field.column)) for field in (*own, *rest)]
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(template._meta.db_table),
-        sql.SQL(", ").join(sql.Identifier(field.column) for field in (*own, *rest)),
+        sql.Identifier(template._meta.db_table), sql.SQL(", ").join(names)
     )
     with (
         connection.wrap_database_errors,

@@ -109,16 +109,15 @@ def finish_execution(
                 f"it began at {execution.start_time.isoformat()}.",
                 code="filing.ends_before_start",
             )
-        transition(
-            execution,
-            report.status,
-            end_time=report.end_time,
-            finished_at=Now(),
-            quality=report.quality,
-            quality_comment=report.quality_comment,
-            filed={**execution.filed, "finish": filed},
+        columns: dict[str, Any] = {
+            "end_time": report.end_time,
+            "finished_at": Now(),
+            "quality": report.quality,
+            "quality_comment": report.quality_comment,
+            "filed": {**execution.filed, "finish": filed},
             **report.conditions,
-        )
+        }
+        transition(execution, report.status, **columns)
         wake_managers()
     return execution, True
 

@@ -126,9 +126,11 @@ class ExecutionSerializer(serializers.ModelSerializer[ExecutedObsUnit]):
 
     obs_unit_name = serializers.CharField(source="obs_unit.name")
     program = serializers.CharField(source="obs_unit.observing_program.short_name")
-    source = serializers.CharField(source="obs_unit.source.name")
+    source = serializers.CharField(  # type: ignore[assignment]
+        source="obs_unit.source.name", help_text="What was pointed at."
+    )
     conditions = serializers.SerializerMethodField()
-    operator = serializers.SlugRelatedField("username", read_only=True)
+    operator = serializers.SlugRelatedField[Any]("username", read_only=True)
 
     class Meta:
         model = ExecutedObsUnit

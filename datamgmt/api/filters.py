@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+import datetime as dt
 from typing import Any
 
 import django_filters
@@ -14,7 +14,7 @@ from datamgmt.states import PackageState
 from planning.models import ExecutedObsUnit, ExecutionStatus
 
 
-class _ByDay(django_filters.FilterSet):
+class _ByDay(django_filters.FilterSet):  # type: ignore[misc]
     """By the day (UTC) on which the observation began."""
 
     start_path = "start_time"
@@ -23,17 +23,21 @@ class _ByDay(django_filters.FilterSet):
     date_from = django_filters.DateFilter(method="since", help_text="Began on this day or later.")
     date_to = django_filters.DateFilter(method="until", help_text="Began on this day or earlier.")
 
-    def on(self, rows: QuerySet[Any], _name: str, day: date) -> QuerySet[Any]:
+    def on(self, rows: QuerySet[Any], _name: str, day: dt.date) -> QuerySet[Any]:
         """On one day."""
         return self.until(self.since(rows, _name, day), _name, day)
 
-    def since(self, rows: QuerySet[Any], _name: str, day: date) -> QuerySet[Any]:
+    def since(self, rows: QuerySet[Any], _name: str, day: dt.date) -> QuerySet[Any]:
         """From its first moment."""
-        return rows.filter(**{f"{self.start_path}__gte": datetime.combine(day, time.min, UTC)})
+        return rows.filter(
+            **{f"{self.start_path}__gte": dt.datetime.combine(day, dt.time.min, dt.UTC)}
+        )
 
-    def until(self, rows: QuerySet[Any], _name: str, day: date) -> QuerySet[Any]:
+    def until(self, rows: QuerySet[Any], _name: str, day: dt.date) -> QuerySet[Any]:
         """To its last microsecond."""
-        return rows.filter(**{f"{self.start_path}__lte": datetime.combine(day, time.max, UTC)})
+        return rows.filter(
+            **{f"{self.start_path}__lte": dt.datetime.combine(day, dt.time.max, dt.UTC)}
+        )
 
 
 class PackageFilter(_ByDay):

@@ -9,10 +9,10 @@ from rest_framework import serializers
 
 from datamgmt.models import DataLocation, RawDataFile, RawDataPackage
 from datamgmt.states import Integrity, PhysicalCopyStatus
-from datamgmt.whereabouts import Whereabouts, copies_of_file
+from datamgmt.whereabouts import copies_of_file
 
 
-class CopySerializer(serializers.Serializer[Whereabouts]):
+class CopySerializer(serializers.Serializer[Any]):
     """One copy, and how to get at it."""
 
     location = serializers.CharField(source="copy.data_location.full_name")
@@ -39,7 +39,9 @@ class PackageSerializer(serializers.ModelSerializer[RawDataPackage]):
     program = serializers.CharField(
         source="executed_obs_unit.obs_unit.observing_program.short_name"
     )
-    source = serializers.CharField(source="executed_obs_unit.obs_unit.source.name")
+    source = serializers.CharField(  # type: ignore[assignment]
+        source="executed_obs_unit.obs_unit.source.name", help_text="What was pointed at."
+    )
     start_time = serializers.DateTimeField(source="executed_obs_unit.start_time")
     instrument = serializers.CharField(source="instrument_module.instrument.short_name")
     module = serializers.CharField(source="instrument_module.short_name")

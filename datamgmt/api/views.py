@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.generics import RetrieveAPIView
 
-from ccatdc.common.api import ByIdPagination, KnownParametersOnly, LargeTablePagination
+from ccatdc.common.api import ByIdPagination, LargeTablePagination
+from ccatdc.common.lists import StrictListView
 from datamgmt.api.filing_serializers import ExecutionDetailSerializer, ExecutionSerializer
 from datamgmt.api.filters import ExecutionFilter, PackageFilter
 from datamgmt.api.serializers import (
@@ -31,7 +32,7 @@ class ByStartPagination(LargeTablePagination):
     ordering = ("-start_time", "id")
 
 
-class ExecutionListView(KnownParametersOnly, ListAPIView[ExecutedObsUnit]):
+class ExecutionListView(StrictListView[ExecutedObsUnit]):
     """What was observed, the latest first."""
 
     needs = {"GET": "read:observations"}
@@ -59,7 +60,7 @@ class FileView(RetrieveAPIView[RawDataFile]):
     serializer_class = FileDetailSerializer
 
 
-class PackageListView(KnownParametersOnly, ListAPIView[RawDataPackage]):
+class PackageListView(StrictListView[RawDataPackage]):
     """Packages, the latest first."""
 
     needs = {"GET": "read:observations"}
@@ -68,7 +69,7 @@ class PackageListView(KnownParametersOnly, ListAPIView[RawDataPackage]):
     filterset_class = PackageFilter
 
 
-class PackageFilesView(KnownParametersOnly, ListAPIView[RawDataFile]):
+class PackageFilesView(StrictListView[RawDataFile]):
     """Files of a package, by path."""
 
     needs = {"GET": "read:observations"}
@@ -87,7 +88,7 @@ class PackageFilesView(KnownParametersOnly, ListAPIView[RawDataFile]):
         return rows.filter(raw_data_package=package)
 
 
-class LocationListView(KnownParametersOnly, ListAPIView[DataLocation]):
+class LocationListView(StrictListView[DataLocation]):
     """All locations with their usage."""
 
     needs = {"GET": "read:observations"}

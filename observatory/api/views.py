@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.generics import RetrieveAPIView
 
-from ccatdc.common.api import ByIdPagination, KnownParametersOnly
+from ccatdc.common.api import ByIdPagination
+from ccatdc.common.lists import StrictListView
 from observatory.api.serializers import InstrumentSerializer
 from observatory.models import Instrument
 
 _INSTRUMENTS = Instrument.objects.select_related("telescope").prefetch_related("modules")
 
 
-class InstrumentListView(KnownParametersOnly, ListAPIView[Instrument]):
+class InstrumentListView(StrictListView[Instrument]):
     """All instruments with their modules."""
 
     needs = {"GET": "read:observations"}

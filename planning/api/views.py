@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import django_filters
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListAPIView, RetrieveAPIView
+from rest_framework.generics import RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ccatdc.common.api import ByIdPagination, KnownParametersOnly
+from ccatdc.common.api import ByIdPagination
+from ccatdc.common.lists import StrictListView
 from planning.api.serializers import (
     ANY_SOURCE,
     ObsUnitSerializer,
@@ -27,7 +28,7 @@ _OBS_UNITS = ObsUnit.objects.select_related(
 )
 
 
-class ObsUnitFilter(django_filters.FilterSet):
+class ObsUnitFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Obs units by program, name and state."""
 
     program = django_filters.CharFilter("observing_program__short_name")
@@ -40,7 +41,7 @@ class ObsUnitFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-class SourceFilter(django_filters.FilterSet):
+class SourceFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Sources by name and kind."""
 
     name = django_filters.CharFilter("name", lookup_expr="icontains")
@@ -51,7 +52,7 @@ class SourceFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-class ProgramListView(KnownParametersOnly, ListAPIView[ObservingProgram]):
+class ProgramListView(StrictListView[ObservingProgram]):
     """All programs with their sub-programs."""
 
     needs = {"GET": "read:observations"}
@@ -68,7 +69,7 @@ class ProgramView(RetrieveAPIView[ObservingProgram]):
     serializer_class = ProgramSerializer
 
 
-class ObsUnitListView(KnownParametersOnly, ListAPIView[ObsUnit]):
+class ObsUnitListView(StrictListView[ObsUnit]):
     """Planned observations."""
 
     needs = {"GET": "read:observations"}
@@ -86,7 +87,7 @@ class ObsUnitView(RetrieveAPIView[ObsUnit]):
     serializer_class = ObsUnitSerializer
 
 
-class SourceListView(KnownParametersOnly, ListAPIView[Source]):
+class SourceListView(StrictListView[Source]):
     """What can be pointed at."""
 
     needs = {"GET": "read:observations"}

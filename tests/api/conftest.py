@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from django.http import HttpResponse
 from django.test import Client
 
 from accounts.models import ApiToken
@@ -22,16 +21,16 @@ class ApiClient:
         self.token = token
         self.http = Client(headers=headers, raise_request_exception=raises)
 
-    def get(self, path: str, **query: Any) -> HttpResponse:
+    def get(self, path: str, **query: Any) -> Any:
         return self.http.get(path, query or None)
 
-    def post(self, path: str, body: Any = None) -> HttpResponse:
+    def post(self, path: str, body: Any = None) -> Any:
         return self.send("POST", path, body)
 
-    def put(self, path: str, body: Any = None) -> HttpResponse:
+    def put(self, path: str, body: Any = None) -> Any:
         return self.send("PUT", path, body)
 
-    def send(self, method: str, path: str, body: Any = None) -> HttpResponse:
+    def send(self, method: str, path: str, body: Any = None) -> Any:
         """``body`` as JSON; bytes go as they are, None is no body."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body)
         return self.http.generic(method, path, data, content_type="application/json")
@@ -67,7 +66,7 @@ def operator_api(db: None) -> ApiClient:
     return client_with("read:observations", "stage:data", "write:transfers")
 
 
-def problem(response: HttpResponse, status: int, code: str) -> dict[str, Any]:
+def problem(response: Any, status: int, code: str) -> dict[str, Any]:
     """The problem document, after checking that it is one."""
     assert response.status_code == status, response.content[:2000]
     assert response["Content-Type"] == "application/problem+json"

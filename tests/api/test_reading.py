@@ -100,8 +100,8 @@ class TestExecution:
 
 class TestFile:
     def test_it_is_at_source_before_it_is_packaged(self, viewer_api: ApiClient) -> None:
-        copy = RawDataFilePhysicalCopyFactory.create()
-        file = copy.raw_data_file
+        file = RawDataFileFactory.create()
+        RawDataFilePhysicalCopyFactory.create(raw_data_file=file)
 
         answer = viewer_api.get(f"/api/raw_data_files/{file.pk}").json()
 
@@ -236,9 +236,8 @@ class TestPackages:
         self, viewer_api: ApiClient, address: str, cursor: str
     ) -> None:
         if address == "files":
-            package = RawDataFileFactory.create(
-                raw_data_package=RawDataPackageFactory.create()
-            ).raw_data_package
+            package = RawDataPackageFactory.create()
+            RawDataFileFactory.create(raw_data_package=package)
             address = f"{PACKAGES}{package.pk}/files/"
         answer = viewer_api.get(address, cursor=cursor)
         assert answer.status_code in {200, 404}, answer.content

@@ -17,7 +17,6 @@ from tests.factories.transfer import (
     RawDataPackageCreationFactory,
     ServiceHeartbeatFactory,
 )
-from transfer.dispatch import CANCELLED
 from transfer.models import Operation
 from transfer.pipeline import PIPELINE
 
@@ -99,7 +98,7 @@ class TestOperations:
         check = LocationCheckFactory.create()
         answer = operator_api.post(f"/api/transfer/operations/{check.pk}/cancel")
         assert answer.json()["status"] == "failed"
-        assert answer.json()["error_code"] == CANCELLED
+        assert answer.json()["error_code"] == "operation.cancelled"
 
     @pytest.mark.parametrize("act", ["retry", "cancel"])
     def test_what_is_over_is_a_conflict(self, operator_api: ApiClient, act: str) -> None:

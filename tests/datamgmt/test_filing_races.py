@@ -94,7 +94,12 @@ def test_the_same_start_twice_at_once_makes_one_execution() -> None:
 def test_filing_waits_for_whoever_holds_the_execution() -> None:
     execution = ExecutedObsUnitFactory.create()
     reports = [report(execution, "a")]
-    thread = Thread(target=lambda: (register_files(reports), connection.close()))
+
+    def file_and_close() -> None:
+        register_files(reports)
+        connection.close()
+
+    thread = Thread(target=file_and_close)
     with transaction.atomic():
         ExecutedObsUnit.objects.for_update(execution.pk)
         thread.start()

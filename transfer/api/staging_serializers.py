@@ -14,7 +14,7 @@ from ccatdc.common.states import Status
 from datamgmt.models import DataLocation
 from transfer.models import StagingJob
 from transfer.models.jobs import MAX_KEEP_DAYS
-from transfer.staging.requests import MAX_PACKAGES, PackageProgress, progress_of
+from transfer.staging.requests import MAX_PACKAGES, progress_of
 
 
 class StagingRequestSerializer(StrictSerializer):
@@ -52,7 +52,7 @@ class ExtensionSerializer(StrictSerializer):
         return attrs
 
 
-class PackageProgressSerializer(serializers.Serializer[PackageProgress]):
+class PackageProgressSerializer(serializers.Serializer[Any]):
     """One package of a job."""
 
     package = serializers.UUIDField(source="package.pk")

@@ -9,13 +9,12 @@ import django_filters
 from django.db.models import Count, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
-from rest_framework.generics import ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import may
-from ccatdc.common.api import KnownParametersOnly
+from accounts.authentication import may, user_of
+from ccatdc.common.lists import StrictListView
 from ccatdc.common.states import Status
 from transfer.api.staging_serializers import (
     ExtensionSerializer,
@@ -33,7 +32,7 @@ def jobs_of(request: Request) -> QuerySet[StagingJob]:
     """One's own; everybody's for who looks after the transfers."""
     jobs = StagingJob.objects.select_related("destination_location__site", "requested_by")
     if not may(request, "write:transfers"):
-        jobs = jobs.of(request.user)
+        jobs = jobs.of(user_of(request))
     return jobs.annotate(package_count=Count("raw_data_packages"))
 
 
@@ -47,7 +46,7 @@ def shown(request: Request, pk: int, status: HTTPStatus = HTTPStatus.OK) -> Resp
     return Response(StagingJobDetailSerializer(job_of(request, pk)).data, status=status)
 
 
-class StagingJobFilter(django_filters.FilterSet):
+class StagingJobFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Jobs by status."""
 
     status = django_filters.ChoiceFilter(choices=Status.choices)
@@ -57,7 +56,7 @@ class StagingJobFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-class StagingJobsView(KnownParametersOnly, ListAPIView[StagingJob]):
+class StagingJobsView(StrictListView[StagingJob]):
     """One's own jobs, the latest first."""
 
     needs = {"GET": STAGE, "POST": STAGE}
@@ -82,7 +81,7 @@ class StagingJobsView(KnownParametersOnly, ListAPIView[StagingJob]):
         body.is_valid(raise_exception=True)
         data: dict[str, Any] = body.validated_data
         job = requests.request_staging(
-            request.user, data["packages"], data["location"], data["name"]
+            user_of(request), data["packages"], data["location"], data["name"]
         )
         return shown(request, job.pk, HTTPStatus.CREATED)
 
@@ -110,7 +109,7 @@ class CancelJobView(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Cancel: what was staged for it may go."""
-        requests.cancel_job(job_of(request, pk), user=request.user)
+        requests.cancel_job(job_of(request, pk), user=user_of(request))
         return shown(request, pk)
 
 
@@ -129,7 +128,7 @@ class ExtendJobView(APIView):
         body = ExtensionSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         job = job_of(request, pk)
-        requests.extend_job(job, body.validated_data["until"], user=request.user)
+        requests.extend_job(job, body.validated_data["until"], user=user_of(request))
         return shown(request, pk)
 
 
@@ -145,5 +144,5 @@ class RetryJobView(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Retry the failed packages of a failed job."""
-        requests.retry_job(job_of(request, pk), user=request.user)
+        requests.retry_job(job_of(request, pk), user=user_of(request))
         return shown(request, pk)

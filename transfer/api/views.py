@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.authentication import user_of
 from ccatdc.common.api import StrictSerializer
 from datamgmt.models import RawDataPackage
 from transfer import dispatch, overview
@@ -94,7 +95,7 @@ class RetryOperationView(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Retry what failed, is paused or waits; 409 for anything else."""
-        dispatch.retry(_operation(pk), user=request.user, reason=_reason(request))
+        dispatch.retry(_operation(pk), user=user_of(request), reason=_reason(request))
         return _shown(pk)
 
 
@@ -110,5 +111,5 @@ class CancelOperationView(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Cancel; one in progress is asked to stop. 409 when it is over."""
-        dispatch.cancel(_operation(pk), user=request.user, reason=_reason(request))
+        dispatch.cancel(_operation(pk), user=user_of(request), reason=_reason(request))
         return _shown(pk)

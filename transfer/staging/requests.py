@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -127,7 +127,7 @@ def retry_job(job: StagingJob, *, user: User) -> StagingJob:
     with transaction.atomic():
         job = _locked_active(job)
         failed = Q(status=Status.FAILED)
-        fields = {"finished_at": None, "failure_error_message": ""}
+        fields: dict[str, Any] = {"finished_at": None, "failure_error_message": ""}
         transition(job, Status.IN_PROGRESS, where=failed, **fields)
         for operation in Staging.objects.failed().filter(staging_job=job):
             _retry(operation, job, user)

@@ -24,7 +24,6 @@ from tests.factories.datamgmt import (
     archive_package,
 )
 from tests.factories.transfer import StagingFactory, StagingJobFactory
-from transfer.dispatch import CANCELLED
 from transfer.managers.s60_stage import StagingManager
 from transfer.models import Staging, StagingJob, StagingJobLog
 from transfer.models.jobs import DEFAULT_KEEP_DAYS, MAX_KEEP_DAYS
@@ -195,7 +194,7 @@ class TestCancel:
         assert not job.active
         for operation in (waiting, running, done, of_another):
             operation.refresh_from_db()
-        assert (waiting.status, waiting.error_code) == (Status.FAILED, CANCELLED)
+        assert (waiting.status, waiting.error_code) == (Status.FAILED, "operation.cancelled")
         assert running.cancel_requested_at is not None
         assert done.status == Status.COMPLETED
         assert of_another.status == Status.PENDING
