@@ -10,8 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery, Sum
-from django.utils import timezone
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum
 from polymorphic.managers import PolymorphicManager, PolymorphicQuerySet
 
 from ccatdc.common.states import Status
@@ -31,6 +30,10 @@ class DataLocationQuerySet(PolymorphicQuerySet[Any]):
     def active(self) -> DataLocationQuerySet:
         """In use, at a site in use."""
         return self.filter(active=True, site__active=True)
+
+    def registered(self) -> DataLocationQuerySet:
+        """Marked as what they are: before that, nothing may be written there."""
+        return self.filter(registered_at__isnull=False)
 
     def of_type(self, *location_types: str) -> DataLocationQuerySet:
         """Of these types."""
@@ -58,10 +61,9 @@ class DataLocationQuerySet(PolymorphicQuerySet[Any]):
 
     def due_for_check(self, now: datetime) -> DataLocationQuerySet:
         """Registered locations whose last check is older than their interval."""
-        return self.filter(
-            Q(checked_at__isnull=True)
-            | Q(checked_at__lte=now - F("check_interval_seconds") * timedelta(seconds=1)),
-            registered_at__isnull=False,
+        interval = F("check_interval_seconds") * timedelta(seconds=1)
+        return self.registered().filter(
+            Q(checked_at__isnull=True) | Q(checked_at__lte=now - interval)
         )
 
 
@@ -78,14 +80,32 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
 
     def usable(self) -> RawDataFileQuerySet:
         """Whose copy at SOURCE exists and is not in trouble: files set aside wait for an operator."""
-        return self.filter(copies__status=PhysicalCopyStatus.PRESENT, copies__integrity__in=USABLE)
+        good = self._copies().filter(status=PhysicalCopyStatus.PRESENT, integrity__in=USABLE)
+        return self.filter(Exists(good.filter(raw_data_file=OuterRef("pk"))))
+
+    def set_aside(self) -> RawDataFileQuerySet:
+        """Whose copy at SOURCE is missing, damaged or suspect."""
+        return self.filter(Exists(self._copies().in_trouble().filter(raw_data_file=OuterRef("pk"))))
+
+    def _copies(self) -> Any:
+        return self.model._meta.get_field("copies").related_model.objects.non_polymorphic()
 
     def of_finished_executions(self) -> RawDataFileQuerySet:
         """Whose observation is over."""
         return self.filter(executed_obs_unit__finished_at__isnull=False)
 
+    def of_executions(self, ids: Iterable[Any]) -> RawDataFileQuerySet:
+        """Of these executions."""
+        return self.filter(executed_obs_unit__in=list(ids))
+
+    def executions(self) -> models.QuerySet[Any, Any]:
+        """The ids of the executions that these files belong to."""
+        return self.order_by().values_list("executed_obs_unit_id", flat=True).distinct()
+
     def packaging_groups(self) -> models.QuerySet[Any, dict[str, Any]]:
-        """One row for each execution, module and SOURCE location, with when the last of it became known."""
+        """One row for each execution, module and SOURCE location, with when the last of it became
+        known: the ends of the observation and of its filing. Ask for few executions at a time.
+        """
         groups: models.QuerySet[Any, dict[str, Any]] = (
             self.order_by()
             .values("executed_obs_unit_id", "instrument_module_id", "source_location_id")
@@ -97,14 +117,15 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
         )
         return groups
 
-    def in_group(self, group: dict[str, Any]) -> RawDataFileQuerySet:
+    def in_group(
+        self, executed_obs_unit_id: Any, instrument_module_id: int, source_location_id: int
+    ) -> RawDataFileQuerySet:
         """The files of one row of :meth:`packaging_groups`."""
-        keys = ("executed_obs_unit_id", "instrument_module_id", "source_location_id")
-        return self.filter(**{key: group[key] for key in keys})
-
-    def set_aside(self) -> RawDataFileQuerySet:
-        """Whose copy at SOURCE is missing, damaged or suspect."""
-        return self.filter(copies__integrity__in=IN_TROUBLE)
+        return self.filter(
+            executed_obs_unit_id=executed_obs_unit_id,
+            instrument_module_id=instrument_module_id,
+            source_location_id=source_location_id,
+        )
 
 
 class RawDataPackageQuerySet(models.QuerySet[Any]):
@@ -118,9 +139,13 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
         """Still on the way."""
         return self.exclude(state=PackageState.ARCHIVED)
 
+    def built(self) -> RawDataPackageQuerySet:
+        """With a tar."""
+        return self.filter(status=Status.COMPLETED)
+
     def waiting(self) -> RawDataPackageQuerySet:
         """Built, and in no bundle."""
-        return self.filter(state=PackageState.WAITING, status=Status.COMPLETED)
+        return self.built().filter(state=PackageState.WAITING)
 
     def _with_copy(self, copies: models.QuerySet[Any]) -> RawDataPackageQuerySet:
         return self.filter(Exists(copies.filter(raw_data_package=OuterRef("pk"))))
@@ -192,6 +217,10 @@ class PhysicalCopyQuerySet(PolymorphicQuerySet[Any]):
         """At this location."""
         return self.filter(data_location=location)
 
+    def at_active(self) -> PhysicalCopyQuerySet:
+        """At locations in use, at sites in use: what is elsewhere cannot be read now."""
+        return self.filter(data_location__active=True, data_location__site__active=True)
+
     def at_any(self, location_ids: Iterable[int]) -> PhysicalCopyQuerySet:
         """At one of these locations."""
         return self.filter(data_location_id__in=list(location_ids))
@@ -212,22 +241,16 @@ class PhysicalCopyQuerySet(PolymorphicQuerySet[Any]):
         """Of this package."""
         return self.filter(raw_data_package_id=package_id)
 
-    def of_files_in(self, package_id: Any) -> PhysicalCopyQuerySet:
-        """Of the raw files of this package."""
-        return self.filter(raw_data_file__raw_data_package_id=package_id)
-
-    def verified_since(self, moment: datetime) -> PhysicalCopyQuerySet:
-        """Whose verdict is not older."""
-        return self.filter(verified_at__gte=moment)
-
     def deletable_states(self) -> PhysicalCopyQuerySet:
-        """In a state from which a deletion can be scheduled."""
+        """In a state from which a deletion can be scheduled. A deletion that failed is no such state:
+        its batch tries again, or an operator has it tried again.
+        """
         return self.filter(
             status__in=(
                 PhysicalCopyStatus.PRESENT,
                 PhysicalCopyStatus.STAGED,
                 PhysicalCopyStatus.DELETION_POSSIBLE,
-                PhysicalCopyStatus.DELETION_FAILED,
+                PhysicalCopyStatus.DELETION_PENDING,
             )
         )
 
@@ -239,13 +262,3 @@ class PhysicalCopyQuerySet(PolymorphicQuerySet[Any]):
 
 class PhysicalCopyManager(PolymorphicManager.from_queryset(PhysicalCopyQuerySet)):  # type: ignore[misc]
     """Copies as their own kind (file, package, bundle)."""
-
-
-def latest(rows: models.QuerySet[Any], field: str) -> Subquery:
-    """The value of ``field`` in the first row of ``rows``, for annotations."""
-    return Subquery(rows.values(field)[:1])
-
-
-def now() -> datetime:
-    """The present, UTC, as the database would store it."""
-    return timezone.now()
