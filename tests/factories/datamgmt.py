@@ -28,7 +28,7 @@ from datamgmt.models import (
 )
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus, VerifiedHow
 from tests.factories.observatory import InstrumentModuleFactory
-from tests.factories.planning import END, ExecutedObsUnitFactory
+from tests.factories.planning import END, START, ExecutedObsUnitFactory
 
 #: A digest of the house's form; not that of any bytes.
 DIGEST = "blake3:" + "1f" * 32
@@ -46,7 +46,7 @@ class SiteFactory(DjangoModelFactory[Site]):
 
 
 class DiskDataLocationFactory(DjangoModelFactory[DiskDataLocation]):
-    """A disk; give ``path`` a folder of ``tmp_path`` when bytes matter."""
+    """A registered disk; give ``path`` a folder of ``tmp_path`` when bytes matter."""
 
     class Meta:
         model = DiskDataLocation
@@ -56,6 +56,7 @@ class DiskDataLocationFactory(DjangoModelFactory[DiskDataLocation]):
     name = "scratch"
     location_type = LocationType.BUFFER
     path = factory.LazyAttribute(lambda o: f"/nonexistent/{o.site.short_name}/{o.name}")
+    registered_at = START
 
 
 class SourceLocationFactory(DiskDataLocationFactory):
@@ -93,6 +94,7 @@ class S3DataLocationFactory(DjangoModelFactory[S3DataLocation]):
     location_type = LocationType.LONG_TERM_ARCHIVE
     bucket_name = factory.LazyAttribute(lambda o: f"{o.site.short_name}-{o.name}".replace("_", "-"))
     endpoint_url = "http://127.0.0.1:9"
+    registered_at = START
 
 
 class ArchiveLocationFactory(S3DataLocationFactory):
@@ -110,6 +112,7 @@ class TapeDataLocationFactory(DjangoModelFactory[TapeDataLocation]):
     name = "tape_vault"
     location_type = LocationType.LONG_TERM_ARCHIVE
     library_name = "vault"
+    registered_at = START
 
 
 class DataArchiveFactory(DjangoModelFactory[DataArchive]):

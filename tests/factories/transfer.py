@@ -22,6 +22,7 @@ from tests.factories.datamgmt import (
     SourceLocationFactory,
 )
 from transfer.models import (
+    CircuitBreaker,
     DataTransfer,
     DataTransferLog,
     DataTransferPackageCreation,
@@ -41,6 +42,7 @@ from transfer.models import (
     StagingJob,
     StagingJobLog,
 )
+from transfer.pipeline import OperationType
 
 OperationT = TypeVar("OperationT", bound=Operation)
 
@@ -243,6 +245,17 @@ class StagingJobLogFactory(DjangoModelFactory[StagingJobLog]):
 
     staging_job = factory.SubFactory(StagingJobFactory)
     status = Status.COMPLETED
+
+
+class CircuitBreakerFactory(DjangoModelFactory[CircuitBreaker]):
+    """Closed: transfers out of the buffer in Chile fare well."""
+
+    class Meta:
+        model = CircuitBreaker
+        django_get_or_create = ("location", "operation_type")
+
+    location = factory.SubFactory(BufferLocationFactory)
+    operation_type = OperationType.DATA_TRANSFER
 
 
 class ServiceHeartbeatFactory(DjangoModelFactory[ServiceHeartbeat]):
