@@ -1,30 +1,32 @@
 """What follows, in the same transaction, when an operation changes its status.
 
-The data model has some states twice on purpose: RawDataPackage.status repeats the status of its creation, and a package whose
-way to the archive failed is FAILED until somebody retries. Both are kept here and nowhere else.
+The data model has some states twice on purpose: RawDataPackage.status repeats the status of its
+creation, and a package whose way to the archive failed is FAILED until somebody retries. Both are
+kept here and nowhere else. What a cancelled deletion had taken is given back.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from django.db import models
 
 from ccatdc.common.states import Status, transition_all
-from datamgmt.models import RawDataPackage
 from datamgmt.states import PackageState
-
-if TYPE_CHECKING:
-    from transfer.models.operations import Operation
+from transfer.deletions import release
+from transfer.models import Deletion, Operation
+from transfer.models.operations import CANCELLED
 
 
 def follow_operation(operation: Operation, to: str) -> None:
-    """Mirror the status, and let the packages of the operation fail or come back with it."""
+    """Mirror the status, and let what the operation is about fail or come back with it."""
+    operation = operation.get_real_instance()
     _mirror(operation, to)
     if to == Status.FAILED:
-        _move(operation.packages(), PackageState.FAILED)
-    elif to == Status.PENDING and operation.packages().filter(state=PackageState.FAILED).exists():
-        _move(operation.packages().filter(state=PackageState.FAILED), operation.state_on_the_way)
+        transition_all(operation.packages(), PackageState.FAILED, field="state")
+        if isinstance(operation, Deletion) and operation.error_code == CANCELLED:
+            release(operation)
+    elif to == Status.PENDING:
+        failed = operation.packages().filter(state=PackageState.FAILED)
+        transition_all(failed, operation.state_on_the_way, field="state")
 
 
 def _mirror(operation: Operation, to: str) -> None:
@@ -34,7 +36,3 @@ def _mirror(operation: Operation, to: str) -> None:
     related: models.Model = getattr(operation, relation)
     type(related)._base_manager.filter(pk=related.pk).update(**{field: to})
     setattr(related, field, to)
-
-
-def _move(packages: models.QuerySet[RawDataPackage], state: str) -> None:
-    transition_all(packages, state, field="state")

@@ -74,7 +74,8 @@ class Facts:
         return [
             copy
             for copy in self.archive_copies
-            if copy.digest == self.package.digest
+            if copy.digest
+            and copy.digest == self.package.digest
             and copy.verified_how == VerifiedHow.READ_BACK
             and copy.verified_at >= oldest
         ]

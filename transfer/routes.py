@@ -1,7 +1,10 @@
-"""Where data goes next. Between stages 10 to 50: buffers by priority, routes by topology, overrides by an operator's rows.
+"""Where data goes next. Between stages 10 to 60: buffers by priority, routes by topology, overrides
+by an operator's rows.
 
-Precedence for a bundle that leaves a BUFFER: an active CUSTOM route of that very location; else a site with a long-term archive
-by round robin, reached as an active DIRECT or RELAY route of that pair of sites says, else buffer to buffer.
+Precedence for a bundle that leaves a BUFFER: an active CUSTOM route of that very location; else a
+site with a long-term archive by round robin, reached as an active DIRECT or RELAY route of that
+pair of sites says, else from buffer to buffer. A place that cannot receive now (switched off, not
+registered, full) is passed over; when none can, :class:`Waits` says why.
 """
 
 from __future__ import annotations
@@ -9,19 +12,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from datamgmt.models import BundleFormat, DataLocation, LocationType, PhysicalCopy, Site
-from transfer.waits import Waits
+from datamgmt.models import (
+    BundleFormat,
+    DataLocation,
+    DataTransferPackage,
+    LocationType,
+    PhysicalCopy,
+    Site,
+)
 from transfer.models import DataTransferRoute, RoundRobinCursor, RouteType
+from transfer.waits import Waits
 
 
 @dataclass(frozen=True, slots=True)
 class Hop:
-    """One network hop of a bundle. ``final_site`` differs from ``site`` only on a relay."""
+    """One network hop of a bundle. ``final_site`` differs from ``site`` only on a relay.
+
+    ``location`` is set where the route names one (CUSTOM, DIRECT); else the BUFFER is chosen when
+    the bundle sets out.
+    """
 
     site: Site
     final_site: Site
-    location: DataLocation | None
-    route: DataTransferRoute | None
+    location: DataLocation | None = None
+    route: DataTransferRoute | None = None
 
     @property
     def bundle_format(self) -> str:
@@ -37,20 +51,20 @@ class BundleLimits:
     max_age_seconds: int
 
 
-def buffers(site: Site) -> Sequence[DataLocation]:
-    """Active BUFFERs of a site, the first to use first."""
-    found = DataLocation.objects.active().of_type(LocationType.BUFFER).at_site(site)
-    return list(found.with_site().by_priority())
+def buffers(site: Site) -> list[DataLocation]:
+    """Active, registered BUFFERs of a site, the first to use first."""
+    found = DataLocation.objects.active().registered().of_type(LocationType.BUFFER)
+    return list(found.at_site(site).with_site().by_priority())
 
 
 def writable_buffer(site: Site) -> DataLocation:
-    """The BUFFER to write into: by priority, passing over full ones. :class:`Waits` when there is none."""
+    """The BUFFER to write into: by priority, passing over full ones. :class:`Waits` without one."""
     found = buffers(site)
     if not found:
         raise Waits(
             f"No active buffer at {site.short_name}.",
             code="route.no_buffer",
-            remedy="Switch a BUFFER of the site on, or add one.",
+            remedy="Switch a BUFFER of the site on, or add and register one.",
         )
     for buffer in found:
         if not buffer.is_full:
@@ -60,6 +74,35 @@ def writable_buffer(site: Site) -> DataLocation:
         code="route.buffers_full",
         remedy="Free space, add a BUFFER, or raise the threshold.",
     )
+
+
+def require_receiving(location: DataLocation) -> DataLocation:
+    """The place that a route names, or :class:`Waits`: nothing new is written where it is off."""
+    if not (location.active and location.site.active):
+        raise Waits(
+            f"{location.full_name} is switched off.",
+            code="location.inactive",
+            remedy="Switch it on, or change the route that leads there.",
+        )
+    if location.registered_at is None:
+        raise Waits(
+            f"{location.full_name} is not registered.",
+            code="location.unregistered",
+            remedy=f"Run: manage.py register_location {location.full_name}",
+        )
+    if location.is_full:
+        raise Waits(
+            f"{location.full_name} is above its emergency threshold.",
+            code="location.full",
+            remedy="Free space, or raise the threshold.",
+        )
+    return location
+
+
+def archives(site: Site) -> list[DataLocation]:
+    """Active long-term archives of a site, the first to use first."""
+    found = DataLocation.objects.active().of_type(LocationType.LONG_TERM_ARCHIVE).at_site(site)
+    return list(found.with_site().by_priority())
 
 
 def archive_sites(other_than: Site) -> list[Site]:
@@ -72,18 +115,12 @@ def archive_sites(other_than: Site) -> list[Site]:
     return list(found.distinct().order_by("id"))
 
 
-def archives(site: Site) -> list[DataLocation]:
-    """Active long-term archives of a site, the first to use first."""
-    found = DataLocation.objects.active().of_type(LocationType.LONG_TERM_ARCHIVE).at_site(site)
-    return list(found.with_site().by_priority())
-
-
 def custom_route(origin: DataLocation) -> DataTransferRoute | None:
     """The operator's CUSTOM route that starts at this very location."""
     routes = DataTransferRoute.objects.filter(
         active=True, route_type=RouteType.CUSTOM, origin_location=origin
     )
-    return routes.select_related("destination_site", "destination_location").first()
+    return routes.select_related("destination_site", "destination_location__site").first()
 
 
 def pair_route(origin: Site, destination: Site) -> DataTransferRoute | None:
@@ -94,16 +131,29 @@ def pair_route(origin: Site, destination: Site) -> DataTransferRoute | None:
         origin_site=origin,
         destination_site=destination,
     )
-    return routes.select_related("relay_site", "destination_location").first()
+    return routes.select_related("relay_site", "destination_location__site").first()
 
 
-def bundle_limits(origin: DataLocation) -> BundleLimits:
-    """Size and age at which a bundle from here is closed: the CUSTOM route's, a pair route's, else the BUFFER's own."""
-    route = custom_route(origin)
+def route_of(bundle: DataTransferPackage, origin: DataLocation) -> DataTransferRoute | None:
+    """The operator's route that a bundle follows, if any: one that was written after the bundle was
+    closed, and leads elsewhere, is not its own.
+    """
+    route = custom_route(origin) or pair_route(origin.site, bundle.final_site)
     if route is None:
-        route = DataTransferRoute.objects.filter(active=True, origin_site=origin.site).first()
-    max_bytes = route.bundle_max_bytes if route is not None else None
-    max_age = route.bundle_max_age_seconds if route is not None else None
+        return None
+    if route.route_type == RouteType.RELAY:
+        is_followed = route.relay_site_id == bundle.destination_site_id
+    elif route.route_type == RouteType.CUSTOM:
+        is_followed = route.destination_location_id == bundle.destination_location_id
+    else:
+        is_followed = bundle.destination_location_id is not None
+    return route if is_followed else None
+
+
+def limits_of(origin: DataLocation, hop: Hop) -> BundleLimits:
+    """Size and age at which a bundle for this hop is closed: the route's, else the BUFFER's own."""
+    max_bytes = hop.route.bundle_max_bytes if hop.route is not None else None
+    max_age = hop.route.bundle_max_age_seconds if hop.route is not None else None
     return BundleLimits(
         origin.bundle_max_bytes if max_bytes is None else max_bytes,
         origin.bundle_max_age_seconds if max_age is None else max_age,
@@ -111,12 +161,12 @@ def bundle_limits(origin: DataLocation) -> BundleLimits:
 
 
 def next_hop(origin: DataLocation) -> Hop:
-    """Where the next bundle from this BUFFER goes; moves the round-robin cursor. :class:`Waits` when there is nowhere."""
+    """Where the next new bundle of this BUFFER goes. In a transaction: the site's turn stays locked
+    until its end; :func:`take_turn` ends the turn. :class:`Waits` when nothing can be sent now.
+    """
     route = custom_route(origin)
     if route is not None:
-        return Hop(
-            route.destination_site, route.destination_site, route.destination_location, route
-        )
+        return _custom_hop(route)
     sites = archive_sites(other_than=origin.site)
     if not sites:
         raise Waits(
@@ -124,25 +174,54 @@ def next_hop(origin: DataLocation) -> Hop:
             code="route.no_archive_site",
             remedy="Switch a LONG_TERM_ARCHIVE of another site on.",
         )
-    return hop_to(origin, _take_turn(f"primary:{origin.site.short_name}", sites))
+    first: Waits | None = None
+    for site in _in_turn(origin.site, sites):
+        try:
+            return hop_to(origin, site)
+        except Waits as reason:
+            first = first or reason
+    assert first is not None  # noqa: S101  there was a site, and it could not receive
+    raise first
+
+
+def take_turn(origin: DataLocation, hop: Hop) -> None:
+    """Note that a bundle was closed for this hop: the next one is for another site."""
+    if hop.route is not None and hop.route.route_type == RouteType.CUSTOM:
+        return
+    RoundRobinCursor.objects.filter(name=_cursor_name(origin.site)).update(last_site=hop.final_site)
 
 
 def hop_to(origin: DataLocation, destination: Site) -> Hop:
-    """How a bundle gets from a BUFFER to a site: as the operator's route for the pair says, else to its buffer."""
+    """How a bundle gets from a BUFFER to a site: as the operator's route for the pair says, else to
+    its buffer. :class:`Waits` when the end of the hop cannot receive now.
+    """
     route = pair_route(origin.site, destination)
-    if route is None:
-        return Hop(destination, destination, None, None)
-    if route.route_type == RouteType.RELAY and route.relay_site_id != origin.site_id:
-        assert route.relay_site is not None  # noqa: S101  the CHECK route_relay_has_site holds
-        return Hop(route.relay_site, destination, None, route)
-    if route.route_type == RouteType.DIRECT:
+    if route is not None and route.route_type == RouteType.DIRECT:
         return Hop(destination, destination, _direct_destination(route, destination), route)
-    return Hop(destination, destination, None, None)
+    site = destination
+    if route is not None and route.relay_site is not None and route.relay_site != origin.site:
+        site = route.relay_site
+    else:
+        route = None
+    writable_buffer(site)
+    return Hop(site, destination, None, route)
+
+
+def _custom_hop(route: DataTransferRoute) -> Hop:
+    assert route.destination_location is not None  # noqa: S101  CHECK route_custom_has_locations
+    site = route.destination_site
+    if not archives(site):
+        raise Waits(
+            f"The route {route} ends at {site.short_name}, where no archive is active.",
+            code="route.leads_nowhere",
+            remedy="Switch an archive of that site on, or the route off.",
+        )
+    return Hop(site, site, require_receiving(route.destination_location), route)
 
 
 def _direct_destination(route: DataTransferRoute, site: Site) -> DataLocation:
     if route.destination_location is not None:
-        return route.destination_location
+        return require_receiving(route.destination_location)
     found = archives(site)
     if not found:
         raise Waits(
@@ -150,39 +229,49 @@ def _direct_destination(route: DataTransferRoute, site: Site) -> DataLocation:
             code="route.no_archive_site",
             remedy="Switch its LONG_TERM_ARCHIVE on, or the route off.",
         )
-    return found[0]
+    return require_receiving(found[0])
 
 
-def _take_turn(name: str, sites: Sequence[Site]) -> Site:
-    """The site after the one that had the last turn, under a row lock; the turn survives restarts."""
+def _in_turn(origin: Site, sites: Sequence[Site]) -> list[Site]:
+    """Sites beginning with the one after that which had the last turn, under a lock on the cursor.
+    The turn survives restarts, and sites that come and go.
+    """
+    name = _cursor_name(origin)
     RoundRobinCursor.objects.get_or_create(name=name)
-    cursor = RoundRobinCursor.objects.select_for_update().get(name=name)
-    ids = [site.pk for site in sites]
-    later = [site for site in sites if cursor.last_site_id is None or site.pk > cursor.last_site_id]
-    chosen = later[0] if later else sites[ids.index(min(ids))]
-    cursor.last_site = chosen
-    cursor.save(update_fields=["last_site"])
-    return chosen
+    last_id = RoundRobinCursor.objects.select_for_update().get(name=name).last_site_id
+    if last_id is None:
+        return list(sites)
+    later = [site for site in sites if site.pk > last_id]
+    return later + [site for site in sites if site.pk <= last_id]
+
+
+def _cursor_name(origin: Site) -> str:
+    return f"primary:{origin.short_name}"
 
 
 def archive_origin(package_id: object, archive: DataLocation) -> PhysicalCopy | None:
-    """The copy from which an archive is filled: a BUFFER of its own site, else another archive, else nothing yet.
+    """The copy from which an archive is filled: a BUFFER of its own site, else another archive, else
+    nothing yet. Only from places in use.
 
-    A BUFFER of another site is not mounted here; an archive is reached over the network from anywhere. Among several archives
-    the nearest by priority, and the one verified last, serves.
+    A BUFFER of another site is not mounted here; an archive is reached over the network from
+    anywhere. Among several archives the first by priority, and the one verified last, serves.
     """
-    good = PhysicalCopy.objects.of_package(package_id).good().with_subjects()
+    good = PhysicalCopy.objects.of_package(package_id).good().at_active().with_subjects()
     at_site = good.of_type_of_location(LocationType.BUFFER).filter(data_location__site=archive.site)
-    copy = at_site.order_by("data_location__priority", "id").first()
-    if copy is not None:
-        return copy
+    nearest: PhysicalCopy | None = at_site.order_by("data_location__priority", "id").first()
+    if nearest is not None:
+        return nearest
     elsewhere = good.in_archives().exclude(data_location=archive)
-    return elsewhere.order_by("data_location__priority", "-verified_at", "id").first()
+    first: PhysicalCopy | None = elsewhere.order_by(
+        "data_location__priority", "-verified_at", "id"
+    ).first()
+    return first
 
 
 def staging_origin(package_id: object, destination: DataLocation) -> PhysicalCopy | None:
     """The archive copy from which a package is staged: of the same site first."""
-    good = PhysicalCopy.objects.of_package(package_id).good().in_archives().with_subjects()
-    good = good.filter(data_location__active=True)
-    ordered = good.order_by("data_location__priority", "-verified_at", "id")
-    return ordered.filter(data_location__site=destination.site).first() or ordered.first()
+    good = PhysicalCopy.objects.of_package(package_id).good().at_active().in_archives()
+    ordered = good.with_subjects().order_by("data_location__priority", "-verified_at", "id")
+    of_site: PhysicalCopy | None = ordered.filter(data_location__site=destination.site).first()
+    first: PhysicalCopy | None = of_site or ordered.first()
+    return first

@@ -1,66 +1,61 @@
 """Stage 30: bundles that are built set out to where their route leads.
 
 In: DataTransferPackage COMPLETED without a DataTransfer.
-Out: one DataTransfer at the BUFFER that has the bundle. One that has not started and whose destination was switched off since is
-pointed at the next BUFFER of the site.
-Safe to repeat because: a bundle has one transfer to a destination (constraint), planned under a lock on the bundle.
+Out: one DataTransfer at the BUFFER that has the bundle. One that no worker holds and whose
+destination was switched off since is turned to the next BUFFER of the site.
+Safe to repeat because: planned under a lock on the bundle, and a bundle has one transfer to a
+destination (constraint).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ccatdc.common.states import Status
-from datamgmt.models import DataLocation, DataTransferPackage, LocationType
+from django.db.models import Min
+
+from datamgmt.models import DataLocation, DataTransferPackage
 from transfer.managers.base import StageManager
+from transfer.managers.turning import misdirected, turn
 from transfer.models import DataTransfer
-from transfer.routes import custom_route, pair_route, writable_buffer
-
-Work = DataTransferPackage | DataTransfer
+from transfer.routes import require_receiving, route_of, writable_buffer
 
 
-class TransferManager(StageManager[Work]):
+class TransferManager(StageManager[DataTransferPackage | DataTransfer]):
     """New bundles, and transfers whose destination went away before they started."""
 
     name = "transfer"
 
-    def find_work(self) -> Iterable[Work]:
-        """Bundles without a transfer, oldest first; then misdirected transfers."""
+    def find_work(self) -> Iterable[DataTransferPackage | DataTransfer]:
+        """Bundles without a transfer, oldest first; then transfers that would miss their BUFFER."""
         bundles = DataTransferPackage.objects.built().filter(data_transfers__isnull=True)
-        yield from bundles.order_by("created_at")
-        yield from DataTransfer.objects.filter(
-            status=Status.PENDING,
-            destination_location__active=False,
-            destination_location__location_type=LocationType.BUFFER,
-            data_transfer_package__destination_location__isnull=True,
+        yield from bundles.order_by("created_at", "id")
+        # What an operator's route sends to a place of its own goes there or nowhere.
+        yield from misdirected(DataTransfer).filter(
+            data_transfer_package__destination_location__isnull=True
         )
 
-    def plan(self, work: Work) -> int:
+    def plan(self, work: DataTransferPackage | DataTransfer) -> int:
         """Send a bundle out, or turn a transfer."""
-        return self._turn(work) if isinstance(work, DataTransfer) else self._send(work)
-
-    def _send(self, bundle: DataTransferPackage) -> int:
-        bundle = DataTransferPackage.objects.select_for_update(of=("self",)).get(pk=bundle.pk)
+        if isinstance(work, DataTransfer):
+            return int(turn(work, work.data_transfer_package.destination_site))
+        bundle = DataTransferPackage.objects.select_for_update(of=("self",)).get(pk=work.pk)
         if bundle.data_transfers.exists():
             return 0
         origin = DataLocation.objects.with_site().get(pk=bundle.origin_location_id)
-        destination = bundle.destination_location or writable_buffer(bundle.destination_site)
+        if bundle.destination_location is not None:
+            destination = require_receiving(bundle.destination_location)
+        else:
+            destination = writable_buffer(bundle.destination_site)
+        urgency = bundle.raw_data_packages.aggregate(
+            first=Min("executed_obs_unit__obs_unit__priority")
+        )
         transfer = DataTransfer.objects.create(
             data_transfer_package=bundle,
             location=origin,
             origin_location=origin,
             destination_location=destination,
-            route=custom_route(origin) or pair_route(origin.site, bundle.final_site),
+            route=route_of(bundle, origin),
+            priority=urgency["first"],
             total_bytes=bundle.size,
         )
-        return self.submit(transfer)
-
-    def _turn(self, transfer: DataTransfer) -> int:
-        transfer = DataTransfer.objects.select_for_update(of=("self",)).get(pk=transfer.pk)
-        if transfer.status != Status.PENDING:
-            return 0
-        transfer.destination_location = writable_buffer(
-            transfer.data_transfer_package.destination_site
-        )
-        transfer.save(update_fields=["destination_location", "subject"])
         return self.submit(transfer)

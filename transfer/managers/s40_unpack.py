@@ -2,7 +2,8 @@
 
 In: DataTransfer COMPLETED that ended in a BUFFER, its unpacking not begun.
 Out: one DataTransferUnpacking at that BUFFER.
-Safe to repeat because: a transfer has one unpacking (checked under a lock on the transfer); a failed one is retried, not repeated.
+Safe to repeat because: a transfer has one unpacking (checked under a lock on the transfer); a failed
+one is retried, not repeated.
 """
 
 from __future__ import annotations
@@ -22,17 +23,18 @@ class UnpackManager(StageManager[DataTransfer]):
 
     def find_work(self) -> Iterable[DataTransfer]:
         """Oldest first."""
-        arrived = DataTransfer.objects.filter(
+        arrived: Iterable[DataTransfer] = DataTransfer.objects.filter(
             status=Status.COMPLETED,
             unpack_status=Status.PENDING,
             unpackings__isnull=True,
             destination_location__location_type=LocationType.BUFFER,
-        )
-        return arrived.order_by("finished_at")
+        ).order_by("finished_at", "id")
+        return arrived
 
     def plan(self, work: DataTransfer) -> int:
         """One unpacking."""
-        transfer = DataTransfer.objects.select_for_update(of=("self",)).get(pk=work.pk)
+        rows = DataTransfer.objects.select_for_update(of=("self",))
+        transfer: DataTransfer = rows.get(pk=work.pk)
         if transfer.unpackings.exists():
             return 0
         operation = DataTransferUnpacking.objects.create(

@@ -1,33 +1,34 @@
-"""Stage 50: every active archive gets a copy of every package; the first one makes the package ARCHIVED.
+"""Stage 50: every active archive gets a copy of every package; the first one makes the package
+ARCHIVED.
 
-In: packages with a good copy in a BUFFER of the archive's site; packages archived elsewhere (secondary routes: replicas, and all
-history when an archive is added).
+In: packages with a good copy in a BUFFER of the archive's site; packages archived elsewhere
+(secondary routes: replicas, and all history when an archive is added).
 Out: one LongTermArchiveTransfer at the archive.
-Safe to repeat because: one open operation for a package and an archive (constraint), none where a copy is or one failed.
+Safe to repeat because: planned under a lock on the package; none where a copy is, or where a
+transfer is open or failed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from ccatdc.common.states import Status
-from datamgmt.models import (
-    DataLocation,
-    DataTransferPackage,
-    LocationType,
-    PhysicalCopy,
-    RawDataPackage,
-)
+from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataPackage
+from datamgmt.querysets import RawDataPackageQuerySet
 from transfer.managers.base import StageManager
 from transfer.models import LongTermArchiveTransfer
-from transfer.routes import archive_origin, buffers
+from transfer.relays import on_the_way_to
+from transfer.routes import archive_origin, buffers, require_receiving
 from transfer.waits import Waits
 
-#: Packages planned for one archive in one pass: history comes in portions, so that new data is not kept waiting.
+#: Packages planned for one archive in one pass, and open transfers from which on no history is
+#: added: it comes in portions, so that new data is not kept waiting.
 PASS_LIMIT = 200
+#: Priority of what archives have from one another; new data has that of its observation.
+REPLICA_PRIORITY = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,59 +51,56 @@ class ArchiveManager(StageManager[Missing]):
         """For each archive what it lacks and can be had."""
         found = DataLocation.objects.active().of_type(LocationType.LONG_TERM_ARCHIVE)
         for archive in found.with_site().by_priority():
-            for package in self._lacking(archive):
-                yield Missing(package, archive)
-
-    def _lacking(self, archive: DataLocation) -> list[RawDataPackage]:
-        lacking = RawDataPackage.objects.without_copy_at(archive).filter(
-            ~Exists(
-                LongTermArchiveTransfer.objects.filter(
-                    raw_data_package=OuterRef("pk"), destination_location=archive
-                ).exclude(status=Status.COMPLETED)
-            )
-        )
-        new = lacking.filter(status=Status.COMPLETED).with_good_copy_at(*buffers(archive.site))
-        portion = list(new.oldest_first()[:PASS_LIMIT])
-        if len(portion) < PASS_LIMIT:
-            history = lacking.archived().filter(~Exists(on_their_way_to(archive)))
-            copies = PhysicalCopy.objects.non_polymorphic().in_archives().good()
-            history = history.filter(
-                Exists(
-                    copies.filter(raw_data_package=OuterRef("pk")).exclude(data_location=archive)
-                )
-            ).exclude(pk__in=[package.pk for package in portion])
-            portion += history.oldest_first()[: PASS_LIMIT - len(portion)]
-        return portion
+            for package in _portion(archive):
+                try:
+                    require_receiving(archive)
+                except Waits as reason:
+                    self.wait(f"package {package}", reason)
+                else:
+                    yield Missing(package, archive)
 
     def plan(self, work: Missing) -> int:
         """One archive transfer from the nearest good copy."""
-        if not work.archive.registered_at:
-            raise Waits(
-                f"{work.archive.full_name} is not registered.",
-                code="location.unregistered",
-                remedy=f"Run: manage.py register_location {work.archive.full_name}",
-            )
-        origin = archive_origin(work.package.pk, work.archive)
-        if origin is None:
+        packages = RawDataPackage.objects.select_for_update(of=("self",), no_key=True)
+        package = packages.select_related("executed_obs_unit__obs_unit").get(pk=work.package.pk)
+        origin = archive_origin(package.pk, work.archive)
+        if origin is None or not _lacking(work.archive).filter(pk=package.pk).exists():
             return 0
+        is_new = origin.data_location.location_type == LocationType.BUFFER
         operation = LongTermArchiveTransfer.objects.create(
-            raw_data_package=work.package,
+            raw_data_package=package,
             location=work.archive,
             origin_location=origin.data_location,
             destination_location=work.archive,
-            priority=5 if origin.data_location.location_type == LocationType.BUFFER else 7,
-            total_bytes=work.package.size,
+            priority=package.executed_obs_unit.obs_unit.priority if is_new else REPLICA_PRIORITY,
+            total_bytes=package.size,
         )
         return self.submit(operation)
 
 
-def on_their_way_to(archive: DataLocation) -> QuerySet[DataTransferPackage]:
-    """Bundles that still bring the outer query's package to the archive's site: no second way is opened."""
-    return DataTransferPackage.objects.filter(
-        Q(destination_site=archive.site) | Q(final_site=archive.site),
-        raw_data_packages=OuterRef("pk"),
-    ).exclude(
-        Q(status=Status.FAILED)
-        | Q(data_transfers__status=Status.FAILED)
-        | Q(data_transfers__unpack_status__in=(Status.COMPLETED, Status.FAILED))
+def _portion(archive: DataLocation) -> Iterator[RawDataPackage]:
+    """What is planned for an archive in one pass: new packages, then history if there is room."""
+    new = _lacking(archive).built().with_good_copy_at(*buffers(archive.site)).oldest_first()
+    portion = list(new[:PASS_LIMIT])
+    yield from portion
+    open_transfers = LongTermArchiveTransfer.objects.open().filter(location=archive).count()
+    room = PASS_LIMIT - len(portion) - open_transfers
+    if room > 0:
+        yield from _history(archive).exclude(pk__in=[package.pk for package in portion])[:room]
+
+
+def _lacking(archive: DataLocation) -> RawDataPackageQuerySet:
+    """Packages without a copy in the archive, and without a transfer to it that is open or failed."""
+    transfers = LongTermArchiveTransfer.objects.non_polymorphic().filter(
+        raw_data_package=OuterRef("pk"), destination_location=archive
     )
+    lacking = RawDataPackage.objects.without_copy_at(archive)
+    return lacking.filter(~Exists(transfers.exclude(status=Status.COMPLETED)))
+
+
+def _history(archive: DataLocation) -> QuerySet[RawDataPackage]:
+    """What other archives have, unless a bundle is bringing it."""
+    elsewhere = PhysicalCopy.objects.non_polymorphic().in_archives().good().at_active()
+    had = elsewhere.exclude(data_location=archive).filter(raw_data_package=OuterRef("pk"))
+    history = _lacking(archive).archived().filter(Exists(had))
+    return history.exclude(on_the_way_to(archive.site)).oldest_first()

@@ -1,9 +1,11 @@
 """Stage 60: what scientists asked for is brought to a PROCESSING location, and they are told.
 
 In: StagingJob active and not completed.
-Out: one Staging operation for each package of a job; the job's status follows its operations; a mail when it is done.
-Safe to repeat because: a job has one operation for a package (constraint), planned under a lock on the job. Two jobs that want the
-same package at the same place take turns (one open operation for package and place): the second finds it and links it.
+Out: one Staging operation for each package of a job; the job's status follows its operations; a
+mail when it is done or has failed.
+Safe to repeat because: a job has one operation for a package (constraint), planned under a lock on
+the job. Two jobs that want the same package at the same place take turns (one open operation for
+package and place): the second finds it and links it.
 """
 
 from __future__ import annotations
@@ -14,18 +16,22 @@ from smtplib import SMTPException
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import send_mail
+from django.core.mail import get_connection, send_mail
 from django.db import transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
 from ccatdc.common.states import OPEN_STATUSES, Status, transition
-from datamgmt.models import RawDataPackage
+from datamgmt.models import DataLocation, RawDataPackage
 from transfer.managers.base import StageManager
 from transfer.models import Staging, StagingJob, StagingJobLog
-from transfer.routes import staging_origin
+from transfer.routes import require_receiving, staging_origin
 from transfer.waits import Waits
 
+#: Operations planned for one job in one pass: a large job does not keep the other stages waiting.
+PASS_LIMIT = 100
+#: Seconds that a mail server may take: the managers wait for it.
+MAIL_SECONDS = 10
 logger = logging.getLogger(__name__)
 
 
@@ -35,94 +41,114 @@ class StagingManager(StageManager[StagingJob]):
     name = "stage"
 
     def find_work(self) -> Iterable[StagingJob]:
-        """Jobs to serve or to follow."""
-        jobs = StagingJob.objects.unfinished().filter(
-            Q(status__in=OPEN_STATUSES) | Q(stagings__status__in=OPEN_STATUSES)
-        )
-        return (
-            jobs.select_related("destination_location__site", "requested_by")
-            .distinct()
-            .order_by("created_at")
-        )
+        """Jobs to serve or to follow: a failed one only when something of it was tried again."""
+        stagings = Staging.objects.non_polymorphic().filter(staging_job=OuterRef("pk"))
+        is_tried_again = Exists(stagings.open()) | ~Exists(stagings.failed())
+        jobs = StagingJob.objects.unfinished().filter(Q(status__in=OPEN_STATUSES) | is_tried_again)
+        return jobs.order_by("created_at", "id")
 
     def plan(self, work: StagingJob) -> int:
         """Operations for packages that have none and whose turn it is; then the job's own status."""
         job = StagingJob.objects.select_for_update(of=("self",)).get(pk=work.pk)
-        location = work.destination_location
-        if not location.active:
-            raise Waits(
-                f"{location.full_name} is switched off.",
-                code="location.inactive",
-                remedy="Switch it on, or cancel the job.",
-            )
-        planned = 0
-        asked = RawDataPackage.objects.filter(staging_jobs=job)
-        for package in asked.exclude(stagings__staging_job=job).oldest_first():
-            if Staging.objects.open().filter(raw_data_package=package, location=location).exists():
-                continue
-            origin = staging_origin(package.pk, location)
-            operation = Staging.objects.create(
-                staging_job=job,
-                raw_data_package=package,
-                location=location,
-                origin_location=origin.data_location if origin is not None else None,
-                total_bytes=package.size,
-            )
-            planned += self.submit(operation)
+        try:
+            place = DataLocation.objects.with_site().get(pk=job.destination_location_id)
+            planned = self._plan_packages(job, require_receiving(place))
+        except Waits as reason:
+            self.wait(job, reason)
+            planned = 0
         follow_job(job)
         return planned
 
+    def _plan_packages(self, job: StagingJob, place: DataLocation) -> int:
+        asked = RawDataPackage.objects.filter(staging_jobs=job).exclude(stagings__staging_job=job)
+        others = Staging.objects.non_polymorphic().open().filter(location=place)
+        busy = set(others.values_list("raw_data_package_id", flat=True))
+        planned = 0
+        for package in asked.oldest_first():
+            if planned == PASS_LIMIT:
+                break
+            if package.pk in busy:
+                continue
+            origin = staging_origin(package.pk, place)
+            if origin is None:
+                self.wait(f"package {package} for {job}", _nowhere_to_read(package))
+                continue
+            operation = Staging.objects.create(
+                staging_job=job,
+                raw_data_package=package,
+                location=place,
+                origin_location=origin.data_location,
+                total_bytes=package.size,
+            )
+            planned += self.submit(operation)
+        return planned
+
+
+def _nowhere_to_read(package: RawDataPackage) -> Waits:
+    return Waits(
+        f"No active archive has a good copy of {package}.",
+        code="staging.no_archive_copy",
+        remedy="Look at its archive copies; switch an archive on or have the copy verified.",
+    )
+
 
 def follow_job(job: StagingJob) -> None:
-    """Bring the job's status in line with its operations."""
-    counts = (
-        Staging.objects.non_polymorphic()
-        .filter(staging_job=job)
-        .aggregate(
-            all=Count("pk"),
-            completed=Count("pk", filter=Q(status=Status.COMPLETED)),
-            failed=Count("pk", filter=Q(status=Status.FAILED)),
-        )
+    """Bring the job's status in line with its operations, and tell who asked when it is over."""
+    stagings = Staging.objects.non_polymorphic().filter(staging_job=job)
+    counts = stagings.aggregate(
+        begun=Count("pk"),
+        completed=Count("pk", filter=Q(status=Status.COMPLETED)),
+        failed=Count("pk", filter=Q(status=Status.FAILED)),
     )
     asked = job.raw_data_packages.count()
-    if counts["completed"] == asked:
-        _move(
-            job, Status.COMPLETED, f"All {asked} packages are staged.", finished_at=timezone.now()
-        )
-        transaction.on_commit(lambda: tell_requester(job))
-    elif counts["failed"] and counts["failed"] + counts["completed"] == asked:
-        message = f"{counts['failed']} of {asked} packages could not be staged."
-        _move(job, Status.FAILED, message, failure_error_message=message)
-        transaction.on_commit(lambda: tell_requester(job))
-    elif job.status == Status.PENDING and counts["all"]:
-        _move(job, Status.IN_PROGRESS, f"{counts['all']} of {asked} packages are being staged.")
-
-
-def _move(job: StagingJob, to: str, message: str, **fields: Any) -> None:
-    if job.status == to:
+    if counts["completed"] + counts["failed"] < asked:
+        if counts["begun"]:
+            message = f"{counts['begun']} of {asked} packages are being staged."
+            _move(job, Status.IN_PROGRESS, message, finished_at=None, failure_error_message="")
         return
+    if counts["failed"]:
+        to, message = Status.FAILED, f"{counts['failed']} of {asked} packages could not be staged."
+        fields = {"failure_error_message": message}
+    else:
+        to, message, fields = Status.COMPLETED, f"All {asked} packages are staged.", {}
+    if job.status == Status.FAILED != to:
+        transition(job, Status.IN_PROGRESS, failure_error_message="")
+    if _move(job, to, message, finished_at=timezone.now(), **fields):
+        transaction.on_commit(lambda: tell_requester(job))
+
+
+def _move(job: StagingJob, to: str, message: str, **fields: Any) -> bool:
+    """Whether the job was not there yet."""
+    if job.status == to:
+        return False
     transition(job, to, **fields)
     StagingJobLog.objects.create(staging_job=job, status=to, message=message)
+    return True
 
 
 def tell_requester(job: StagingJob) -> None:
-    """Mail the requester where the data is, or that it is not. A mail server that is away is logged; the page says the same."""
+    """Mail who asked where the data is, or that it is not.
+
+    A mail server that is away is logged; the job's page says the same as the mail.
+    """
     user = job.requested_by
     if not user.email:
         return
-    location: Any = job.destination_location.get_real_instance()
-    done = job.status == Status.COMPLETED
+    location: Any = DataLocation.objects.with_site().get(pk=job.destination_location_id)
     folder = f"{location.path.rstrip('/')}/{job.folder_key}"
     lines = [
         f"{job}: {job.get_status_display().lower()}.",
         f"Your data is in {folder} until {job.expires_at:%Y-%m-%d %H:%M} UTC."
-        if done
+        if job.status == Status.COMPLETED
         else job.failure_error_message,
         f"Follow or extend it at {settings.PORTAL_URL}/staging/jobs/{job.pk}/",
     ]
     try:
-        send_mail(f"[CCAT] {lines[0]}", "\n\n".join(lines), None, [user.email])
+        connection = get_connection(timeout=MAIL_SECONDS)
+        send_mail(
+            f"[CCAT] {lines[0]}", "\n\n".join(lines), None, [user.email], connection=connection
+        )
     except (SMTPException, OSError):
-        logger.exception("mail about staging job %s to %s was not sent", job.pk, user)
+        logger.exception("The mail about staging job %s to %s was not sent.", job.pk, user)
         return
     StagingJob.objects.filter(pk=job.pk).update(notified_at=timezone.now())

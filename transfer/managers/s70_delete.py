@@ -1,16 +1,20 @@
 """Stage 70: copies that nothing needs any more go, in batches.
 
-In: copies at SOURCE, BUFFER and PROCESSING locations whose package is archived (or whose bundle is unpacked) and for which
-``reasons_to_keep`` finds nothing.
-Out: Deletion batches; DELETION_POSSIBLE for raw files that only retention keeps; DELETION_PENDING where an operator has to approve.
-Safe to repeat because: a copy enters one batch (its own status), and the operation asks again before it touches anything.
+In: copies at SOURCE, BUFFER and PROCESSING locations whose package is archived (or whose bundle is
+unpacked) and for which ``reasons_to_keep`` finds nothing.
+Out: Deletion batches; DELETION_POSSIBLE for raw files that only retention keeps; DELETION_PENDING
+where an operator has to approve; marks taken back when a reason to keep appears.
+Safe to repeat because: a copy enters one batch (its own status), and the operation asks again
+before it touches anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
+from typing import Any
 
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
@@ -19,14 +23,27 @@ from ccatdc.common.states import Status, transition_all
 from datamgmt.models import DataLocation, DeletionMode, LocationType, PhysicalCopy
 from datamgmt.models.copies import CopyType
 from datamgmt.states import PackageState, PhysicalCopyStatus
-from transfer.deletions import BATCH, schedule
+from transfer.deletions import BATCH, MARKS, put_back, schedule
 from transfer.managers.base import StageManager
-from transfer.models import DataTransfer
+from transfer.models import DataTransfer, StagingJob
 from transfer.retention import ONLY_TIME, reasons_to_keep
 from transfer.retention_facts import facts_about
 
-#: Copies judged at one location in one pass.
-PASS_LIMIT = 5000
+#: Copies of a location that are read at once.
+PAGE = 5000
+#: Where a location has more copies than that, a look takes about so long, and after one in vain the
+#: next one begins so much later: what is deletable there has waited for days, and the other stages
+#: should not wait for it.
+LOOK_SECONDS = 0.5
+LOOK_AGAIN_SECONDS = 10.0
+
+
+@dataclass
+class Walk:
+    """How far the look at a location has come: copies in the order of their ids, again and again."""
+
+    after: int = 0
+    not_before: float = 0.0
 
 
 class DeletionManager(StageManager[DataLocation]):
@@ -36,63 +53,109 @@ class DeletionManager(StageManager[DataLocation]):
 
     def __init__(self) -> None:
         super().__init__()
-        # Where the next look at each location starts: copies that must stay do not hide those behind them.
-        self._after: dict[int, int] = {}
+        self._walks: dict[int, Walk] = {}
 
     def find_work(self) -> Iterable[DataLocation]:
-        """Active locations where copies may be deleted."""
+        """Active locations where copies may be deleted and a look is due."""
         found = DataLocation.objects.active().of_type(
             LocationType.SOURCE, LocationType.BUFFER, LocationType.PROCESSING
         )
-        return found.with_site().exclude(deletion_mode=DeletionMode.OFF).by_priority()
+        now = time.monotonic()
+        for location in found.with_site().exclude(deletion_mode=DeletionMode.OFF).by_priority():
+            if self._walks.setdefault(location.pk, Walk()).not_before <= now:
+                yield location
 
     def plan(self, work: DataLocation) -> int:
         """Batches of what may go; marks for what waits only for time or for approval."""
-        copies = self._candidates(work)
-        free: list[PhysicalCopy] = []
+        walk = self._walks.setdefault(work.pk, Walk())
+        began_at, until = walk.after, time.monotonic() + LOOK_SECONDS
+        copies = _candidates(work, _next_page(work, walk))
+        while walk.after and not copies and time.monotonic() < until:
+            copies = _candidates(work, _next_page(work, walk))
+        batches = self._judge(work, copies)
+        if not batches and (began_at or walk.after):
+            walk.not_before = time.monotonic() + LOOK_AGAIN_SECONDS
+        return batches
+
+    def _judge(self, location: DataLocation, copies: Sequence[PhysicalCopy]) -> int:
+        free: list[int] = []
         only_time: list[int] = []
+        needed: list[int] = []
         for facts in facts_about(copies):
+            copy = facts.copy
             reasons = {reason.code for reason in reasons_to_keep(facts)}
             if not reasons:
-                free.append(facts.copy)
-            elif reasons <= ONLY_TIME and facts.copy.type == CopyType.RAW_DATA_FILE:
-                only_time.append(facts.copy.pk)
-        self._mark(only_time, PhysicalCopyStatus.DELETION_POSSIBLE)
-        if work.deletion_mode == DeletionMode.APPROVAL:
-            self._mark([copy.pk for copy in free], PhysicalCopyStatus.DELETION_PENDING)
+                free.append(copy.pk)
+            elif (
+                reasons <= ONLY_TIME
+                and copy.type == CopyType.RAW_DATA_FILE
+                and copy.status != PhysicalCopyStatus.DELETION_PENDING
+            ):
+                only_time.append(copy.pk)
+            elif copy.status in MARKS:
+                needed.append(copy.pk)
+        put_back(needed)
+        rows = PhysicalCopy.objects.non_polymorphic()
+        transition_all(rows.filter(pk__in=only_time), PhysicalCopyStatus.DELETION_POSSIBLE)
+        if location.deletion_mode == DeletionMode.APPROVAL:
+            transition_all(rows.filter(pk__in=free), PhysicalCopyStatus.DELETION_PENDING)
             return 0
-        return sum(bool(schedule(work, batch)) for batch in _batches(free))
+        return sum(schedule(location, batch) is not None for batch in _batches(free))
 
-    def _candidates(self, location: DataLocation) -> list[PhysicalCopy]:
-        """The next copies here that an index says may go; the rule itself is asked about each."""
-        archived = Q(raw_data_package__state=PackageState.ARCHIVED) | Q(
-            raw_data_file__raw_data_package__state=PackageState.ARCHIVED
+
+def _next_page(location: DataLocation, walk: Walk) -> list[int]:
+    """The ids of the next copies here that may be deleted at all; ends the walk at the last one."""
+    rows = PhysicalCopy.objects.non_polymorphic().at(location).deletable_states()
+    page = rows.filter(pk__gt=walk.after).order_by("pk").values_list("pk", flat=True)[:PAGE]
+    ids = list(page)
+    walk.after = ids[-1] if len(ids) == PAGE else 0
+    return ids
+
+
+def _candidates(location: DataLocation, ids: Sequence[int]) -> list[PhysicalCopy]:
+    """Of these copies those about which it is worth to ask the rule: a query knows the plainest of
+    its reasons, and spares thousands of rows.
+    """
+    archived = Q(raw_data_package__state=PackageState.ARCHIVED)
+    archived |= Q(raw_data_file__raw_data_package__state=PackageState.ARCHIVED)
+    # Those are asked about in any case: the mark must go when a reason to keep appears.
+    is_pending = Q(status=PhysicalCopyStatus.DELETION_PENDING)
+    rows = PhysicalCopy.objects.filter(pk__in=ids).filter(
+        is_pending | (archived & ~_waits(location)) | _is_sent_bundle()
+    )
+    return list(rows.with_subjects().order_by("pk"))
+
+
+def _waits(location: DataLocation) -> Q:
+    """For time, for the package in the buffer, or for a staging job."""
+    in_buffer = PhysicalCopy.objects.non_polymorphic().existing()
+    in_buffer = in_buffer.of_type_of_location(LocationType.BUFFER).filter(
+        data_location__site=location.site,
+        raw_data_package=OuterRef("raw_data_file__raw_data_package"),
+    )
+    jobs = StagingJob.objects.active().filter(
+        raw_data_packages=OuterRef("raw_data_package"), destination_location=location
+    )
+    waits = Q(Exists(in_buffer), raw_data_file__isnull=False) | Q(Exists(jobs))
+    if not location.under_pressure and location.location_type != LocationType.PROCESSING:
+        until = timezone.now() - timedelta(days=location.effective_retention_days)
+        waits |= Q(raw_data_package__archived_at__gt=until)
+        # Files that are not marked yet are asked about once, and marked.
+        waits |= Q(
+            status=PhysicalCopyStatus.DELETION_POSSIBLE,
+            raw_data_file__raw_data_package__archived_at__gt=until,
         )
-        if not location.under_pressure:
-            # What is marked as waiting for time only need not be judged again before its time.
-            until = timezone.now() - timedelta(days=location.effective_retention_days)
-            archived &= ~Q(status=PhysicalCopyStatus.DELETION_POSSIBLE) | Q(
-                raw_data_file__raw_data_package__archived_at__lte=until
-            )
-        unpacked = Q(type=CopyType.DATA_TRANSFER_PACKAGE) & Exists(
-            DataTransfer._base_manager.filter(
-                data_transfer_package=OuterRef("data_transfer_package"),
-                status__in=(Status.COMPLETED, Status.FAILED),
-            )
-        )
-        rows = PhysicalCopy.objects.at(location).deletable_states().filter(archived | unpacked)
-        after = self._after.get(location.pk, 0)
-        page = list(rows.filter(pk__gt=after).with_subjects().order_by("pk")[:PASS_LIMIT])
-        self._after[location.pk] = page[-1].pk if len(page) == PASS_LIMIT else 0
-        return page
-
-    @staticmethod
-    def _mark(ids: Sequence[int], status: str) -> None:
-        if ids:
-            transition_all(PhysicalCopy.objects.non_polymorphic().filter(pk__in=ids), status)
+    return waits
 
 
-def _batches(copies: Sequence[PhysicalCopy]) -> Iterable[list[PhysicalCopy]]:
-    rest = iter(copies)
-    while batch := list(islice(rest, BATCH)):
-        yield batch
+def _is_sent_bundle() -> Q:
+    transfers: Any = DataTransfer.objects.non_polymorphic().filter(
+        data_transfer_package=OuterRef("data_transfer_package"),
+        status__in=(Status.COMPLETED, Status.FAILED),
+    )
+    return Q(Exists(transfers), type=CopyType.DATA_TRANSFER_PACKAGE)
+
+
+def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for first in range(0, len(ids), BATCH):
+        yield ids[first : first + BATCH]

@@ -1,8 +1,9 @@
 """Stage 80: every registered location is looked at regularly.
 
 In: locations whose last check is older than their interval.
-Out: one LocationCheck each; checks of more than a day ago are forgotten (their findings are on the location and in the metrics).
-Safe to repeat because: a location has one open check.
+Out: one LocationCheck each; checks of more than a day ago are forgotten (their findings are on the
+location and in the metrics).
+Safe to repeat because: a location has one open check (constraint).
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ class MonitorManager(StageManager[DataLocation]):
 
     def find_work(self) -> Iterable[DataLocation]:
         """Those that are due and have no check under way."""
-        busy = LocationCheck.objects.open().values("location")
+        busy = LocationCheck.objects.non_polymorphic().open().values("location")
         due = DataLocation.objects.active().with_site().due_for_check(timezone.now())
-        return due.exclude(pk__in=busy)
+        found: Iterable[DataLocation] = due.exclude(pk__in=busy)
+        return found
 
     def plan(self, work: DataLocation) -> int:
         """One check."""

@@ -176,7 +176,7 @@ def test_without_any_buffer_work_waits_and_says_why(flow: Flow) -> None:
     flow.run(*UP_TO_ARCHIVE)
 
     assert flow.failures() == []
-    (waits,) = flow.managers["transfer"].waiting
+    (waits,) = flow.managers["bundle"].waiting
     assert waits["code"] == "route.no_buffer"
     type(flow.input_buffer).objects.filter(pk=flow.input_buffer.pk).update(active=True)
     flow.run(*UP_TO_ARCHIVE)
