@@ -19,15 +19,13 @@ from django.core.management import CommandError
 from django.db import DatabaseError
 
 from ccatdc.common.errors import CcatError
-from ccatdc.demo.children import Children
 from ccatdc.demo.display import Display
 from ccatdc.demo.home import Home
 from ccatdc.demo.options import Options, parse
-from ccatdc.demo.servers import HOST, Servers, servers
+from ccatdc.demo.servers import Servers, servers
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_PORTAL_SECONDS = 60.0
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
@@ -64,9 +62,8 @@ def main() -> int:
 
 
 def _run(options: Options, display: Display) -> dict[str, object] | None:
-    os.chdir(
-        _REPOSITORY
-    )  # the folder in which we were started may vanish, or hold a gunicorn.conf.py
+    # The folder in which we were started may vanish, or hold a gunicorn.conf.py.
+    os.chdir(_REPOSITORY)
     home = Home(options.root)
     begin = time.monotonic()
     with home.locked(), servers(home, options.port) as running:
@@ -89,39 +86,18 @@ def _data_center(home: Home, running: Servers, display: Display) -> Iterator[Cal
     logging.basicConfig(
         filename=home.log / "demo.log", format=_LOG_FORMAT, level=logging.INFO, force=True
     )
-    from ccatdc.demo.filing import wait_until_healthy
+    from ccatdc.demo.center import DataCenter
     from ccatdc.demo.furnishing import collect_static, furnish
 
     furnish(home, running.s3.endpoint_url, display.say)
     collect_static(home)
     home.write_environment(running.environment)
-    children = Children(home.log, display.say)
+    center = DataCenter(running, home.log, display.say)
     try:
-        _start(children, running.port)
-
-        def watch() -> None:
-            running.require_running()
-            children.watch()
-
-        wait_until_healthy(running.portal_url, _PORTAL_SECONDS, watch)
-        yield watch
+        center.start()
+        yield center.watch
     finally:
-        children.stop()
-
-
-def _start(children: Children, port: int) -> None:
-    from datamgmt.models import DataLocation
-
-    places = [
-        row.full_name for row in DataLocation.objects.active().with_site() if row.registered_at
-    ]
-    children.start(
-        "portal",
-        *("-P", "-m", "gunicorn", "ccatdc.wsgi", f"--bind={HOST}:{port}", "--workers=2"),
-        *("--threads=4", "--preload", f"--chdir={_REPOSITORY}", "--graceful-timeout=5"),
-    )
-    children.manage("managers", "run_managers")
-    children.manage("workers", "run_location", *places)
+        center.stop()
 
 
 def _observe(

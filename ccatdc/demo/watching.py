@@ -10,7 +10,6 @@ from django.db.models import Count, Q, Sum
 
 from ccatdc.common.states import OPEN_STATUSES, Status
 from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataFile, RawDataPackage
-from datamgmt.querysets import PhysicalCopyQuerySet
 from datamgmt.states import PackageState
 from transfer.models import Operation, ServiceHeartbeat, StagingJob
 from transfer.pipeline import PIPELINE
@@ -91,7 +90,7 @@ def night_state(executions: Sequence[UUID], job: int | None) -> NightState:
         archived=of_packages["archived"],
         failed=of_packages["failed"] + (status == Status.FAILED),
         set_aside=files.set_aside().distinct().count(),
-        left=_copies_to_clean(executions).count(),
+        left=_copies_to_clean(executions),
         job=status or "",
     )
 
@@ -100,20 +99,23 @@ def _status_of(job: int) -> str | None:
     return StagingJob.objects.filter(pk=job).values_list("status", flat=True).first()
 
 
-def _copies_to_clean(executions: Sequence[UUID]) -> PhysicalCopyQuerySet:
-    """Copies of these executions' data at SOURCE and BUFFER that still exist."""
-    copies: PhysicalCopyQuerySet = (
+def _copies_to_clean(executions: Sequence[UUID]) -> int:
+    """How many copies of these executions' data still exist at SOURCE and BUFFER.
+
+    One question for each kind of copy: each has its index, all in one would have none.
+    """
+    places = (LocationType.SOURCE, LocationType.BUFFER)
+    existing = (
         PhysicalCopy.objects.non_polymorphic()
         .existing()
-        .filter(
-            Q(raw_data_file__executed_obs_unit__in=executions)
-            | Q(raw_data_package__executed_obs_unit__in=executions)
-            | Q(data_transfer_package__raw_data_packages__executed_obs_unit__in=executions),
-            data_location__location_type__in=(LocationType.SOURCE, LocationType.BUFFER),
-        )
-        .distinct()
+        .filter(data_location__location_type__in=places)
     )
-    return copies
+    of_files = existing.filter(raw_data_file__executed_obs_unit__in=executions)
+    of_packages = existing.filter(raw_data_package__executed_obs_unit__in=executions)
+    of_bundles = existing.filter(
+        data_transfer_package__raw_data_packages__executed_obs_unit__in=executions
+    ).distinct()
+    return of_files.count() + of_packages.count() + of_bundles.count()
 
 
 def stage_counts() -> list[StageCount]:
