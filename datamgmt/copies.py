@@ -72,12 +72,12 @@ def record_bundle_copy(
 
 @dataclass(frozen=True, slots=True)
 class PackagedFile:
-    """What packaging learned of one file: its BLAKE3, and the identity of the file that was read."""
+    """What packaging learned of one file: its BLAKE3, and the identity of the file that was read (None where it was no local file)."""
 
     file_id: UUID
     digest: str
-    mtime_ns: int
-    inode: int
+    mtime_ns: int | None
+    inode: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,7 @@ def archive_package(
     package: RawDataPackage,
     stream: Stream,
     archive: LocationStorage,
+    *,
     object_key: str,
     attempt: str,
     lease: Held,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from functools import partial
+from typing import BinaryIO, cast
 
 from django.db.models.functions import Now
 
@@ -91,8 +92,8 @@ class CreateBundle(StageOperation[DataTransferPackageCreation]):
                 )
         self.size, self.digest = written.size, written.digest
 
-    def _open(self, key: str) -> Watched:
-        return Watched(self.buffer.open(key), self.lease)
+    def _open(self, key: str) -> BinaryIO:
+        return cast("BinaryIO", Watched(self.buffer.open(key), self.lease))
 
     def record(self) -> None:
         """The bundle's digest and its copy."""

@@ -133,7 +133,12 @@ class TransferBundle(StageOperation[DataTransfer]):
         with Watched(self.origin.open(copy.key), self.lease, self.moved_bytes) as stream:
             key = archive_key(package, self.attempt)
             archived = archive_package(
-                package, stream, self.destination.storage, key, self.attempt, self.lease
+                package,
+                stream,
+                self.destination.storage,
+                object_key=key,
+                attempt=self.attempt,
+                lease=self.lease,
             )
         self.archived.append((package, archived))
         self.moved_bytes += archived.size

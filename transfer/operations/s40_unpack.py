@@ -90,7 +90,7 @@ class UnpackBundle(StageOperation[DataTransferUnpacking]):
                 key = buffer_key(package, self.attempt)
                 digest = new_digest()
                 with self.buffer.writer(key, self.attempt, size) as out:
-                    while count := member.readinto(buffer):
+                    while count := member.readinto(buffer):  # type: ignore[attr-defined]
                         digest.update(buffer[:count])
                         out.write(buffer[:count])
                     if str(digest) != package.digest:

@@ -58,7 +58,12 @@ class ArchivePackage(StageOperation[LongTermArchiveTransfer]):
         key = archive_key(self.package, self.attempt)
         with Watched(storage.open(self.origin.key), self.lease) as stream:
             self.archived = archive_package(
-                self.package, stream, self.archive, key, self.attempt, self.lease
+                self.package,
+                stream,
+                self.archive,
+                object_key=key,
+                attempt=self.attempt,
+                lease=self.lease,
             )
 
     def record(self) -> None:
