@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from django.test import Client
-from django.utils import timezone
 
 from accounts.models import Role, User
-from datamgmt.models import DataLocation
 from tests.factories.accounts import ApiTokenFactory, SystemLogFactory, UserFactory
 from tests.factories.datamgmt import (
     ArchiveLocationFactory,
@@ -77,21 +73,6 @@ def operator(db: None) -> Client:
 def viewer(db: None) -> Client:
     """Somebody of the staff who may look only."""
     return logged_in(person("viewer"))
-
-
-@pytest.fixture
-def all_locations_well(db: None) -> None:
-    """Whatever locations there are: registered, checked just now, with a worker; and the managers run."""
-    now = timezone.now()
-    DataLocation.objects.non_polymorphic().update(
-        registered_at=now - timedelta(days=1),
-        checked_at=now,
-        used_bytes=10**12,
-        capacity_bytes=10**13,
-    )
-    for location in DataLocation.objects.non_polymorphic().with_site():
-        ServiceHeartbeatFactory.create(service_type="location", name=location.full_name)
-    ServiceHeartbeatFactory.create()
 
 
 @pytest.fixture
