@@ -135,6 +135,10 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
         """With one verified archive copy or more."""
         return self.filter(state=PackageState.ARCHIVED)
 
+    def archived_since(self, moment: datetime) -> RawDataPackageQuerySet:
+        """Archived then or later."""
+        return self.archived().filter(archived_at__gte=moment)
+
     def not_archived(self) -> RawDataPackageQuerySet:
         """Still on the way."""
         return self.exclude(state=PackageState.ARCHIVED)

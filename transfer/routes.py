@@ -120,7 +120,7 @@ def custom_route(origin: DataLocation) -> DataTransferRoute | None:
     routes = DataTransferRoute.objects.filter(
         active=True, route_type=RouteType.CUSTOM, origin_location=origin
     )
-    return routes.select_related("destination_site", "destination_location__site").first()
+    return routes.select_related("destination_site").first()
 
 
 def pair_route(origin: Site, destination: Site) -> DataTransferRoute | None:
@@ -131,7 +131,7 @@ def pair_route(origin: Site, destination: Site) -> DataTransferRoute | None:
         origin_site=origin,
         destination_site=destination,
     )
-    return routes.select_related("relay_site", "destination_location__site").first()
+    return routes.select_related("relay_site").first()
 
 
 def route_of(bundle: DataTransferPackage, origin: DataLocation) -> DataTransferRoute | None:

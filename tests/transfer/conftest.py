@@ -12,6 +12,7 @@ import pytest
 from django.db import connection
 
 from tests.transfer.fakes import FakeOperation, faked
+from tests.transfer.world import World
 from transfer.models import Operation
 
 
@@ -44,3 +45,9 @@ def locked_elsewhere(transactional_db: None) -> Callable[[Operation], Any]:
             session.rollback()
 
     return lock
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    """Two sites with their locations, as rows."""
+    return World()

@@ -10,10 +10,13 @@ transfer is open or failed.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
 
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataPackage
@@ -27,6 +30,10 @@ from transfer.waits import Waits
 #: Packages planned for one archive in one pass, and open transfers from which on no history is
 #: added: it comes in portions, so that new data is not kept waiting.
 PASS_LIMIT = 200
+#: Seconds until all history is asked for again when an archive lacked nothing of it; until then only
+#: what was archived in this last time: the whole is 10^6 packages.
+HISTORY_SECONDS = 60.0
+RECENTLY = timedelta(hours=1)
 #: Priority of what archives have from one another; new data has that of its observation.
 REPLICA_PRIORITY = 7
 
@@ -47,11 +54,15 @@ class ArchiveManager(StageManager[Missing]):
 
     name = "archive"
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._next_history: dict[int, float] = {}
+
     def find_work(self) -> Iterable[Missing]:
         """For each archive what it lacks and can be had."""
         found = DataLocation.objects.active().of_type(LocationType.LONG_TERM_ARCHIVE)
         for archive in found.with_site().by_priority():
-            for package in _portion(archive):
+            for package in self._portion(archive):
                 try:
                     require_receiving(archive)
                 except Waits as reason:
@@ -77,16 +88,23 @@ class ArchiveManager(StageManager[Missing]):
         )
         return self.submit(operation)
 
-
-def _portion(archive: DataLocation) -> Iterator[RawDataPackage]:
-    """What is planned for an archive in one pass: new packages, then history if there is room."""
-    new = _lacking(archive).built().with_good_copy_at(*buffers(archive.site)).oldest_first()
-    portion = list(new[:PASS_LIMIT])
-    yield from portion
-    open_transfers = LongTermArchiveTransfer.objects.open().filter(location=archive).count()
-    room = PASS_LIMIT - len(portion) - open_transfers
-    if room > 0:
-        yield from _history(archive).exclude(pk__in=[package.pk for package in portion])[:room]
+    def _portion(self, archive: DataLocation) -> Iterator[RawDataPackage]:
+        """What is planned for an archive in one pass: new packages, then history if there is room."""
+        new = _lacking(archive).built().with_good_copy_at(*buffers(archive.site)).oldest_first()
+        portion = list(new[:PASS_LIMIT])
+        yield from portion
+        transfers = LongTermArchiveTransfer.objects.non_polymorphic().open()
+        room = PASS_LIMIT - len(portion) - transfers.filter(location=archive).count()
+        if room <= 0:
+            return
+        history = _history(archive).exclude(pk__in=[package.pk for package in portion])
+        if time.monotonic() < self._next_history.get(archive.pk, 0):
+            yield from history.archived_since(timezone.now() - RECENTLY)[:room]
+            return
+        found = list(history[:room])
+        if not found:
+            self._next_history[archive.pk] = time.monotonic() + HISTORY_SECONDS
+        yield from found
 
 
 def _lacking(archive: DataLocation) -> RawDataPackageQuerySet:
@@ -98,7 +116,7 @@ def _lacking(archive: DataLocation) -> RawDataPackageQuerySet:
     return lacking.filter(~Exists(transfers.exclude(status=Status.COMPLETED)))
 
 
-def _history(archive: DataLocation) -> QuerySet[RawDataPackage]:
+def _history(archive: DataLocation) -> RawDataPackageQuerySet:
     """What other archives have, unless a bundle is bringing it."""
     elsewhere = PhysicalCopy.objects.non_polymorphic().in_archives().good().at_active()
     had = elsewhere.exclude(data_location=archive).filter(raw_data_package=OuterRef("pk"))
