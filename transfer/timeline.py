@@ -146,7 +146,7 @@ def _of_copies(copies: list[PhysicalCopy]) -> Iterable[Event]:
 
 
 def _evidence(copy: PhysicalCopy) -> str:
-    """The proof that was stored with a deletion."""
-    proofs = copy.evidence if isinstance(copy.evidence, list) else []
-    places = [str(p.get("location", "")) for p in proofs if isinstance(p, dict)]
+    """The proof that was stored with a deletion (transfer/operations/s70_delete.py)."""
+    proofs = (copy.evidence or {}).get("archive_copies", [])
+    places = [str(proof["location"]) for proof in proofs]
     return f"Because verified copies exist at {', '.join(places)}." if places else ""
