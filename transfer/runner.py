@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.dispatch import receiver
@@ -167,6 +167,9 @@ def _end_badly(
     operation: Operation, handler: Any | None, lease: Lease, raised: BaseException
 ) -> None:
     error = as_ccat_error(raised)
+    if not connection.in_atomic_block:
+        # One that broke is of no use for cleaning up; Django notices only when it is asked.
+        connection.close_if_unusable_or_obsolete()
     wanted = isinstance(error, (Drain, CancelRequested))
     logger.warning("%s: %s (%s)", operation, error, error.code, exc_info=None if wanted else raised)
     if handler is not None and not isinstance(error, LeaseLostError):
