@@ -12,11 +12,16 @@ from django.core.management import call_command
 from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.test import APIRequestFactory, force_authenticate
+from rest_framework.views import APIView
 
 from datamgmt.api.filing_serializers import FileReportSerializer
 from datamgmt.filing_rows import _READERS, _REQUIRED
 from tests.api.bodies import START, start_body
 from tests.api.conftest import ApiClient, problem
+from tests.factories.accounts import UserFactory
 from tests.factories.transfer import ServiceHeartbeatFactory
 
 pytestmark = pytest.mark.django_db
@@ -43,10 +48,32 @@ class TestNothingHere:
     def test_a_path_that_is_no_uuid_is_404(self, viewer_api: ApiClient) -> None:
         problem(viewer_api.get("/api/raw_data_packages/7/"), 404, "request.not_found")
 
-    def test_a_method_that_is_not_offered_is_405(self, viewer_api: ApiClient) -> None:
-        answer = viewer_api.send("DELETE", "/api/executed_obs_units/")
-        assert answer.status_code in {403, 405}
-        assert answer["Content-Type"] == "application/problem+json"
+    @pytest.mark.parametrize(
+        ("method", "address"),
+        [("DELETE", "/api/executed_obs_units/"), ("GET", START), ("PATCH", "/api/instruments/")],
+    )
+    def test_a_method_that_is_not_offered_is_405(
+        self, viewer_api: ApiClient, method: str, address: str
+    ) -> None:
+        answer = viewer_api.send(method, address)
+        problem(answer, 405, "request.method_not_allowed")
+        assert method not in answer["Allow"]
+
+
+class ClosedView(APIView):
+    """Says nothing about who may."""
+
+    def get(self, _request: Request) -> Response:
+        return Response("secret")
+
+
+def test_a_view_that_says_nothing_is_closed_to_everybody(viewer_api: ApiClient) -> None:
+    user = UserFactory.create(is_superuser=True)
+    request = APIRequestFactory().get("/")
+    force_authenticate(request, user)
+    answer = ClosedView.as_view()(request)
+    assert answer.status_code == 403
+    assert answer.data["code"] == "request.permission_denied"
 
 
 class TestFaults:
