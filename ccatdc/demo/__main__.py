@@ -20,6 +20,7 @@ from django.db import DatabaseError
 
 from ccatdc.common.errors import CcatError
 from ccatdc.demo.display import Display
+from ccatdc.demo.folder import require_folder
 from ccatdc.demo.home import Home
 from ccatdc.demo.options import Options, parse
 from ccatdc.demo.servers import Servers, servers
@@ -64,6 +65,8 @@ def main() -> int:
 def _run(options: Options, display: Display) -> dict[str, object] | None:
     # The folder in which we were started may vanish, or hold a gunicorn.conf.py.
     os.chdir(_REPOSITORY)
+    if options.input is not None:
+        require_folder(options.input)  # before anything is started for it
     home = Home(options.root)
     begin = time.monotonic()
     with home.locked(), servers(home, options.port) as running:

@@ -45,6 +45,19 @@ class _Unsuitable(Exception):
     """A file that cannot go through; the message is the reason."""
 
 
+def require_folder(folder: Path) -> None:
+    """RequestError unless this is a folder that can be listed."""
+    try:
+        with opened_root(str(folder)) as root:
+            names_in(root)
+    except OSError as error:
+        raise RequestError(
+            f"{folder} cannot be read as a folder: {error.strerror}.",
+            code="demo.input",
+            remedy="Give --input a folder that you may read.",
+        ) from error
+
+
 def copy_folder(
     folder: Path, source: Source, *, module: str, apart_from: Path
 ) -> tuple[list[Written], list[Skipped]]:
@@ -55,16 +68,8 @@ def copy_folder(
     """
     written: list[Written] = []
     skipped: list[Skipped] = []
-    with ExitStack() as stack:
-        try:
-            root = stack.enter_context(opened_root(str(folder)))
-            names_in(root)
-        except OSError as error:
-            raise RequestError(
-                f"{folder} cannot be read as a folder: {error.strerror}.",
-                code="demo.input",
-                remedy="Give --input a folder that you may read.",
-            ) from error
+    require_folder(folder)
+    with opened_root(str(folder)) as root:
         for path in _regular_files(root, _identity(apart_from.stat()), skipped):
             try:
                 written.append(_copy(root, path, source, module))
