@@ -126,7 +126,18 @@ def _document(status: int, body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _encodable(value: Any) -> Any:
+    """What was sent stands in the answer too, and may hold what UTF-8 cannot."""
+    if isinstance(value, str):
+        return value.encode(errors="backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_encodable(name): _encodable(member) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(member) for member in value]
+    return value
+
+
 def _response(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    response = Response(_document(status, body), status=status, headers=headers)
+    response = Response(_encodable(_document(status, body)), status=status, headers=headers)
     response.content_type = MEDIA_TYPE
     return response
