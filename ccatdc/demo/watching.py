@@ -115,7 +115,7 @@ def _copies_to_clean(executions: Sequence[UUID]) -> int:
     of_bundles = existing.filter(
         data_transfer_package__raw_data_packages__executed_obs_unit__in=executions
     ).distinct()
-    return of_files.count() + of_packages.count() + of_bundles.count()
+    return sum(copies.count() for copies in (of_files, of_packages, of_bundles))
 
 
 def stage_counts() -> list[StageCount]:
