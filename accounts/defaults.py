@@ -26,8 +26,8 @@ PERMISSIONS: Final[Mapping[str, str]] = {
 ROLES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "admin": ("Everything.", frozenset(PERMISSIONS)),
     "observer": (
-        "Files observations, sees everything, stages data.",
-        frozenset({"read:observations", "write:observations", "stage:data"}),
+        "Operators at the observatory: file observations, see everything, stage data, mend transfers.",
+        frozenset({"read:observations", "write:observations", "stage:data", "write:transfers"}),
     ),
     "viewer": (
         "Sees everything, stages data.",

@@ -24,6 +24,8 @@ from transfer.retention_facts import facts_about
 
 #: Copies in one batch: a second or two of work, so that a lost worker loses little.
 BATCH = 500
+#: Cleaning up never goes before packaging at the same place.
+DELETION_PRIORITY = 9
 #: Marks of copies that are in no batch yet.
 MARKS = (PhysicalCopyStatus.DELETION_POSSIBLE, PhysicalCopyStatus.DELETION_PENDING)
 
@@ -46,6 +48,7 @@ def schedule(location: DataLocation, ids: Sequence[int]) -> Deletion | None:
             location=location,
             subject=f"copies from {min(sizes)} at {location.pk}, {timezone.now().isoformat()}",
             total_bytes=sum(sizes.values()),
+            priority=DELETION_PRIORITY,
         )
         DeletionItem.objects.bulk_create(
             DeletionItem(deletion=deletion, physical_copy_id=pk) for pk in sizes
