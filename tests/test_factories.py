@@ -12,6 +12,8 @@ from factory.django import DjangoModelFactory
 APPS = ("accounts", "observatory", "planning", "datamgmt", "transfer")
 #: Bases that never exist as themselves.
 ABSTRACT = {
+    "observatory.InstrumentModuleConfiguration",
+    "planning.ObservationConfiguration",
     "planning.Source",
     "datamgmt.DataLocation",
     "datamgmt.PhysicalCopy",

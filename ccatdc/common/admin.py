@@ -181,6 +181,18 @@ class ReadOnlyInline(UnfoldTabularInline):  # type: ignore[type-arg]
         return False
 
 
+class PortalInline(UnfoldTabularInline):  # type: ignore[type-arg]
+    """Rows one step down the hierarchy, edited on the page of what they belong to. Deleting is for
+    their own page, which shows what hangs on them.
+    """
+
+    extra = 0
+    can_delete = False
+    per_page = 20
+    hide_title = True
+    show_change_link: bool = True
+
+
 def state_column(
     field: str, colours: Mapping[str, str], label: str | None = None, order: bool = True
 ) -> Column:

@@ -5,9 +5,28 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
-from ccatdc.common.admin import PortalAdmin
+from ccatdc.common.admin import PortalAdmin, PortalInline
 from ccatdc.common.badges import link_to_list
-from planning.models import ObsMode, ObsUnit
+from planning.models import ObsMode, ObsUnit, PreScheduledSlot
+
+
+class Slots(PortalInline):
+    """The times that a unit was given before."""
+
+    model = PreScheduledSlot
+    fields = ["start_time", "end_time", "status", "comment"]
+
+
+@admin.register(PreScheduledSlot)
+class SlotAdmin(PortalAdmin):
+    """Times that are given away."""
+
+    list_display = ["start_time", "end_time", "obs_unit", "telescope", "status"]
+    list_select_related = ["obs_unit__observing_program", "telescope"]
+    list_filter = ["status", "telescope"]
+    search_fields = ["obs_unit__name", "obs_unit__observing_program__short_name"]
+    date_hierarchy = "start_time"
+    autocomplete_fields = ["obs_unit"]
 
 
 @admin.register(ObsMode)
@@ -43,8 +62,11 @@ class ObsUnitAdmin(PortalAdmin):
         "sub_observing_program",
         "source",
         "obs_mode",
+        "telescope",
+        "instrument_module_configurations",
         "created_by",
     ]
+    inlines = [Slots]
 
     @admin.display(description="Source", ordering="source__name")
     def source_name(self, unit: ObsUnit) -> str:

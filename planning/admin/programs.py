@@ -4,8 +4,25 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from ccatdc.common.admin import PortalAdmin
-from planning.models import ObservingProgram, SubObservingProgram
+from ccatdc.common.admin import PortalAdmin, PortalInline
+from planning.models import ObservingProgram, ObsUnit, SubObservingProgram
+
+
+class SubPrograms(PortalInline):
+    """The sub-programs of a program."""
+
+    model = SubObservingProgram
+    fields = ["short_name", "name", "active"]
+
+
+class Units(PortalInline):
+    """The obs units of a program; their other fields are on their own pages."""
+
+    model = ObsUnit
+    fields = ["name", "state", "priority", "planned_duration_s"]
+    readonly_fields = ["name"]
+    # A unit needs more than fits here.
+    max_num = 0
 
 
 @admin.register(ObservingProgram)
@@ -17,6 +34,7 @@ class ObservingProgramAdmin(PortalAdmin):
     list_filter = ["active", "is_technical", "instruments"]
     search_fields = ["short_name", "name"]
     autocomplete_fields = ["lead", "instruments"]
+    inlines = [SubPrograms, Units]
 
 
 @admin.register(SubObservingProgram)

@@ -5,15 +5,40 @@ from __future__ import annotations
 from django.contrib import admin
 from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModelAdmin
 
-from ccatdc.common.admin import PortalAdmin
-from planning.models import Source
+from ccatdc.common.admin import PortalAdmin, PortalInline
+from planning.models import ConstantElevationAzimuthRange, ConstantElevationSource, Source
+
+
+class AzimuthRanges(PortalInline):
+    """The azimuth table of a field."""
+
+    model = ConstantElevationAzimuthRange
+    fields = ["lst_start_h", "lst_stop_h", "elevation_deg", "az_min_deg", "az_max_deg"]
+    can_delete = True
+
+
+@admin.register(ConstantElevationAzimuthRange)
+class AzimuthRangeAdmin(PortalAdmin):
+    """The lines of all azimuth tables."""
+
+    list_display = [
+        "source",
+        "lst_start_h",
+        "lst_stop_h",
+        "elevation_deg",
+        "az_min_deg",
+        "az_max_deg",
+    ]
+    list_select_related = ["source"]
+    search_fields = ["source__name"]
+    autocomplete_fields = ["source"]
 
 
 @admin.register(Source)
 class SourceAdmin(PortalAdmin, PolymorphicParentModelAdmin):
     """All sources."""
 
-    add_type_template = "portal/choose_kind.html"
+    add_type_template = "portal/choose_kind.html"  # type: ignore[assignment]
 
     list_display = ["name", "type", "source_class", "description"]
     list_filter = ["type"]
@@ -32,5 +57,8 @@ class SourceKindAdmin(PortalAdmin, PolymorphicChildModelAdmin):
     list_display = ["name", "source_class"]
 
 
+#: Kinds that have rows of their own.
+INLINES: dict[type[Source], list[type[PortalInline]]] = {ConstantElevationSource: [AzimuthRanges]}
+
 for kind in Source.__subclasses__():
-    admin.site.register(kind, SourceKindAdmin)
+    admin.site.register(kind, SourceKindAdmin, inlines=INLINES.get(kind, []))

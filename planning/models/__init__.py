@@ -1,5 +1,11 @@
-"""What is to be observed, and what was: programs, sources, obs units, executions."""
+"""What is to be observed, and what was: programs, sources, obs units, their configurations and slots, executions."""
 
+from planning.models.chai import ChaiInparParameter, ChaiTiling
+from planning.models.configurations import (
+    ChaiObservationConfiguration,
+    ObservationConfiguration,
+    PrimeCamObservationConfiguration,
+)
 from planning.models.executions import (
     EXECUTION_COLOURS,
     ExecutedObsUnit,
@@ -8,7 +14,9 @@ from planning.models.executions import (
 )
 from planning.models.obs_units import ObsMode, ObsUnit, ObsUnitState
 from planning.models.programs import ObservingProgram, SubObservingProgram
+from planning.models.slots import PreScheduledSlot, SlotStatus
 from planning.models.sources import (
+    ConstantElevationAzimuthRange,
     ConstantElevationSource,
     FixedSource,
     SolarSystemObject,
@@ -17,6 +25,10 @@ from planning.models.sources import (
 
 __all__ = [
     "EXECUTION_COLOURS",
+    "ChaiInparParameter",
+    "ChaiObservationConfiguration",
+    "ChaiTiling",
+    "ConstantElevationAzimuthRange",
     "ConstantElevationSource",
     "ExecutedObsUnit",
     "ExecutionQuality",
@@ -25,7 +37,11 @@ __all__ = [
     "ObsMode",
     "ObsUnit",
     "ObsUnitState",
+    "ObservationConfiguration",
     "ObservingProgram",
+    "PreScheduledSlot",
+    "PrimeCamObservationConfiguration",
+    "SlotStatus",
     "SolarSystemObject",
     "Source",
     "SubObservingProgram",

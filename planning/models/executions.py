@@ -15,7 +15,9 @@ from django.utils import timezone
 from accounts.models import ApiToken
 from ccatdc.common.models import TimeStamped, UuidPrimaryKey
 from ccatdc.common.states import Moves, known_values
+from observatory.models import InstrumentModuleConfiguration
 from planning.models.obs_units import ObsUnit
+from planning.models.slots import PreScheduledSlot
 
 
 class ExecutionStatus(models.TextChoices):
@@ -108,6 +110,15 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     start_time = models.DateTimeField()
     end_time = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
+    instrument_module_configurations = models.ManyToManyField(
+        InstrumentModuleConfiguration,
+        db_table="executed_obs_unit_instrument_module_configuration",
+        related_name="executions",
+        blank=True,
+    )
+    pre_scheduled_slot = models.ForeignKey(
+        PreScheduledSlot, models.PROTECT, null=True, blank=True, related_name="executions"
+    )
     parameters = models.JSONField(default=dict, blank=True)
     pwv_mm_mean = models.FloatField(null=True, blank=True)
     tau_225 = models.FloatField(null=True, blank=True)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
+from ccatdc.common.constraints import CompositeForeignKey
 from ccatdc.common.models import TimeStamped
 from ccatdc.common.states import known_values
-from observatory.models import Instrument
+from observatory.models import Instrument, InstrumentModuleConfiguration, Telescope
 from planning.models.programs import ObservingProgram, SubObservingProgram
 from planning.models.sources import Source
 
@@ -54,7 +57,11 @@ class ObsUnitState(models.TextChoices):
 
 
 class ObsUnit(TimeStamped):
-    """A planned observation: target, mode, duration (s) and limits. Priority: lower is sooner, as for locations."""
+    """A planned observation: target, mode, duration (s) and limits. Priority: lower is sooner, as for locations.
+
+    ``telescope`` is where it is to be observed: its mode's telescope, or the only one, when it is not given. Limits in
+    degrees, mm and hours; a range of sidereal time may pass 24 h.
+    """
 
     name = models.CharField(max_length=128)
     observing_program = models.ForeignKey(
@@ -65,6 +72,20 @@ class ObsUnit(TimeStamped):
     )
     source = models.ForeignKey(Source, models.PROTECT, related_name="obs_units")
     obs_mode = models.ForeignKey(ObsMode, models.PROTECT, related_name="obs_units")
+    telescope = models.ForeignKey(
+        Telescope,
+        models.PROTECT,
+        blank=True,
+        related_name="obs_units",
+        help_text="Empty: the telescope of the mode's instrument.",
+    )
+    instrument_module_configurations = models.ManyToManyField(
+        InstrumentModuleConfiguration,
+        db_table="obs_unit_instrument_module_configuration",
+        related_name="obs_units",
+        blank=True,
+        help_text="One for each module that it uses.",
+    )
     obs_unit_type = models.CharField(
         max_length=32,
         choices=[("chai_obs_unit", "CHAI"), ("prime_cam_obs_unit", "Prime-Cam")],
@@ -99,16 +120,75 @@ class ObsUnit(TimeStamped):
                 | Q(min_elevation_deg__lte=F("max_elevation_deg")),
                 name="obs_unit_elevation_order",
             ),
+            models.CheckConstraint(
+                condition=(Q(min_elevation_deg__isnull=True) | Q(min_elevation_deg__range=(0, 90)))
+                & (Q(max_elevation_deg__isnull=True) | Q(max_elevation_deg__range=(0, 90))),
+                name="obs_unit_elevation_range",
+            ),
+            models.CheckConstraint(
+                condition=(Q(max_pwv_mm__isnull=True) | Q(max_pwv_mm__gt=0))
+                & (Q(time_goal_h__isnull=True) | Q(time_goal_h__gt=0)),
+                name="obs_unit_limits_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(min_sun_distance_deg__isnull=True)
+                | Q(min_sun_distance_deg__range=(0, 180)),
+                name="obs_unit_sun_distance_range",
+            ),
+            models.CheckConstraint(
+                condition=(Q(lst_start_h__isnull=True) | Q(lst_start_h__range=(0, 24)))
+                & (Q(lst_stop_h__isnull=True) | Q(lst_stop_h__range=(0, 24))),
+                name="obs_unit_lst_range",
+            ),
+            CompositeForeignKey(
+                fields=["sub_observing_program", "observing_program"],
+                to="planning.SubObservingProgram",
+                to_fields=["id", "observing_program"],
+                name="obs_unit_sub_program_in_program",
+                violation_error_message="This sub-program belongs to another program.",
+            ),
+            # What a slot's foreign key over both columns refers to.
+            models.UniqueConstraint(
+                fields=["id", "telescope"], name="obs_unit_with_telescope_unique"
+            ),
             known_values("state", ObsUnitState, "obs_unit_state_known"),
         ]
 
     def __str__(self) -> str:
         return f"{self.observing_program}: {self.name}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Every unit has a telescope; without one the database refuses it."""
+        if self.telescope_id is None:
+            self.telescope_id = self._usual_telescope()
+        super().save(*args, **kwargs)
+
+    def _usual_telescope(self) -> Any:
+        """The telescope of the mode's instrument, or the only one there is."""
+        instrument = self.obs_mode.instrument
+        if instrument is not None:
+            return instrument.telescope_id
+        telescopes = Telescope.objects.values_list("pk", flat=True)[:2]
+        return telescopes[0] if len(telescopes) == 1 else None
+
     def clean(self) -> None:
-        """A sub-program belongs to the unit's program."""
+        """The telescope is the mode's; a sub-program belongs to the unit's program."""
+        self._clean_telescope()
         sub = self.sub_observing_program
         if sub is not None and sub.observing_program_id != self.observing_program_id:
             raise ValidationError(
                 {"sub_observing_program": "This sub-program belongs to another program."}
+            )
+
+    def _clean_telescope(self) -> None:
+        if getattr(self, "obs_mode", None) is None:
+            return  # reported by its own field
+        usual = self._usual_telescope()
+        if self.telescope_id is None:
+            self.telescope_id = usual
+        if self.telescope_id is None:
+            raise ValidationError({"telescope": "Say which of the telescopes this is for."})
+        if self.obs_mode.instrument is not None and self.telescope_id != usual:
+            raise ValidationError(
+                {"telescope": f"{self.obs_mode} is a mode of an instrument on another telescope."}
             )

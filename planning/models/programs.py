@@ -52,7 +52,11 @@ class SubObservingProgram(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["observing_program", "short_name"], name="sub_program_short_name_unique"
-            )
+            ),
+            # What an obs unit's foreign key over both columns refers to.
+            models.UniqueConstraint(
+                fields=["id", "observing_program"], name="sub_program_with_program_unique"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,6 +8,9 @@ from django.db import models
 from django.db.models import F, Q
 from polymorphic.models import PolymorphicModel
 
+#: What a mount with cable wrap may be told: a turn to either side of north.
+AZIMUTHS_DEG = (-360, 360)
+
 
 class SourceType(models.TextChoices):
     """Discriminator of the source tables."""
@@ -58,7 +61,8 @@ class FixedSource(Source):
     class Meta:
         db_table = "fixed_source"
         base_manager_name = "objects"
-        indexes = [models.Index(fields=["ra_deg", "dec_deg"], name="fixed_source_position")]
+        # Declination first: a cone is a narrow band of it, and near a pole all of right ascension.
+        indexes = [models.Index(fields=["dec_deg", "ra_deg"], name="fixed_source_dec_ra")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(ra_deg__gte=0, ra_deg__lt=360), name="fixed_source_ra_range"
@@ -95,7 +99,10 @@ class SolarSystemObject(Source):
 
 
 class ConstantElevationSource(Source):
-    """A large field scanned at one elevation. Degrees; LST limits in hours; ``rising`` tells the side of the sky."""
+    """A large field scanned at one elevation. Degrees; LST limits in hours; ``rising`` tells the side of the sky.
+
+    Where the azimuths change with sidereal time, ``azimuth_ranges`` say them; else the two columns here hold always.
+    """
 
     TYPE = SourceType.CONSTANT_ELEVATION_SOURCE
 
@@ -124,4 +131,67 @@ class ConstantElevationSource(Source):
                 | Q(az_min_deg__lt=F("az_max_deg")),
                 name="ce_source_azimuth_order",
             ),
+            models.CheckConstraint(
+                condition=(Q(az_min_deg__isnull=True) | Q(az_min_deg__range=AZIMUTHS_DEG))
+                & (Q(az_max_deg__isnull=True) | Q(az_max_deg__range=AZIMUTHS_DEG)),
+                name="ce_source_azimuth_range",
+            ),
+            models.CheckConstraint(
+                condition=(
+                    Q(ra_center_deg__isnull=True) | Q(ra_center_deg__gte=0, ra_center_deg__lt=360)
+                )
+                & (Q(dec_center_deg__isnull=True) | Q(dec_center_deg__range=(-90, 90))),
+                name="ce_source_center_range",
+            ),
+            models.CheckConstraint(
+                condition=(Q(width_deg__isnull=True) | Q(width_deg__gt=0, width_deg__lte=360))
+                & (Q(height_deg__isnull=True) | Q(height_deg__gt=0, height_deg__lte=180)),
+                name="ce_source_size_range",
+            ),
+            models.CheckConstraint(
+                condition=(Q(lst_start_h__isnull=True) | Q(lst_start_h__range=(0, 24)))
+                & (Q(lst_stop_h__isnull=True) | Q(lst_stop_h__range=(0, 24))),
+                name="ce_source_lst_range",
+            ),
         ]
+
+
+class ConstantElevationAzimuthRange(models.Model):
+    """Between which azimuths a field is scanned in one range of sidereal time: a line of its azimuth table.
+
+    Sidereal time in hours, angles in degrees. The range of sidereal time may pass 24 h.
+    """
+
+    source = models.ForeignKey(
+        ConstantElevationSource, models.CASCADE, related_name="azimuth_ranges"
+    )
+    lst_start_h = models.FloatField(help_text="Hours.")
+    lst_stop_h = models.FloatField(help_text="Hours.")
+    elevation_deg = models.FloatField(help_text="Degrees.")
+    az_min_deg = models.FloatField(help_text="Degrees.")
+    az_max_deg = models.FloatField(help_text="Degrees.")
+
+    class Meta:
+        db_table = "constant_elevation_azimuth_range"
+        ordering = ["source", "lst_start_h"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "elevation_deg", "lst_start_h"], name="azimuth_range_unique"
+            ),
+            models.CheckConstraint(
+                condition=Q(lst_start_h__range=(0, 24), lst_stop_h__range=(0, 24)),
+                name="azimuth_range_lst_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(elevation_deg__gte=20, elevation_deg__lte=90),
+                name="azimuth_range_elevation_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(az_min_deg__range=AZIMUTHS_DEG, az_max_deg__range=AZIMUTHS_DEG)
+                & Q(az_min_deg__lt=F("az_max_deg")),
+                name="azimuth_range_azimuth_order",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source}: LST {self.lst_start_h:g} to {self.lst_stop_h:g} h"

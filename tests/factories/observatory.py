@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import factory
 from factory.django import DjangoModelFactory
 
 from observatory.models import (
+    ChaiModuleConfiguration,
     Instrument,
     InstrumentModule,
     InstrumentType,
+    Line,
     Observatory,
+    PrimeCamModuleConfiguration,
+    Sideband,
     Telescope,
 )
 
@@ -66,3 +72,53 @@ class InstrumentModuleFactory(DjangoModelFactory[InstrumentModule]):
     instrument = factory.SubFactory(InstrumentFactory)
     short_name = "f280"
     name = factory.LazyAttribute(lambda o: "280 GHz" if o.short_name == "f280" else o.short_name)
+
+
+class LineFactory(DjangoModelFactory[Line]):
+    """CO(4-3); another ``name`` makes another line at the same frequency."""
+
+    class Meta:
+        model = Line
+        django_get_or_create = ("name",)
+
+    name = "CO(4-3)"
+    species = "CO"
+    transition = "4-3"
+    rest_frequency_ghz = Decimal("461.0407682")
+
+
+class ChaiModuleConfigurationFactory(DjangoModelFactory[ChaiModuleConfiguration]):
+    """CHAI's LFA, tuned to CO(4-3)."""
+
+    class Meta:
+        model = ChaiModuleConfiguration
+        django_get_or_create = ("instrument_module", "name")
+
+    instrument_module = factory.SubFactory(
+        InstrumentModuleFactory,
+        instrument__short_name="chai",
+        instrument__name="CHAI",
+        instrument__instrument_type=InstrumentType.HETERODYNE,
+        short_name="lfa",
+        name="LFA",
+        freq_min_ghz=455.0,
+        freq_max_ghz=495.0,
+    )
+    name = "CO(4-3)"
+    line = factory.SubFactory(LineFactory)
+    sideband = Sideband.USB
+    tuning_frequency_ghz = 461.0407682
+
+
+class PrimeCamModuleConfigurationFactory(DjangoModelFactory[PrimeCamModuleConfiguration]):
+    """The usual read-out of the 280 GHz module."""
+
+    class Meta:
+        model = PrimeCamModuleConfiguration
+        django_get_or_create = ("instrument_module", "name")
+
+    instrument_module = factory.SubFactory(InstrumentModuleFactory)
+    name = "standard"
+    band_center_ghz = 280.0
+    bandwidth_ghz = 60.0
+    n_detectors = 10368

@@ -8,6 +8,10 @@ import factory
 from factory.django import DjangoModelFactory
 
 from planning.models import (
+    ChaiInparParameter,
+    ChaiObservationConfiguration,
+    ChaiTiling,
+    ConstantElevationAzimuthRange,
     ConstantElevationSource,
     ExecutedObsUnit,
     ExecutionStatus,
@@ -15,9 +19,14 @@ from planning.models import (
     ObservingProgram,
     ObsMode,
     ObsUnit,
+    PreScheduledSlot,
+    PrimeCamObservationConfiguration,
     SolarSystemObject,
     SubObservingProgram,
 )
+from planning.models.configurations import MappingMode
+from planning.scan_parameters import ScanType
+from tests.factories.observatory import TelescopeFactory
 
 START = datetime(2026, 5, 1, 22, 0, tzinfo=UTC)
 END = datetime(2026, 5, 1, 22, 30, tzinfo=UTC)
@@ -83,6 +92,20 @@ class ConstantElevationSourceFactory(DjangoModelFactory[ConstantElevationSource]
     elevation_deg = 50.0
 
 
+class ConstantElevationAzimuthRangeFactory(DjangoModelFactory[ConstantElevationAzimuthRange]):
+    """The field while it rises."""
+
+    class Meta:
+        model = ConstantElevationAzimuthRange
+
+    source = factory.SubFactory(ConstantElevationSourceFactory)
+    lst_start_h = 22.0
+    lst_stop_h = 1.5
+    elevation_deg = 50.0
+    az_min_deg = 110.0
+    az_max_deg = 170.0
+
+
 class ObsModeFactory(DjangoModelFactory[ObsMode]):
     """The daisy scan."""
 
@@ -103,6 +126,7 @@ class ObsUnitFactory(DjangoModelFactory[ObsUnit]):
     observing_program = factory.SubFactory(ObservingProgramFactory)
     source = factory.SubFactory(FixedSourceFactory)
     obs_mode = factory.SubFactory(ObsModeFactory)
+    telescope = factory.SubFactory(TelescopeFactory)
     obs_unit_type = "prime_cam_obs_unit"
     planned_duration_s = 1800
 
@@ -121,3 +145,64 @@ class ExecutedObsUnitFactory(DjangoModelFactory[ExecutedObsUnit]):
 
     obs_unit = factory.SubFactory(ObsUnitFactory)
     start_time = START
+
+
+class PrimeCamObservationConfigurationFactory(DjangoModelFactory[PrimeCamObservationConfiguration]):
+    """A daisy scan of half a degree."""
+
+    class Meta:
+        model = PrimeCamObservationConfiguration
+
+    obs_unit = factory.SubFactory(ObsUnitFactory)
+    scan_type = ScanType.DAISY
+    velocity_deg_s = 0.3
+    scan_params = factory.LazyFunction(lambda: {"radius_deg": 0.5})
+
+
+class ChaiObservationConfigurationFactory(DjangoModelFactory[ChaiObservationConfiguration]):
+    """An on-the-fly map of ten arcminutes."""
+
+    class Meta:
+        model = ChaiObservationConfiguration
+
+    obs_unit = factory.SubFactory(ObsUnitFactory, obs_unit_type="chai_obs_unit")
+    mapping_mode = MappingMode.OTF
+    map_width_arcsec = 600.0
+    map_height_arcsec = 600.0
+
+
+class ChaiTilingFactory(DjangoModelFactory[ChaiTiling]):
+    """The tiles of a map of Orion, numbered from 0."""
+
+    class Meta:
+        model = ChaiTiling
+
+    name = "Orion map"
+    tile_number = factory.Sequence(int)
+    source = factory.SubFactory(FixedSourceFactory)
+    width_arcsec = 450.0
+    height_arcsec = 450.0
+
+
+class ChaiInparParameterFactory(DjangoModelFactory[ChaiInparParameter]):
+    """The longitude of the ON position."""
+
+    class Meta:
+        model = ChaiInparParameter
+
+    chai_observation_configuration = factory.SubFactory(ChaiObservationConfigurationFactory)
+    name = "obs_lam_on"
+    value = "83.809d0"
+    value_type = "float"
+    unit = "deg"
+
+
+class PreScheduledSlotFactory(DjangoModelFactory[PreScheduledSlot]):
+    """Half an hour from 2026-05-01 at 22:00 UTC."""
+
+    class Meta:
+        model = PreScheduledSlot
+
+    obs_unit = factory.SubFactory(ObsUnitFactory)
+    start_time = START
+    end_time = END

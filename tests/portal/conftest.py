@@ -22,9 +22,18 @@ from tests.factories.datamgmt import (
     SourceLocationFactory,
     TapeDataLocationFactory,
 )
+from tests.factories.observatory import (
+    ChaiModuleConfigurationFactory,
+    PrimeCamModuleConfigurationFactory,
+)
 from tests.factories.planning import (
+    ChaiInparParameterFactory,
+    ChaiTilingFactory,
+    ConstantElevationAzimuthRangeFactory,
     ConstantElevationSourceFactory,
     FixedSourceFactory,
+    PreScheduledSlotFactory,
+    PrimeCamObservationConfigurationFactory,
     SolarSystemObjectFactory,
     SubObservingProgramFactory,
 )
@@ -88,6 +97,13 @@ def one_of_each(db: None) -> None:
     SolarSystemObjectFactory.create()
     ConstantElevationSourceFactory.create()
     SubObservingProgramFactory.create()
+    ConstantElevationAzimuthRangeFactory.create()
+    ChaiModuleConfigurationFactory.create()
+    PrimeCamModuleConfigurationFactory.create()
+    PrimeCamObservationConfigurationFactory.create()
+    ChaiInparParameterFactory.create()
+    ChaiTilingFactory.create()
+    PreScheduledSlotFactory.create()
     ApiTokenFactory.create()
     SystemLogFactory.create()
     package = RawDataPackageFactory.create(archived=True)

@@ -115,7 +115,15 @@ def test_a_form_to_add_opens(operator: Client, model: type[Any]) -> None:
     assert operator.get(address(model, "add")).status_code == 200
 
 
-@pytest.mark.parametrize("parent", ["planning.Source", "datamgmt.DataLocation"])
+@pytest.mark.parametrize(
+    "parent",
+    [
+        "planning.Source",
+        "planning.ObservationConfiguration",
+        "observatory.InstrumentModuleConfiguration",
+        "datamgmt.DataLocation",
+    ],
+)
 def test_the_kind_is_chosen_when_a_polymorphic_thing_is_added(
     operator: Client, one_of_each: None, parent: str
 ) -> None:

@@ -124,6 +124,9 @@ def test_a_change_is_in_the_history_of_what_was_changed(operator: Client) -> Non
         "available": "on",
         "instrument_type": instrument.instrument_type,
         "description": "",
+        # Its modules stand on the same page.
+        "modules-TOTAL_FORMS": "0",
+        "modules-INITIAL_FORMS": "0",
     }
 
     saved = operator.post(address, form)

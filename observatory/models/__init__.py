@@ -1,0 +1,33 @@
+"""What produces data: the hierarchy, its set-ups, and the spectral lines that it can observe."""
+
+from observatory.models.configurations import (
+    ChaiModuleConfiguration,
+    InstrumentModuleConfiguration,
+    ModuleConfigurationType,
+    PrimeCamModuleConfiguration,
+    Sideband,
+    VelocityFrame,
+)
+from observatory.models.hierarchy import (
+    Instrument,
+    InstrumentModule,
+    InstrumentType,
+    Observatory,
+    Telescope,
+)
+from observatory.models.lines import Line
+
+__all__ = [
+    "ChaiModuleConfiguration",
+    "Instrument",
+    "InstrumentModule",
+    "InstrumentModuleConfiguration",
+    "InstrumentType",
+    "Line",
+    "ModuleConfigurationType",
+    "Observatory",
+    "PrimeCamModuleConfiguration",
+    "Sideband",
+    "Telescope",
+    "VelocityFrame",
+]

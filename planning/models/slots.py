@@ -1,0 +1,106 @@
+"""Times that are given away before the scheduler chooses: one obs unit, one telescope, from then to then."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Func, Q
+
+from ccatdc.common.constraints import CompositeForeignKey
+from ccatdc.common.states import known_values
+from observatory.models import Telescope
+from planning.models.obs_units import ObsUnit
+
+
+class SlotStatus(models.TextChoices):
+    """What became of a slot."""
+
+    PLANNED = "planned", "Planned"
+    DONE = "done", "Done"
+    MISSED = "missed", "Missed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+#: Slots that take the telescope's time: a missed or cancelled one gave it back.
+TAKING_TIME = (SlotStatus.PLANNED, SlotStatus.DONE)
+
+
+class PreScheduledSlot(models.Model):
+    """A fixed time window (UTC) for an obs unit. On one telescope no two slots overlap; one may begin when another ends.
+
+    ``telescope`` is the unit's: the exclusion needs it as a column here, and a foreign key over both columns lets the
+    database keep it right, also when the unit's telescope changes.
+    """
+
+    obs_unit = models.ForeignKey(ObsUnit, models.CASCADE, related_name="slots")
+    telescope = models.ForeignKey(Telescope, models.PROTECT, related_name="slots", editable=False)
+    start_time = models.DateTimeField()
+    end_time = models.DateTimeField()
+    status = models.CharField(max_length=16, choices=SlotStatus.choices, default=SlotStatus.PLANNED)
+    comment = models.TextField(blank=True)
+
+    class Meta:
+        db_table = "pre_scheduled_slot"
+        ordering = ["start_time"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(end_time__gt=F("start_time")), name="slot_ends_after_start"
+            ),
+            ExclusionConstraint(
+                name="slot_no_overlap",
+                expressions=[
+                    ("telescope", RangeOperators.EQUAL),
+                    (
+                        Func(
+                            "start_time",
+                            "end_time",
+                            function="tstzrange",
+                            output_field=DateTimeRangeField(),
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                condition=Q(status__in=TAKING_TIME),
+                violation_error_message="The telescope has another slot at this time.",
+            ),
+            CompositeForeignKey(
+                fields=["obs_unit", "telescope"],
+                to="planning.ObsUnit",
+                to_fields=["id", "telescope"],
+                name="slot_telescope_is_the_units",
+                follow=True,
+            ),
+            known_values("status", SlotStatus, "slot_status_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.obs_unit} {self.start_time:%Y-%m-%d %H:%M}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """The telescope is the unit's."""
+        self.telescope_id = self.obs_unit.telescope_id
+        super().save(*args, **kwargs)
+
+    def clean(self) -> None:
+        """Before the database says it in its own words: the slot ends after it starts, and nothing else is there."""
+        if self.start_time is None or self.end_time is None or self.obs_unit_id is None:
+            return  # each is reported by its own field
+        if self.end_time <= self.start_time:
+            raise ValidationError({"end_time": "The slot ends before it starts."})
+        if self.status not in TAKING_TIME:
+            return
+        others = PreScheduledSlot.objects.filter(
+            telescope=self.obs_unit.telescope_id,
+            status__in=TAKING_TIME,
+            start_time__lt=self.end_time,
+            end_time__gt=self.start_time,
+        ).exclude(pk=self.pk)
+        other = others.select_related("obs_unit__observing_program").first()
+        if other is not None:
+            raise ValidationError(
+                {"start_time": f"The telescope has another slot at this time: {other}."}
+            )
