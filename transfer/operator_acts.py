@@ -8,7 +8,6 @@ Permission is the caller's business.
 from __future__ import annotations
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User, record
@@ -18,7 +17,18 @@ from ccatdc.common.wake import wake_managers
 from datamgmt.models import DataLocation, RawDataPackage
 from datamgmt.states import PackageState
 from transfer import dispatch
-from transfer.models import LocationCheck, Operation
+from transfer.models import (
+    DataTransfer,
+    DataTransferPackageCreation,
+    DataTransferUnpacking,
+    LocationCheck,
+    LongTermArchiveTransfer,
+    Operation,
+    RawDataPackageCreation,
+    Staging,
+)
+from transfer.models.operations import OperationQuerySet
+from transfer.pipeline import OperationType
 
 
 def check_now(location: DataLocation, user: User) -> LocationCheck:
@@ -52,17 +62,26 @@ def switch(location: DataLocation, *, active: bool, user: User) -> None:
         wake_managers()
 
 
-def operations_about(package: RawDataPackage) -> Q:
-    """The condition on operations that are about this package, alone or in a bundle."""
-    bundles = package.data_transfer_packages.values("pk")
-    return (
-        Q(rawdatapackagecreation__raw_data_package=package)
-        | Q(datatransferpackagecreation__data_transfer_package__in=bundles)
-        | Q(datatransfer__data_transfer_package__in=bundles)
-        | Q(datatransferunpacking__data_transfer__data_transfer_package__in=bundles)
-        | Q(longtermarchivetransfer__raw_data_package=package)
-        | Q(staging__raw_data_package=package)
-    )
+def operations_about(package: RawDataPackage) -> OperationQuerySet:
+    """Operations about this package, alone or in a bundle, as rows of the base table.
+
+    The kinds are asked one by one, in one statement: each look-up is an index, while one condition
+    over all their joins would read every operation there ever was.
+    """
+    bundles = list(package.data_transfer_packages.values_list("pk", flat=True))
+    in_bundle = {"data_transfer_package__in": bundles}
+    kinds = [
+        RawDataPackageCreation.objects.filter(raw_data_package=package),
+        DataTransferPackageCreation.objects.filter(**in_bundle),
+        DataTransfer.objects.filter(**in_bundle),
+        DataTransferUnpacking.objects.filter(data_transfer__data_transfer_package__in=bundles),
+        LongTermArchiveTransfer.objects.filter(raw_data_package=package),
+        Staging.objects.filter(raw_data_package=package),
+    ]
+    keys = [kind.order_by().values_list("operation_ptr_id", flat=True) for kind in kinds]
+    found = list(keys[0].union(*keys[1:], all=True))
+    rows: OperationQuerySet = Operation.objects.non_polymorphic().filter(pk__in=found)
+    return rows
 
 
 def send_again(package: RawDataPackage, user: User) -> Operation:
@@ -75,8 +94,8 @@ def send_again(package: RawDataPackage, user: User) -> Operation:
             f"{package} has not failed: it is {package.get_state_display().lower()}.",
             code="package.not_failed",
         )
-    about = Operation.objects.non_polymorphic().filter(operations_about(package))
-    newest = about.failed().filter(staging__isnull=True).order_by("-finished_at", "-id").first()
+    failed = operations_about(package).failed().exclude(operation_type=OperationType.STAGING)
+    newest = failed.order_by("-finished_at", "-id").first()
     if newest is None:
         raise ConflictError(
             f"{package} is failed, but none of its operations is.",

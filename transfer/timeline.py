@@ -67,7 +67,7 @@ def timeline_of(package: RawDataPackage) -> Timeline:
         .order_by("created_at", "pk")
     )
     operations = list(
-        Operation.objects.filter(operations_about(package))
+        Operation.objects.filter(pk__in=operations_about(package).values("pk"))
         .prefetch_related("location__site")
         .order_by("created_at", "pk")
     )
