@@ -393,7 +393,9 @@ def test_a_completed_job_keeps_its_data_until_it_expires(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"cancelled_at": days_ago(2)}, {"expires_at": days_ago(1)}], ids=str
+    "fields",
+    [{"cancelled_at": days_ago(2)}, {"expires_at": days_ago(1)}],
+    ids=["cancelled", "expired"],
 )
 def test_a_job_that_is_over_keeps_nothing(world: World, fields: dict[str, Any]) -> None:
     package, copy = archived_in(world, world.processing)
