@@ -22,6 +22,7 @@ from datamgmt.models import (
     RawDataPackagePhysicalCopy,
 )
 from datamgmt.states import Integrity, PhysicalCopyStatus
+from datamgmt.storage.base import in_64_bits
 
 
 def record_package_copy(
@@ -72,7 +73,9 @@ def record_bundle_copy(
 
 @dataclass(frozen=True, slots=True)
 class PackagedFile:
-    """What packaging learned of one file: its BLAKE3, and the identity of the file that was read (None where it was no local file)."""
+    """What packaging learned of one file: its BLAKE3, and the identity of the file that was read
+    (None where it was no local file).
+    """
 
     file_id: UUID
     digest: str
@@ -85,7 +88,6 @@ class SetAside:
     """A file that could not be packaged, and why."""
 
     file_id: UUID
-    relative_path: str
     integrity: str
     code: str
     message: str
@@ -96,8 +98,8 @@ def record_packaged_files(files: Sequence[PackagedFile], how: str) -> None:
     columns = (
         [f.file_id for f in files],
         [f.digest for f in files],
-        [f.mtime_ns for f in files],
-        [f.inode for f in files],
+        [None if f.mtime_ns is None else in_64_bits(f.mtime_ns) for f in files],
+        [None if f.inode is None else in_64_bits(f.inode) for f in files],
     )
     with connection.cursor() as cursor:
         cursor.execute(
@@ -115,11 +117,25 @@ def record_packaged_files(files: Sequence[PackagedFile], how: str) -> None:
 
 
 def set_files_aside(files: Iterable[SetAside]) -> None:
-    """Take files out of their package and mark their SOURCE copies; they wait for an operator, the others go on."""
-    for file in files:
-        RawDataFile.objects.filter(pk=file.file_id).update(raw_data_package=None)
-        PhysicalCopy.objects.existing().filter(raw_data_file_id=file.file_id).update(
-            integrity=file.integrity, error_code=file.code, error_message=file.message
+    """Take files out of their package and mark their SOURCE copies; they wait for an operator, the
+    others go on. Two statements, were it a whole folder that is gone.
+    """
+    marks = list(files)
+    columns = (
+        [f.file_id for f in marks],
+        [f.integrity for f in marks],
+        [f.code for f in marks],
+        [f.message for f in marks],
+    )
+    RawDataFile.objects.filter(pk__in=columns[0]).update(raw_data_package=None)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE physical_copy c SET integrity = v.integrity, error_code = v.code,"
+            " error_message = v.message"
+            " FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[])"
+            " AS v(id, integrity, code, message)"
+            " WHERE c.raw_data_file_id = v.id AND c.status <> 'deleted'",
+            columns,
         )
 
 

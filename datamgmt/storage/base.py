@@ -57,8 +57,18 @@ class Stored:
         """Whether both can be the same file, by everything that both know."""
         pairs = ((self.mtime_ns, other.mtime_ns), (self.inode, other.inode))
         return self.size == other.size and all(
-            mine == theirs for mine, theirs in pairs if mine is not None and theirs is not None
+            in_64_bits(mine) == in_64_bits(theirs)
+            for mine, theirs in pairs
+            if mine is not None and theirs is not None
         )
+
+
+def in_64_bits(number: int) -> int:
+    """A time or inode as a signed column of 64 bits holds it, larger ones folded into it: some file
+    systems number their files with all 64 bits, and nanoseconds of the year 2262 need more. Only
+    ever compared with itself.
+    """
+    return (number + 2**63) % 2**64 - 2**63
 
 
 @dataclass(frozen=True, slots=True)

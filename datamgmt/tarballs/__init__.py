@@ -19,6 +19,7 @@ from datamgmt.tarballs.reading import read_tar
 from datamgmt.tarballs.writing import (
     Member,
     MemberChanged,
+    MemberUnreadable,
     MemberWritten,
     TarWritten,
     write_tar,
@@ -29,6 +30,7 @@ __all__ = [
     "Extracted",
     "Member",
     "MemberChanged",
+    "MemberUnreadable",
     "MemberWritten",
     "TarWritten",
     "extract_verified",

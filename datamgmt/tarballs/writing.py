@@ -6,11 +6,17 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
-from ccatdc.common.errors import DataIntegrityError, StorageError
+from ccatdc.common.errors import (
+    DataIntegrityError,
+    KeyMissingError,
+    LocationIdentityError,
+    StorageError,
+)
 from datamgmt.checksums import BUFFER_BYTES, HOUSE_ALGORITHM, Digest, parse_checksum
 from datamgmt.storage.base import Writer
 from datamgmt.tarballs.headers import closed_size, member_header, padded
@@ -76,11 +82,24 @@ class MemberChanged(DataIntegrityError):
         self.name = name
 
 
+class MemberUnreadable(StorageError):
+    """A file cannot be opened or read. ``is_denied``: the worker has no right to; else a retry may
+    help.
+    """
+
+    default_code = "storage.read_failed"
+
+    def __init__(self, name: str, why: str, *, is_denied: bool) -> None:
+        super().__init__(f"Cannot read {name!r}: {why.rstrip('.')}.")
+        self.name, self.is_denied = name, is_denied
+
+
 def write_tar(members: Iterable[Member], out: Writer) -> TarWritten:
     """Write a tar of these members, in their order, to ``out``.
 
     :class:`MemberChanged` at once when a file is shorter or longer than announced or changes while
-    it is read. A filed checksum that does not match stops nothing: see ``filed_ok``. Holds 1 MiB.
+    it is read, :class:`MemberUnreadable` when it cannot be read. A filed checksum that does not
+    match stops nothing: see ``filed_ok``. Holds 1 MiB.
     """
     output = _Output(out)
     written: list[MemberWritten] = []
@@ -139,7 +158,7 @@ def _write_member(member: Member, output: _Output) -> MemberWritten:
         algorithm, digits = parse_checksum(member.checksum)
         filed = f"{algorithm}:{digits}"
         digests.setdefault(algorithm, Digest(algorithm))
-    with member.open() as stream:
+    with _opened(member) as stream:
         before = _file_facts(stream)
         if before is not None and before.st_size != member.size:
             raise MemberChanged(
@@ -178,14 +197,29 @@ def _copy(member: Member, stream: BinaryIO, output: _Output, digests: list[Diges
         left -= count
 
 
+def _opened(member: Member) -> BinaryIO:
+    with _reading(member):
+        return member.open()
+
+
 def _read(member: Member, stream: BinaryIO, into: memoryview | bytearray) -> int:
-    try:
+    with _reading(member):
         count: int = stream.readinto(into)  # type: ignore[attr-defined]
-    except OSError as error:
-        raise StorageError(
-            f"Cannot read {member.name!r}: {error.strerror or error}.", code="storage.read_failed"
-        ) from error
     return count
+
+
+@contextmanager
+def _reading(member: Member) -> Iterator[None]:
+    """What goes wrong with this member is told from what goes wrong with the tar, or the place."""
+    try:
+        yield
+    except (LocationIdentityError, KeyMissingError):
+        raise
+    except (OSError, StorageError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        why = cause.strerror if isinstance(cause, OSError) else None
+        is_denied = isinstance(cause, PermissionError)
+        raise MemberUnreadable(member.name, why or str(error), is_denied=is_denied) from error
 
 
 def _file_facts(stream: BinaryIO) -> os.stat_result | None:

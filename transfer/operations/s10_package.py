@@ -7,6 +7,7 @@ Safe to repeat because: the tar's key holds the attempt; nothing at SOURCE is to
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import BinaryIO
 from uuid import UUID
@@ -18,7 +19,8 @@ from ccatdc.common.errors import (
     DataIntegrityError,
     KeyEscapesError,
     KeyMissingError,
-    NoSpaceError,
+    LocationIdentityError,
+    StorageError,
 )
 from datamgmt.checksums import Data
 from datamgmt.copies import (
@@ -33,7 +35,15 @@ from datamgmt.naming import buffer_key
 from datamgmt.states import Integrity, VerifiedHow
 from datamgmt.storage import storage_for
 from datamgmt.storage.base import Writer
-from datamgmt.tarballs import Member, MemberChanged, TarWritten, tar_size, write_tar
+from datamgmt.tarballs import (
+    Member,
+    MemberChanged,
+    MemberUnreadable,
+    MemberWritten,
+    TarWritten,
+    tar_size,
+    write_tar,
+)
 from transfer.models import RawDataPackageCreation
 from transfer.operations.base import StageOperation
 
@@ -43,6 +53,7 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
 
     package: RawDataPackage
     written: TarWritten
+    key = ""
 
     def prepare(self) -> None:
         """Both places prove themselves: an unmounted SOURCE must not make its files look missing."""
@@ -63,22 +74,23 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         self.set_aside: dict[UUID, SetAside] = {}
 
     def work(self) -> None:
-        """Write the tar; start again without a file that turns out to be wrong."""
+        """Write the tar; start again without the files that turn out to be wrong."""
         files = {file.relative_path: file for file in self._files()}
-        while True:
-            members = self._members(files)
-            if not members:
-                raise DataIntegrityError(
-                    f"None of the {len(self.set_aside)} files of {self.package} can be packaged.",
-                    code="package.no_good_file",
-                    remedy="Look at its files in the portal, put them right at the source and let them be checked again.",
-                )
+        members = self._members(files)
+        while members:
             try:
-                self.written = self._write(members, files)
+                self.written = self._write(members)
             except _Wrong as wrong:
-                self._put_aside(files.pop(wrong.name), wrong.integrity, wrong.error)
+                for name, error in wrong.errors.items():
+                    self._put_aside(files[name], wrong.integrity, error)
+                members = [member for member in members if member.name not in wrong.errors]
             else:
                 return
+        raise DataIntegrityError(
+            f"None of the {len(files)} files of {self.package} can be packaged.",
+            code="package.no_good_file",
+            remedy="Look at its files in the portal, put them right at the source and let them be checked again.",
+        )
 
     def verify(self) -> None:
         """The tar has the length that its members add up to."""
@@ -116,8 +128,9 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
 
     def clean_up(self) -> None:
         """Only this attempt's name."""
-        self.buffer.discard_attempt(self.key, self.attempt)
-        self.buffer.delete(self.key)
+        if self.key:
+            self.buffer.discard_attempt(self.key, self.attempt)
+            self.buffer.delete(self.key)
 
     def _files(self) -> list[RawDataFile]:
         return list(self.package.raw_data_files.order_by("relative_path"))
@@ -126,21 +139,22 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         return list(self.package.raw_data_files.values_list("relative_path", "id"))
 
     def _members(self, files: dict[str, RawDataFile]) -> list[Member]:
+        """Those that are there with the size that was filed; the others are put aside."""
         members = []
-        for path, file in list(files.items()):
+        for path, file in files.items():
+            self.lease.check()
             try:
                 stored = self.source.stat(path)
                 _require_size(file, stored.size)
             except KeyMissingError as error:
-                missing = DataIntegrityError(
-                    f"{path} is not at {self.source.name}.",
-                    code="file.missing",
-                    remedy="Restore it there, then let it be checked again.",
-                )
-                missing.__cause__ = error
-                self._put_aside(files.pop(path), Integrity.MISSING, missing)
+                self._put_aside(file, Integrity.MISSING, self._missing(path, error))
             except (DataIntegrityError, KeyEscapesError) as error:
-                self._put_aside(files.pop(path), Integrity.DAMAGED, error)
+                self._put_aside(file, Integrity.DAMAGED, error)
+            except LocationIdentityError:
+                raise
+            except StorageError as error:
+                is_denied = isinstance(error.__cause__, PermissionError)
+                self._put_aside(file, Integrity.SUSPECT, self._unreadable(error, is_denied))
             else:
                 filed = f"{file.checksum_algorithm}:{file.checksum}" if file.checksum else None
                 members.append(
@@ -148,45 +162,57 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
                 )
         return members
 
+    def _missing(self, path: str, cause: Exception) -> DataIntegrityError:
+        missing = DataIntegrityError(
+            f"{path} is not at {self.source.name}.",
+            code="file.missing",
+            remedy="Restore it there, then let it be checked again.",
+        )
+        missing.__cause__ = cause
+        return missing
+
     def _open(self, path: str) -> BinaryIO:
         self.lease.check(self._done_bytes)
-        return self.source.open(path)
+        try:
+            return self.source.open(path)
+        except KeyMissingError as error:
+            raise _Wrong({path: self._missing(path, error)}, Integrity.MISSING) from error
+        except KeyEscapesError as error:
+            raise _Wrong({path: error}, Integrity.DAMAGED) from error
 
-    def _write(self, members: list[Member], files: dict[str, RawDataFile]) -> TarWritten:
+    def _write(self, members: list[Member]) -> TarWritten:
         self._done_bytes = 0
         size = tar_size((m.name, m.size) for m in members)
-        usage = self.buffer.usage()
-        if usage.capacity_bytes is not None and usage.used_bytes is not None:
-            room = usage.capacity_bytes - usage.used_bytes
-            if room < size:
-                raise NoSpaceError(
-                    f"{self.buffer.name} has room for {room} bytes; {self.package} needs {size}.",
-                    remedy="It goes on by itself when there is room.",
-                )
         try:
             with self.buffer.writer(self.key, self.attempt, size) as out:
                 written = write_tar(members, _Counting(out, self))
-                for member in written.members:
-                    if member.filed_ok is False:
-                        file = files[member.name]
-                        raise _Wrong(
-                            member.name,
-                            Integrity.DAMAGED,
-                            DataIntegrityError(
-                                f"{member.name} does not have the {file.checksum_algorithm} that was filed.",
-                                code="file.checksum_differs",
-                                remedy="Find out which is right; restore it or file it anew, then let it be checked again.",
-                            ),
-                        )
+                wrong = {m.name: _differs(m) for m in written.members if m.filed_ok is False}
+                if wrong:
+                    raise _Wrong(wrong, Integrity.DAMAGED)
         except MemberChanged as error:
-            raise _Wrong(error.name, Integrity.SUSPECT, error) from error
+            raise _Wrong({error.name: error}, Integrity.SUSPECT) from error
+        except MemberUnreadable as error:
+            unreadable = self._unreadable(error, error.is_denied)
+            raise _Wrong({error.name: unreadable}, Integrity.SUSPECT) from error
         return written
+
+    def _unreadable(self, error: StorageError, is_denied: bool) -> DataIntegrityError:
+        """Why the file is put aside. Where a retry may help it is not, before the last attempt: a
+        server that hiccups must not set thousands of files aside.
+        """
+        if not is_denied and self.operation.attempts + 1 < self.operation.max_attempts:
+            raise error
+        unreadable = DataIntegrityError(
+            error.message,
+            code="file.unreadable",
+            remedy="Give the worker's account the right to read it, or restore it, then let it be checked again.",
+        )
+        unreadable.__cause__ = error
+        return unreadable
 
     def _put_aside(self, file: RawDataFile, integrity: str, error: CcatError) -> None:
         self.problem(error, file.relative_path)
-        self.set_aside[file.pk] = SetAside(
-            file.pk, file.relative_path, integrity, error.code, str(error)
-        )
+        self.set_aside[file.pk] = SetAside(file.pk, integrity, error.code, str(error))
 
 
 def _require_size(file: RawDataFile, found: int) -> None:
@@ -198,10 +224,20 @@ def _require_size(file: RawDataFile, found: int) -> None:
         )
 
 
+def _differs(member: MemberWritten) -> DataIntegrityError:
+    return DataIntegrityError(
+        f"{member.name} does not have the checksum that was filed.",
+        code="file.checksum_differs",
+        remedy="Find out which is right; restore it or file it anew, then let it be checked again.",
+    )
+
+
 class _Wrong(Exception):
-    def __init__(self, name: str, integrity: str, error: CcatError) -> None:
-        super().__init__(name)
-        self.name, self.integrity, self.error = name, integrity, error
+    """Files that cannot be packaged, each with the reason; the others can."""
+
+    def __init__(self, errors: Mapping[str, CcatError], integrity: str) -> None:
+        super().__init__(", ".join(errors))
+        self.errors, self.integrity = errors, integrity
 
 
 class _Counting:

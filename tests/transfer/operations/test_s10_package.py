@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from ccatdc.common.states import Status
 from datamgmt.models import PhysicalCopy, RawDataFile, RawDataPackage
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus, VerifiedHow
+from datamgmt.storage.base import Stored, in_64_bits
 from tests.flow import Flow, digest_of, members_of
 from transfer.models import RawDataPackageCreation
 
@@ -109,6 +111,25 @@ def test_a_wrong_filed_checksum_sets_the_file_aside(flow: Flow) -> None:
     assert members_of(the_tar(flow)) == {"run1/good": b"good"}
     copy = RawDataFile.objects.get(relative_path="run1/wrong").copies.get()
     assert (copy.integrity, copy.error_code) == (Integrity.DAMAGED, "file.checksum_differs")
+
+
+@pytest.mark.parametrize("seconds", [-(2**31), 10_500_000_000], ids=["1901", "2302"])
+def test_times_that_are_out_of_the_ordinary_do_not_stop_a_file(flow: Flow, seconds: int) -> None:
+    flow.observe({"run1/clock": b"had no time from the network"})
+    os.utime(Path(flow.source.path) / "run1/clock", (seconds, seconds))
+    flow.run("package", "bundle", "transfer", "unpack", "archive", "delete")
+
+    assert RawDataPackage.objects.get().state == PackageState.ARCHIVED
+    copy = RawDataFile.objects.get().copies.get()
+    assert copy.status == PhysicalCopyStatus.DELETED, "it was known again when it was deleted"
+
+
+def test_an_inode_of_all_64_bits_is_known_again() -> None:
+    seen = Stored(1, 2**63 + 5, 2**64 - 1)
+    stored = Stored(1, in_64_bits(2**63 + 5), in_64_bits(2**64 - 1))
+
+    assert stored.agrees_with(seen)
+    assert not stored.agrees_with(Stored(1, 2**63 + 5, 2**64 - 2))
 
 
 def test_a_link_at_source_is_not_followed(flow: Flow, tmp_path: Path) -> None:
