@@ -92,9 +92,9 @@ class ArchiveManager(StageManager[Missing]):
         """What is planned for an archive in one pass: new packages, then history if there is room."""
         new = _lacking(archive).built().with_good_copy_at(*buffers(archive.site)).oldest_first()
         portion = list(new[:PASS_LIMIT])
-        yield from portion
         transfers = LongTermArchiveTransfer.objects.non_polymorphic().open()
         room = PASS_LIMIT - len(portion) - transfers.filter(location=archive).count()
+        yield from portion
         if room <= 0:
             return
         history = _history(archive).exclude(pk__in=[package.pk for package in portion])
