@@ -26,13 +26,25 @@ from datamgmt.models import (
     Site,
     TapeDataLocation,
 )
-from observatory.models import Instrument, InstrumentModule, Observatory, Telescope
+from observatory.models import (
+    ChaiModuleConfiguration,
+    Instrument,
+    InstrumentModule,
+    Line,
+    Observatory,
+    PrimeCamModuleConfiguration,
+    Telescope,
+)
 from planning.models import (
+    ChaiInparParameter,
+    ChaiObservationConfiguration,
+    ChaiTiling,
     ConstantElevationSource,
     FixedSource,
     ObservingProgram,
     ObsMode,
     ObsUnit,
+    PrimeCamObservationConfiguration,
     SolarSystemObject,
     SubObservingProgram,
 )
@@ -85,10 +97,19 @@ class Declaration:
 
     def stored(self) -> dict[str, models.Model]:
         """All stored rows of the family, by name: one query for each table."""
-        rows = self.family._default_manager.select_related(
-            *(key for key in self.key if self.fields[key].is_relation)
-        )
+        rows = self.family._default_manager.all()
+        if paths := self.relations_named():
+            rows = rows.select_related(*paths)
         return {self.name_of(row): row for row in rows}
+
+    def relations_named(self) -> list[str]:
+        """What a name is made of, followed to the end: ``obs_unit__observing_program``."""
+        paths = []
+        for key in self.key:
+            target = self.fields[key].related_model
+            if isinstance(target, type):
+                paths += [key, *(f"{key}__{p}" for p in declaration_of(target).relations_named())]
+        return paths
 
 
 def family_of(model: type[models.Model]) -> type[models.Model]:
@@ -103,7 +124,7 @@ def _is_plain_or_declared(column: ModelField) -> bool:
     if not column.is_relation:
         return True
     # The discriminator of polymorphic tables refers to a content type, which is not declared.
-    return isinstance(target, type) and any(d.family is target for d in DECLARATIONS)
+    return isinstance(target, type) and any(d.family is family_of(target) for d in DECLARATIONS)
 
 
 def declaration_of(model: type[models.Model]) -> Declaration:
@@ -145,6 +166,9 @@ DECLARATIONS: tuple[Declaration, ...] = (
     Declaration(Telescope, ("short_name",)),
     Declaration(Instrument, ("short_name",), _AVAILABLE),
     Declaration(InstrumentModule, ("instrument", "short_name"), _AVAILABLE),
+    Declaration(Line, ("name",)),
+    Declaration(ChaiModuleConfiguration, ("instrument_module", "name"), _ACTIVE),
+    Declaration(PrimeCamModuleConfiguration, ("instrument_module", "name"), _ACTIVE),
     Declaration(ObservingProgram, ("short_name",), _ACTIVE),
     Declaration(SubObservingProgram, ("observing_program", "short_name"), _ACTIVE),
     Declaration(FixedSource, ("name",)),
@@ -152,6 +176,10 @@ DECLARATIONS: tuple[Declaration, ...] = (
     Declaration(ConstantElevationSource, ("name",)),
     Declaration(ObsMode, ("name",)),
     Declaration(ObsUnit, ("observing_program", "name"), frozenset({"state", "priority"})),
+    Declaration(PrimeCamObservationConfiguration, ("obs_unit",)),
+    Declaration(ChaiTiling, ("name", "tile_number"), frozenset({"priority"})),
+    Declaration(ChaiObservationConfiguration, ("obs_unit",)),
+    Declaration(ChaiInparParameter, ("chai_observation_configuration", "name")),
     Declaration(Site, ("short_name",), _ACTIVE),
     _location(DiskDataLocation),
     _location(S3DataLocation),

@@ -141,6 +141,8 @@ class _Loader:
         family = family_of(target)
         rows = self._rows(family)
         if name in rows:
+            if not isinstance(rows[name], target):
+                raise UnusableValueError(f"{name} is a {rows[name]._meta.db_table}")
             return rows[name]
         if (family, name) in self._broken:
             raise _BrokenTargetError

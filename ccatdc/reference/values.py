@@ -31,6 +31,8 @@ def plain_value(column: ModelField, written: Any) -> Any:
             raise UnusableValueError("may not be empty")
         return None
     _require_kind(column, written)
+    if isinstance(column, models.DecimalField):
+        written = repr(written)  # the digits that were written, not those of the nearest double
     try:
         return column.to_python(written)
     except ValidationError as error:
@@ -58,7 +60,7 @@ def _require_kind(column: ModelField, written: Any) -> None:
     elif isinstance(column, models.IntegerField):
         if isinstance(written, bool) or not isinstance(written, int):
             raise UnusableValueError(f"{written!r} is not a whole number")
-    elif isinstance(column, models.FloatField):
+    elif isinstance(column, models.FloatField | models.DecimalField):
         if isinstance(written, bool) or not isinstance(written, int | float):
             raise UnusableValueError(f"{written!r} is not a number")
         if not math.isfinite(written):
