@@ -26,7 +26,7 @@ else:
     from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
     from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as UnfoldCheckboxes
 
-LEVEL_COLOURS = {
+LEVEL_COLOURS: dict[str, str] = {
     LogLevel.DEBUG: "default",
     LogLevel.INFO: "info",
     LogLevel.WARNING: "warning",

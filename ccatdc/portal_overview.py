@@ -18,7 +18,8 @@ from django.utils import timezone
 from accounts.models import User
 from ccatdc.common.badges import list_url
 from ccatdc.common.states import Status
-from ccatdc.portal_attention import TroubleGroup, trouble_groups
+from ccatdc.portal_attention import trouble_groups
+from ccatdc.portal_trouble import TroubleGroup
 from datamgmt.models import DataLocation, RawDataPackage
 from datamgmt.states import PackageState
 from planning.models import ExecutedObsUnit

@@ -37,7 +37,8 @@ def check_now(location: DataLocation, user: User) -> LocationCheck:
     """
     with transaction.atomic():
         record("locations", f"Check now: {location.full_name}.", about=location, user=user)
-        waiting = LocationCheck.objects.open().filter(location=location).first()
+        open_checks = LocationCheck.objects.open().filter(location=location)
+        waiting: LocationCheck | None = open_checks.first()
         if waiting is None:
             waiting = LocationCheck.objects.create(location=location)
             dispatch.submit(waiting)

@@ -115,7 +115,7 @@ def _way(operation: Operation, names: dict[int, str]) -> str:
 
 def _of_copies(copies: list[PhysicalCopy]) -> Iterable[Event]:
     for copy in copies:
-        about = {
+        about: dict[str, Any] = {
             "where": str(copy.data_location),
             "app": "datamgmt",
             "model": "physicalcopy",

@@ -84,9 +84,10 @@ class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
 
     def buttons(self, request: HttpRequest, obj: Any) -> list[tuple[str, str]]:
         """Actions that make sense for this row now, as (name, label): they stand above its page."""
+        actions: Any = self.get_actions(request)
         return [
             (name, str(description))
-            for function, name, description in self.get_actions(request).values()
+            for function, name, description in actions.values()
             if getattr(function, "shown_for", _never)(obj)
         ]
 

@@ -108,7 +108,7 @@ class RawDataFileAdmin(ReadOnlyAdmin):
         "copies_link",
     ]
 
-    def get_ordering(self, request: HttpRequest) -> list[str]:
+    def get_ordering(self, request: HttpRequest) -> list[Any]:
         """By path within an execution or a package; else by key, since any other order would sort
         the whole table.
         """

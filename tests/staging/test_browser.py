@@ -20,7 +20,7 @@ from transfer.models import Operation, StagingJob
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-NARROW = {"width": 390, "height": 844}
+NARROW: Any = {"width": 390, "height": 844}
 #: Pages refresh themselves every five seconds.
 SOON = 9_000
 

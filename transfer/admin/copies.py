@@ -27,7 +27,7 @@ from transfer.deletions import approve
 from transfer.retention import reasons_to_keep
 from transfer.retention_facts import facts_about
 
-KINDS = {
+KINDS: dict[str, str] = {
     CopyType.RAW_DATA_FILE: "File",
     CopyType.RAW_DATA_PACKAGE: "Package",
     CopyType.DATA_TRANSFER_PACKAGE: "Bundle",
@@ -136,7 +136,8 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """As rows of the one table: the kinds differ in nothing that a list shows."""
-        return super().get_queryset(request).non_polymorphic()
+        rows: Any = super().get_queryset(request)
+        return rows.non_polymorphic()
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str

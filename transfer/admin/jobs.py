@@ -32,14 +32,19 @@ class Stagings(ReadOnlyInline):
 
     model = Staging
     fk_name = "staging_job"
-    fields = ["package", "state", "why"]
-    readonly_fields = fields
+    shown = ("package", "state", "why")
+    fields = shown
+    readonly_fields = shown
     state = state_column("status", STATUS_COLOURS, order=False)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With names."""
-        rows = super().get_queryset(request).non_polymorphic()
-        return rows.select_related("raw_data_package", "location__site").order_by("pk")
+        rows: Any = super().get_queryset(request)
+        return (
+            rows.non_polymorphic()
+            .select_related("raw_data_package", "location__site")
+            .order_by("pk")
+        )
 
     @admin.display(description="Package")
     def package(self, staging: Staging) -> SafeString:
@@ -72,7 +77,7 @@ class StagingJobAdmin(ReadOnlyAdmin):
     list_filter = ["status", AtDestination]
     search_fields = ["name", "requested_by__username"]
     inlines = [Stagings]
-    fields = [
+    shown = (
         "name",
         "requested_by",
         "destination_location",
@@ -86,8 +91,9 @@ class StagingJobAdmin(ReadOnlyAdmin):
         "expires_at",
         "cancelled_at",
         "notified_at",
-    ]
-    readonly_fields = fields
+    )
+    fields = shown
+    readonly_fields = shown
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With what its page shows."""

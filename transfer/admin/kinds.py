@@ -135,17 +135,21 @@ class TransferLogs(ReadOnlyInline):
     """The changes of a transfer."""
 
     model = DataTransferLog
-    fields = ["timestamp", "status", "message"]
-    readonly_fields = fields
+    shown = ("timestamp", "status", "message")
+    fields = shown
+    readonly_fields = shown
 
 
-class ArchiveLogs(TransferLogs):
+class ArchiveLogs(ReadOnlyInline):
     """The changes of an archive transfer."""
 
     model = LongTermArchiveTransferLog
+    shown = ("timestamp", "status", "message")
+    fields = shown
+    readonly_fields = shown
 
 
-OUTCOME_COLOURS = {
+OUTCOME_COLOURS: dict[str, str] = {
     DeletionOutcome.PENDING: "warning",
     DeletionOutcome.DELETED: "success",
     DeletionOutcome.KEPT: "info",
@@ -157,8 +161,9 @@ class DeletionItems(ReadOnlyInline):
     """The copies of a batch, and what became of each."""
 
     model = DeletionItem
-    fields = ["copy", "size", "outcome_shown", "why"]
-    readonly_fields = fields
+    shown = ("copy", "size", "outcome_shown", "why")
+    fields = shown
+    readonly_fields = shown
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With what names are made of."""
@@ -192,7 +197,7 @@ class DeletionItems(ReadOnlyInline):
     @admin.display(description="Outcome")
     def outcome_shown(self, item: DeletionItem) -> SafeString:
         """Gone, kept, or failed."""
-        return badge(item.get_outcome_display(), OUTCOME_COLOURS[DeletionOutcome(item.outcome)])
+        return badge(item.get_outcome_display(), OUTCOME_COLOURS[item.outcome])
 
 
 INLINES: dict[type[Operation], list[Any]] = {

@@ -134,7 +134,7 @@ class LocationActions(PortalAdmin):
 class DataLocationAdmin(LocationActions, PolymorphicParentModelAdmin):
     """All locations."""
 
-    add_type_template = "portal/choose_kind.html"
+    add_type_template: str | None = "portal/choose_kind.html"  # type: ignore[assignment]
 
     list_display = [
         "full_name",

@@ -155,7 +155,7 @@ class DataTransferPackageAdmin(ReadOnlyAdmin):
     search_fields = ["name__startswith"]
     search_help_text = "The beginning of a bundle's name."
     ordering = ["-id"]
-    fields = [
+    shown = (
         "name",
         "status_shown",
         "bundle_format",
@@ -170,8 +170,9 @@ class DataTransferPackageAdmin(ReadOnlyAdmin):
         "copies_link",
         "created_at",
         "completed_at",
-    ]
-    readonly_fields = fields
+    )
+    fields = shown
+    readonly_fields = shown
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With what its page shows."""

@@ -24,7 +24,7 @@ class ServiceHeartbeatAdmin(ReadOnlyAdmin):
     list_display = ["name", "service_type", "pulse", "host", "pid", "last_seen", "waits_for"]
     list_filter = ["service_type"]
     search_fields = ["name", "host"]
-    fields = [
+    shown = (
         "service_type",
         "name",
         "pulse",
@@ -35,8 +35,9 @@ class ServiceHeartbeatAdmin(ReadOnlyAdmin):
         "stopped_at",
         "ttl_seconds",
         "waits_for",
-    ]
-    readonly_fields = fields
+    )
+    fields = shown
+    readonly_fields = shown
 
     @admin.display(description="Pulse")
     def pulse(self, service: ServiceHeartbeat) -> SafeString:

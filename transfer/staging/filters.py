@@ -17,7 +17,7 @@ def _date() -> Any:
     return forms.DateInput(attrs={"type": "date"})
 
 
-class PackageFilter(django_filters.FilterSet):
+class PackageFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Program, source, instrument, module, nights, and words."""
 
     program = django_filters.ModelChoiceFilter(

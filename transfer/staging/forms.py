@@ -11,7 +11,7 @@ from datamgmt.models import DataLocation, LocationType
 from transfer.models.jobs import MAX_KEEP_DAYS
 
 
-class _LocationChoice(forms.ModelChoiceField):
+class _LocationChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
     """Locations with their free room, so that nobody has to ask for what cannot fit."""
 
     def label_from_instance(self, obj: Any) -> str:

@@ -17,7 +17,7 @@ from transfer.models import StagingJob
 from transfer.staging.selection import Selection
 
 
-class PackageTable(tables.Table):
+class PackageTable(tables.Table):  # type: ignore[misc]
     """Archived packages with a box to tick. Sorted by columns that have an index, or few values."""
 
     tick = tables.Column(accessor="pk", verbose_name="Choose", orderable=False)
@@ -84,7 +84,7 @@ class PackageTable(tables.Table):
         return size_text(value)
 
 
-class JobTable(tables.Table):
+class JobTable(tables.Table):  # type: ignore[misc]
     """One's own staging jobs."""
 
     name = tables.Column(accessor="pk", verbose_name="Job", orderable=False)
