@@ -93,7 +93,7 @@ def various(db: None) -> None:
         ({"start": "yesterday"}, set()),
         ({"program": "999999"}, set()),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)),
 )
 def test_the_list_is_narrowed(
     client: Client, various: None, question: dict[str, str], answer: set[str]
