@@ -10,7 +10,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
-
 from ccatdc.common.states import Moves, Status, known_values
 from datamgmt.models import DataLocation, RawDataPackage
 

@@ -21,7 +21,6 @@ from polymorphic.query import PolymorphicQuerySet
 from ccatdc.common.states import OPEN_STATUSES, STATUS_MOVES, Status, known_values
 from datamgmt.models import DataLocation, RawDataPackage
 from datamgmt.states import PackageState
-
 from transfer.pipeline import OperationType
 
 #: Failures after which an operation is FAILED although a retry might help.
