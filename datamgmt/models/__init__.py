@@ -7,19 +7,16 @@ from datamgmt.models.copies import (
     RawDataPackagePhysicalCopy,
 )
 from datamgmt.models.files import RawDataFile
-from datamgmt.models.locations import (
-    DataArchive,
-    DataLocation,
-    DeletionMode,
-    DiskDataLocation,
-    LocationType,
-    S3DataLocation,
-    Site,
-    StorageType,
-    TapeDataLocation,
-)
+from datamgmt.models.locations import DataLocation
 from datamgmt.models.metadata import RawDataPackageMetadata
 from datamgmt.models.packages import BundleFormat, DataTransferPackage, RawDataPackage
+from datamgmt.models.sites import DeletionMode, LocationType, Site, StorageType
+from datamgmt.models.technologies import (
+    DataArchive,
+    DiskDataLocation,
+    S3DataLocation,
+    TapeDataLocation,
+)
 
 __all__ = [
     "BundleFormat",

@@ -1,4 +1,4 @@
-"""Sites and data locations: where data may be, and what an operator decides about each place.
+"""Data locations: where data may be, and what an operator decides about each place.
 
 A location is polymorphic in its storage technology (disk, S3, tape); its type says what it is for. The name
 ``{site}_{location}`` names its worker, its queues and its credentials.
@@ -6,77 +6,29 @@ A location is polymorphic in its storage technology (disk, S3, tape); its type s
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any, ClassVar
 
-import environ
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from polymorphic.models import PolymorphicModel
 
-from ccatdc.common.errors import ConfigurationError
 from ccatdc.common.models import name_part
 from ccatdc.common.states import known_values
+from datamgmt.models.sites import (
+    DEFAULT_RETENTION_DAYS,
+    DeletionMode,
+    LocationType,
+    Site,
+    StorageType,
+)
 from datamgmt.querysets import DataLocationManager
 from observatory.models import Instrument
 
 #: PostgreSQL cuts identifiers (a LISTEN channel, say) at 63 bytes.
 FULL_NAME_LENGTH = 63
-
-
-class LocationType(models.TextChoices):
-    """What a location is for (seeds: LocationType)."""
-
-    SOURCE = "source", "Source"
-    BUFFER = "buffer", "Buffer"
-    LONG_TERM_ARCHIVE = "long_term_archive", "Long-term archive"
-    PROCESSING = "processing", "Processing"
-
-
-class StorageType(models.TextChoices):
-    """Storage technology (seeds: StorageType)."""
-
-    DISK = "disk", "Disk"
-    S3 = "s3", "S3"
-    TAPE = "tape", "Tape"
-
-
-class DeletionMode(models.TextChoices):
-    """Whether copies without a reason to keep go by themselves."""
-
-    AUTOMATIC = "automatic", "Automatic"
-    APPROVAL = "approval", "After an operator's approval"
-    OFF = "off", "Never"
-
-
-#: Days that a copy stays after its package is archived, where the location says nothing.
-DEFAULT_RETENTION_DAYS: dict[str, float] = {
-    LocationType.SOURCE: 30,
-    LocationType.BUFFER: 7,
-    LocationType.PROCESSING: 0,  # staged data lives as long as its jobs (StagingJob.expires_at)
-}
-
-
-class Site(models.Model):
-    """A place with data-center infrastructure. Degrees east-positive."""
-
-    name = models.CharField(max_length=128, unique=True)
-    short_name = models.CharField(max_length=32, unique=True, validators=[name_part])
-    location = models.CharField(max_length=128, blank=True, help_text="Where on Earth, as text.")
-    timezone = models.CharField(max_length=64, default="UTC")
-    lon_deg = models.FloatField(null=True, blank=True)
-    lat_deg = models.FloatField(null=True, blank=True)
-    active = models.BooleanField(default=True)
-
-    class Meta:
-        db_table = "site"
-        ordering = ["short_name"]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class DataLocation(PolymorphicModel):
@@ -238,115 +190,3 @@ class DataLocation(PolymorphicModel):
         """Keep the discriminator in step with the class."""
         self.storage_type = self.STORAGE_TYPE
         super().save(*args, **kwargs)
-
-
-class DiskDataLocation(DataLocation):
-    """A file system, local or mounted. ``host`` is the machine that mounts it; empty: every machine of the site does."""
-
-    STORAGE_TYPE = StorageType.DISK
-    storage = "datamgmt.storage.disk.DiskStorage"
-
-    path = models.CharField(max_length=1024)
-    host = models.CharField(max_length=255, blank=True)
-    user = models.CharField(max_length=64, blank=True, help_text="For transports over ssh.")
-
-    class Meta:
-        db_table = "disk_data_location"
-        base_manager_name = "objects"
-
-    def frozen_fields(self) -> dict[str, Any]:
-        """Root and host too."""
-        return super().frozen_fields() | {"path": self.path, "host": self.host}
-
-    def clean(self) -> None:
-        """The root is an absolute path."""
-        super().clean()
-        if not self.path.startswith("/") or "\0" in self.path:
-            raise ValidationError({"path": "Give an absolute path."})
-
-
-class S3DataLocation(DataLocation):
-    """A bucket. Credentials come from the environment by name; ``refused_checksums`` is what the probe proved."""
-
-    STORAGE_TYPE = StorageType.S3
-    storage = "datamgmt.storage.s3.S3Storage"
-
-    bucket_name = models.CharField(max_length=255)
-    endpoint_url = models.URLField(blank=True, help_text="Empty: AWS.")
-    region = models.CharField(max_length=64, blank=True)
-    prefix = models.CharField(max_length=255, blank=True)
-    credential_key = models.CharField(
-        max_length=64,
-        blank=True,
-        help_text="Name part of the environment variables CCATDC_S3_<KEY>_ACCESS_KEY and _SECRET_KEY; "
-        "empty: site and location in capitals.",
-    )
-    refused_checksums = models.JSONField(
-        default=list,
-        blank=True,
-        editable=False,
-        help_text="Wrong checksums that the server refused when it was probed.",
-    )
-
-    class Meta:
-        db_table = "s3_data_location"
-        base_manager_name = "objects"
-
-    def frozen_fields(self) -> dict[str, Any]:
-        """Bucket, prefix and server too."""
-        return super().frozen_fields() | {
-            "bucket_name": self.bucket_name,
-            "prefix": self.prefix,
-            "endpoint_url": self.endpoint_url,
-        }
-
-    def get_s3_credentials(self) -> tuple[str, str]:
-        """Access and secret key from the environment (or from files that it names); never from the database."""
-        key = self.credential_key or re.sub(r"[^A-Z0-9]", "_", self.full_name.upper())
-        env = environ.FileAwareEnv()
-        names = [f"CCATDC_S3_{key}_ACCESS_KEY", f"CCATDC_S3_{key}_SECRET_KEY"]
-        values = [env.str(name, default="") for name in names]
-        if not all(values):
-            missing = ", ".join(n for n, v in zip(names, values, strict=True) if not v)
-            raise ConfigurationError(
-                f"No credentials for {self.full_name}: {missing} is not set in this process.",
-                code="location.no_credentials",
-                remedy="Set it in the environment of the worker (or NAME_FILE with the path of a file) and restart it.",
-            )
-        return values[0], values[1]
-
-
-class TapeDataLocation(DataLocation):
-    """A tape library: described, not yet driven (seeds: future capability)."""
-
-    STORAGE_TYPE = StorageType.TAPE
-    storage = "datamgmt.storage.tape.TapeStorage"
-
-    library_name = models.CharField(max_length=128)
-    mount_path = models.CharField(max_length=1024, blank=True)
-    robot_host = models.CharField(max_length=255, blank=True)
-
-    class Meta:
-        db_table = "tape_data_location"
-        base_manager_name = "objects"
-
-
-class DataArchive(models.Model):
-    """An archive as the older documents know it: a name for one site's long-term archive. Read by people only."""
-
-    name = models.CharField(max_length=128, unique=True)
-    short_name = models.SlugField(max_length=32, unique=True)
-    site = models.ForeignKey(Site, models.PROTECT, related_name="data_archives")
-    data_location = models.ForeignKey(
-        DataLocation, models.PROTECT, null=True, blank=True, related_name="data_archives"
-    )
-    is_primary = models.BooleanField(default=False)
-    active = models.BooleanField(default=True)
-    description = models.TextField(blank=True)
-
-    class Meta:
-        db_table = "data_archive"
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name

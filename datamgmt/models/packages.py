@@ -7,7 +7,8 @@ from django.db.models import Q
 
 from ccatdc.common.models import UuidPrimaryKey
 from ccatdc.common.states import STATUS_MOVES, Status, known_values
-from datamgmt.models.locations import DataLocation, Site
+from datamgmt.models.locations import DataLocation
+from datamgmt.models.sites import Site
 from datamgmt.querysets import DataTransferPackageQuerySet, RawDataPackageQuerySet
 from datamgmt.states import PACKAGE_MOVES, PackageState
 from observatory.models import InstrumentModule

@@ -1,0 +1,59 @@
+"""Sites, and what locations are for: the choices that rows, routes and the pipeline's table speak of."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from ccatdc.common.models import name_part
+
+
+class LocationType(models.TextChoices):
+    """What a location is for (seeds: LocationType)."""
+
+    SOURCE = "source", "Source"
+    BUFFER = "buffer", "Buffer"
+    LONG_TERM_ARCHIVE = "long_term_archive", "Long-term archive"
+    PROCESSING = "processing", "Processing"
+
+
+class StorageType(models.TextChoices):
+    """Storage technology (seeds: StorageType)."""
+
+    DISK = "disk", "Disk"
+    S3 = "s3", "S3"
+    TAPE = "tape", "Tape"
+
+
+class DeletionMode(models.TextChoices):
+    """Whether copies without a reason to keep go by themselves."""
+
+    AUTOMATIC = "automatic", "Automatic"
+    APPROVAL = "approval", "After an operator's approval"
+    OFF = "off", "Never"
+
+
+#: Days that a copy stays after its package is archived, where the location says nothing.
+DEFAULT_RETENTION_DAYS: dict[str, float] = {
+    LocationType.SOURCE: 30,
+    LocationType.BUFFER: 7,
+    LocationType.PROCESSING: 0,  # staged data lives as long as its jobs (StagingJob.expires_at)
+}
+
+
+class Site(models.Model):
+    """A place with data-center infrastructure. Degrees east-positive."""
+
+    name = models.CharField(max_length=128, unique=True)
+    short_name = models.CharField(max_length=32, unique=True, validators=[name_part])
+    location = models.CharField(max_length=128, blank=True, help_text="Where on Earth, as text.")
+    timezone = models.CharField(max_length=64, default="UTC")
+    lon_deg = models.FloatField(null=True, blank=True)
+    lat_deg = models.FloatField(null=True, blank=True)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "site"
+        ordering = ["short_name"]
+
+    def __str__(self) -> str:
+        return self.name
