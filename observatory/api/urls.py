@@ -1,4 +1,4 @@
-"""Addresses below ``/api/``: instruments."""
+"""Addresses below ``/api/``: observatories, telescopes, instruments, set-ups, lines."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from django.urls import path
 from observatory.api import views
 
 urlpatterns = [
+    path("observatories/", views.ObservatoryListView.as_view()),
+    path("telescopes/", views.TelescopeListView.as_view()),
+    path("lines/", views.LineListView.as_view()),
+    path("instrument_module_configurations/", views.ModuleConfigurationListView.as_view()),
+    path("instrument_module_configurations/<int:pk>/", views.ModuleConfigurationView.as_view()),
     path("instruments/", views.InstrumentListView.as_view()),
     path("instruments/<slug:short_name>/", views.InstrumentView.as_view()),
 ]

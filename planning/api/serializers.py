@@ -62,6 +62,10 @@ class ObsUnitSerializer(serializers.ModelSerializer[ObsUnit]):
     )
     source_name = serializers.CharField(source="source.name")
     obs_mode = serializers.CharField(source="obs_mode.name")
+    telescope = serializers.CharField(source="telescope.short_name")
+    instrument_module_configurations = serializers.PrimaryKeyRelatedField[Any](
+        many=True, read_only=True
+    )
 
     class Meta:
         model = ObsUnit
@@ -73,6 +77,8 @@ class ObsUnitSerializer(serializers.ModelSerializer[ObsUnit]):
             "source",
             "source_name",
             "obs_mode",
+            "telescope",
+            "instrument_module_configurations",
             "obs_unit_type",
             "state",
             "priority",

@@ -1,16 +1,21 @@
-"""Addresses below ``/api/``: programs, obs units, sources."""
+"""Addresses below ``/api/``: programs, obs units and how they are observed, sources."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from planning.api import views
+from planning.api import configuration_views, views
 
 urlpatterns = [
     path("observing_programs/", views.ProgramListView.as_view()),
     path("observing_programs/<int:pk>/", views.ProgramView.as_view()),
     path("obs_units/", views.ObsUnitListView.as_view()),
     path("obs_units/<int:pk>/", views.ObsUnitView.as_view()),
+    path("obs_modes/", configuration_views.ObsModeListView.as_view()),
+    path("observation_configurations/", configuration_views.ConfigurationListView.as_view()),
+    path("observation_configurations/<int:pk>/", configuration_views.ConfigurationView.as_view()),
+    path("chai_tilings/", configuration_views.ChaiTilingListView.as_view()),
+    path("pre_scheduled_slots/", configuration_views.SlotListView.as_view()),
     path("sources/", views.SourceListView.as_view()),
     path("sources/<int:pk>/", views.SourceView.as_view()),
 ]

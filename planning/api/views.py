@@ -24,8 +24,8 @@ _PROGRAMS = ObservingProgram.objects.select_related("lead").prefetch_related(
     "instruments", "sub_programs"
 )
 _OBS_UNITS = ObsUnit.objects.select_related(
-    "observing_program", "sub_observing_program", "source", "obs_mode"
-)
+    "observing_program", "sub_observing_program", "source", "obs_mode", "telescope"
+).prefetch_related("instrument_module_configurations")
 
 
 class ObsUnitFilter(django_filters.FilterSet):  # type: ignore[misc]
