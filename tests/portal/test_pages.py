@@ -164,3 +164,9 @@ def test_a_list_counts_no_further_than_its_bound(
     content = operator.get(address(operations, "changelist")).content.decode()
 
     assert "3 operations" in " ".join(content.split())
+
+
+def test_nothing_of_the_libraries_has_a_page() -> None:
+    foreign = [m._meta.label for m in admin.site._registry if m._meta.app_label not in OUR_APPS]
+
+    assert foreign == []
