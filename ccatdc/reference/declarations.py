@@ -12,6 +12,7 @@ A row is referred to by its name: the parts of its natural key joined by ``/``
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -39,11 +40,13 @@ from planning.models import (
     ChaiInparParameter,
     ChaiObservationConfiguration,
     ChaiTiling,
+    ConstantElevationAzimuthRange,
     ConstantElevationSource,
     FixedSource,
     ObservingProgram,
     ObsMode,
     ObsUnit,
+    PreScheduledSlot,
     PrimeCamObservationConfiguration,
     SolarSystemObject,
     SubObservingProgram,
@@ -61,6 +64,8 @@ class Declaration:
     key: tuple[str, ...]
     operational: frozenset[str] = field(default_factory=frozenset)
     separator: str = "/"
+    #: Whether there may be very many rows: they are inserted together and exported as CSV.
+    many: bool = False
 
     @property
     def section(self) -> str:
@@ -86,30 +91,27 @@ class Declaration:
         """The many-to-many fields that a file may give, as lists of names."""
         return {link.name: link for link in self.model._meta.many_to_many}
 
-    def name_of(self, row: models.Model) -> str:
-        """The name of a stored row."""
-        parts = []
-        for key in self.key:
-            value = getattr(row, key)
-            is_row = isinstance(value, models.Model)
-            parts.append(declaration_of(type(value)).name_of(value) if is_row else str(value))
-        return self.separator.join(parts)
+    @cached_property
+    def required(self) -> frozenset[str]:
+        """What a new row cannot do without."""
+        return frozenset(
+            name
+            for name, column in self.fields.items()
+            if not (column.has_default() or column.null or column.blank)
+        )
 
-    def stored(self) -> dict[str, models.Model]:
-        """All stored rows of the family, by name: one query for each table."""
-        rows = self.family._default_manager.all()
-        if paths := self.relations_named():
-            rows = rows.select_related(*paths)
-        return {self.name_of(row): row for row in rows}
+    @cached_property
+    def judged_elsewhere(self) -> frozenset[str]:
+        """Columns that a file does not give, and references, which are resolved by name."""
+        relations = {name for name, column in self.fields.items() if column.is_relation}
+        return frozenset(relations | {c.name for c in self.model._meta.fields} - self.fields.keys())
 
-    def relations_named(self) -> list[str]:
-        """What a name is made of, followed to the end: ``obs_unit__observing_program``."""
-        paths = []
-        for key in self.key:
-            target = self.fields[key].related_model
-            if isinstance(target, type):
-                paths += [key, *(f"{key}__{p}" for p in declaration_of(target).relations_named())]
-        return paths
+
+def key_part(value: Any) -> str:
+    """A value as part of a row's name: the same text for what is equal."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return str(value)
 
 
 def family_of(model: type[models.Model]) -> type[models.Model]:
@@ -171,15 +173,21 @@ DECLARATIONS: tuple[Declaration, ...] = (
     Declaration(PrimeCamModuleConfiguration, ("instrument_module", "name"), _ACTIVE),
     Declaration(ObservingProgram, ("short_name",), _ACTIVE),
     Declaration(SubObservingProgram, ("observing_program", "short_name"), _ACTIVE),
-    Declaration(FixedSource, ("name",)),
+    Declaration(FixedSource, ("name",), many=True),
     Declaration(SolarSystemObject, ("name",)),
     Declaration(ConstantElevationSource, ("name",)),
+    Declaration(
+        ConstantElevationAzimuthRange, ("source", "elevation_deg", "lst_start_h"), many=True
+    ),
     Declaration(ObsMode, ("name",)),
-    Declaration(ObsUnit, ("observing_program", "name"), frozenset({"state", "priority"})),
-    Declaration(PrimeCamObservationConfiguration, ("obs_unit",)),
-    Declaration(ChaiTiling, ("name", "tile_number"), frozenset({"priority"})),
-    Declaration(ChaiObservationConfiguration, ("obs_unit",)),
-    Declaration(ChaiInparParameter, ("chai_observation_configuration", "name")),
+    Declaration(
+        ObsUnit, ("observing_program", "name"), frozenset({"state", "priority"}), many=True
+    ),
+    Declaration(PreScheduledSlot, ("obs_unit", "start_time"), frozenset({"status"}), many=True),
+    Declaration(PrimeCamObservationConfiguration, ("obs_unit",), many=True),
+    Declaration(ChaiTiling, ("name", "tile_number"), frozenset({"priority"}), many=True),
+    Declaration(ChaiObservationConfiguration, ("obs_unit",), many=True),
+    Declaration(ChaiInparParameter, ("chai_observation_configuration", "name"), many=True),
     Declaration(Site, ("short_name",), _ACTIVE),
     _location(DiskDataLocation),
     _location(S3DataLocation),

@@ -6,21 +6,26 @@ where history refers to it. Every problem found is reported, not only the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.db import DatabaseError, connection, models, transaction
+from django.db import connection, models, transaction
 
-from ccatdc.reference.declarations import declaration_of, family_of
+from ccatdc.reference.declarations import family_of
+from ccatdc.reference.entries import Entry
+from ccatdc.reference.folders import read_folders
+from ccatdc.reference.kosma_files import INPAR_SECTION
 from ccatdc.reference.merging import Row, merged_rows
 from ccatdc.reference.problems import Problem, ReferenceDataError
-from ccatdc.reference.refusals import refused_by_database
-from ccatdc.reference.values import UnusableValueError, name_written, plain_value
-from ccatdc.reference.yaml_files import read_folders
+from ccatdc.reference.resolving import Resolved, Resolver, target_of
+from ccatdc.reference.stored import StoredRows
+from ccatdc.reference.templates import PARAMETER_SECTION, parameters_of_templates
+from ccatdc.reference.writing import NewRow, Writer
 
+#: Loaded after all others: which of them there are depends on the configurations.
+_PARAMETERS = (INPAR_SECTION, PARAMETER_SECTION)
 #: Any number, the same in every process: two loads at once wait for each other.
 _LOCK = 7_201_500_101
 
@@ -46,21 +51,27 @@ class Report:
 
 
 def load_reference(folders: Iterable[Path], *, dry_run: bool = False) -> Report:
-    """Load the YAML files of these folders; later folders override single fields of earlier ones.
+    """Load the files of these folders; later folders override single fields of earlier ones.
 
     With ``dry_run`` everything is done and then taken back. Raises :class:`ReferenceDataError` with
     every problem found; nothing is stored then.
     """
     problems: list[Problem] = []
-    rows = merged_rows(read_folders(list(folders), problems), problems)
+    entries = read_folders(list(folders), problems)
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         loader = _Loader(problems)
-        for row in rows:
-            loader.apply(row)
+        loader.apply_all([entry for entry in entries if entry.section not in _PARAMETERS])
+        loader.apply_all(
+            parameters_of_templates(
+                (e for e in entries if e.section == INPAR_SECTION), loader.stored, problems
+            )
+            + [entry for entry in entries if entry.section == PARAMETER_SECTION]
+        )
         if problems:
-            raise ReferenceDataError(sorted(problems, key=_position))
+            # A line of a template is judged once for each configuration that names it.
+            raise ReferenceDataError(sorted(dict.fromkeys(problems), key=_position))
         if dry_run:
             transaction.set_rollback(True)
     return loader.report
@@ -75,190 +86,86 @@ class _Loader:
 
     def __init__(self, problems: list[Problem]) -> None:
         self.report = Report()
+        self.stored = StoredRows()
         self._problems = problems
-        self._stored: dict[type[models.Model], dict[str, models.Model]] = {}
-        # Rows that could not be made. What refers to them is not reported a second time.
-        self._broken: set[tuple[type[models.Model], str]] = set()
+        self._resolver = Resolver(self.stored, problems)
+        self._writer = Writer(problems, self._resolver.mark_broken)
 
-    def apply(self, row: Row) -> None:
-        """Make or change one row, or note why not."""
-        before = len(self._problems)
-        plain, links = self._resolved(row)
-        if plain is None or len(self._problems) > before:
-            self._broken.add((row.declaration.family, row.name))
-            return
-        stored = self._rows(row.declaration.family).get(row.name)
+    def apply_all(self, entries: list[Entry]) -> None:
+        """Make or change what these entries say."""
+        declaration = None
+        for row in merged_rows(entries, self._problems):
+            if row.declaration is not declaration:
+                self._writer.finish()  # what comes now may refer to it
+                declaration = row.declaration
+            if not self._apply(row):
+                self._resolver.mark_broken(row)
+        self._writer.finish()
+
+    def _apply(self, row: Row) -> bool:
+        """Make or change one row. False when that, or something that it needs, cannot be."""
+        found = self._resolver.resolved(row)
+        if found is None:
+            return False
+        stored = self.stored.rows(row.declaration.family).get(row.name)
         if stored is None:
-            self._add(row, plain, links)
-        elif type(stored) is not row.declaration.model:
+            return self._add(row, found)
+        if type(stored) is not row.declaration.model:
             reason = f"{row.name} exists already, as a {stored._meta.db_table}"
-            self._wrong(row, row.declaration.key[-1], reason)
-        else:
-            self._change(row, stored, plain, links)
-        if len(self._problems) > before:
-            self._broken.add((row.declaration.family, row.name))
+            field = row.declaration.key[-1]
+            self._problems.append(Problem(row.where(field), field, reason))
+            return False
+        return self._change(row, stored, found)
 
-    # What was written
+    def _add(self, row: Row, found: Resolved) -> bool:
+        new = row.declaration.model(**found.plain)
+        if not (self._writer.is_valid(row, new) and self._writer.add(NewRow(row, new, found))):
+            return False
+        self.stored.add(row.declaration.family, row.name, new)
+        self.report.changes.append(Change(row.declaration.section, row.name, added=True))
+        return True
 
-    def _resolved(
-        self, row: Row
-    ) -> tuple[dict[str, Any] | None, dict[str, dict[str, models.Model]]]:
-        """Values of the columns, and rows of the links by name. None when a row that this one
-        needs is broken itself.
-        """
-        plain: dict[str, Any] = {}
-        links: dict[str, dict[str, models.Model]] = {}
-        complete = True
-        for name, written in row.values.items():
-            try:
-                if name in row.declaration.links:
-                    target = _target(row.declaration.links[name])
-                    links[name] = self._linked(target, written.value)
-                elif row.declaration.fields[name].is_relation:
-                    plain[name] = self._referred(row.declaration.fields[name], written.value)
-                else:
-                    plain[name] = plain_value(row.declaration.fields[name], written.value)
-            except _BrokenTargetError:
-                complete = False
-            except UnusableValueError as error:
-                self._wrong(row, name, str(error))
-        return (plain if complete else None), links
-
-    def _referred(self, column: models.Field[Any, Any], written: Any) -> models.Model | None:
-        if written is None:
-            if not column.null:
-                raise UnusableValueError("may not be empty")
-            return None
-        return self._named(_target(column), name_written(written))
-
-    def _linked(self, target: type[models.Model], written: Any) -> dict[str, models.Model]:
-        if not isinstance(written, list):
-            raise UnusableValueError(f"{written!r} is not a list of names")
-        names = [name_written(item) for item in written]
-        return {name: self._named(target, name) for name in names}
-
-    def _named(self, target: type[models.Model], name: str) -> models.Model:
-        family = family_of(target)
-        rows = self._rows(family)
-        if name in rows:
-            if not isinstance(rows[name], target):
-                raise UnusableValueError(f"{name} is a {rows[name]._meta.db_table}")
-            return rows[name]
-        if (family, name) in self._broken:
-            raise _BrokenTargetError
-        known = ", ".join(sorted(rows)[:20]) or "none"
-        raise UnusableValueError(
-            f"there is no {family._meta.db_table} {name!r}; there are: {known}"
-        )
-
-    def _rows(self, family: type[models.Model]) -> dict[str, models.Model]:
-        if family not in self._stored:
-            self._stored[family] = declaration_of(family).stored()
-        return self._stored[family]
-
-    # What is done about it
-
-    def _add(
-        self, row: Row, plain: dict[str, Any], links: dict[str, dict[str, models.Model]]
-    ) -> None:
-        new = row.declaration.model(**plain)
-        if self._is_valid(row, new) and self._store(row, new):
-            for name, targets in links.items():
-                getattr(new, name).set(targets.values())
-            self._rows(row.declaration.family)[row.name] = new
-            self.report.changes.append(Change(row.declaration.section, row.name, added=True))
-
-    def _change(
-        self,
-        row: Row,
-        stored: models.Model,
-        plain: dict[str, Any],
-        links: dict[str, dict[str, models.Model]],
-    ) -> None:
+    def _change(self, row: Row, stored: models.Model, found: Resolved) -> bool:
+        declaration = row.declaration
         differences = []
-        for name, value in plain.items():
-            old = getattr(stored, name)
-            if old == value:
+        for name, value in found.plain.items():
+            column = declaration.fields[name]
+            old = getattr(stored, column.attname)
+            if old == (value.pk if isinstance(value, models.Model) else value):
                 continue
-            words = (name, _shown(old), _shown(value))
-            if name in row.declaration.operational:
+            words = (name, self._shown(column, old), self._shown(column, value))
+            if name in declaration.operational:
                 self.report.left_alone.append((row.name, *words))
             else:
                 differences.append(words)
                 setattr(stored, name, value)
-        if differences and not (self._is_valid(row, stored) and self._store(row, stored)):
-            return
-        for name, targets in links.items():
-            old_names = {declaration_of(type(r)).name_of(r) for r in getattr(stored, name).all()}
-            if old_names != targets.keys():
-                differences.append((name, _shown(sorted(old_names)), _shown(sorted(targets))))
+        if differences and not (
+            self._writer.is_valid(row, stored) and self._writer.save(row, stored)
+        ):
+            return False
+        for name, targets in found.links.items():
+            linked = self.stored.links(declaration.model, name).get(stored.pk, set())
+            if linked != {target.pk for target in targets.values()}:
+                family = family_of(target_of(declaration.links[name]))
+                names = sorted(self.stored.name_of(family, pk) for pk in linked)
+                differences.append((name, _words(names), _words(sorted(targets))))
                 getattr(stored, name).set(targets.values())
         if not differences:
             self.report.unchanged += 1
-            return
-        self.report.changes.append(
-            Change(row.declaration.section, row.name, added=False, differences=tuple(differences))
-        )
-
-    def _is_valid(self, row: Row, instance: models.Model) -> bool:
-        """The model's own rules that need no query; the database judges the rest."""
-        required = [n for n, c in row.declaration.fields.items() if _is_required(c)]
-        missing = [name for name in required if name not in row.values and instance._state.adding]
-        for name in missing:
-            self._wrong(row, name, f"is missing: a {row.declaration.section} needs it")
-        relations = {name for name, c in row.declaration.fields.items() if c.is_relation}
-        hidden = {c.name for c in instance._meta.fields} - row.declaration.fields.keys()
-        before = len(self._problems)
-        self._collect(row, lambda: instance.clean_fields(exclude=relations | hidden | set(missing)))
-        if not missing and len(self._problems) == before:
-            self._collect(row, instance.clean)
-        return not missing and len(self._problems) == before
-
-    def _collect(self, row: Row, check: Any) -> None:
-        try:
-            check()
-        except ValidationError as error:
-            by_field: Mapping[str, list[ValidationError]] = (
-                error.error_dict
-                if hasattr(error, "error_dict")
-                else {NON_FIELD_ERRORS: error.error_list}
-            )
-            for name, errors in by_field.items():
-                for message in (text for one in errors for text in one.messages):
-                    self._wrong(row, "" if name == NON_FIELD_ERRORS else name, message)
-
-    def _store(self, row: Row, instance: models.Model) -> bool:
-        try:
-            with transaction.atomic():
-                instance.save()
-        except DatabaseError as error:
-            name, reason = refused_by_database(error, row.declaration.model, row.values)
-            self._wrong(row, name, reason)
-            return False
+        else:
+            change = Change(declaration.section, row.name, False, tuple(differences))
+            self.report.changes.append(change)
         return True
 
-    def _wrong(self, row: Row, name: str, reason: str) -> None:
-        self._problems.append(Problem(row.where(name), name, reason))
+    def _shown(self, column: models.Field[Any, Any], value: Any) -> str:
+        if value is None or not column.is_relation:
+            return _words(value)
+        pk = value.pk if isinstance(value, models.Model) else value
+        return self.stored.name_of(family_of(target_of(column)), pk)
 
 
-class _BrokenTargetError(Exception):
-    """A row that another one refers to has a problem of its own, which is reported."""
-
-
-def _target(column: models.Field[Any, Any]) -> type[models.Model]:
-    target = column.related_model
-    assert isinstance(target, type), "references are resolved once all apps are loaded"  # noqa: S101
-    return target
-
-
-def _is_required(column: models.Field[Any, Any]) -> bool:
-    return not (column.has_default() or column.null or column.blank)
-
-
-def _shown(value: Any) -> str:
+def _words(value: Any) -> str:
     """A value for a person."""
-    if isinstance(value, models.Model):
-        return declaration_of(type(value)).name_of(value)
     if isinstance(value, list):
         return "[" + ", ".join(str(item) for item in value) + "]"
     return "nothing" if value in (None, "") else str(value)

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ccatdc.reference.declarations import BY_SECTION, DECLARATIONS, Declaration
+from ccatdc.reference.entries import Entry, Value
 from ccatdc.reference.problems import Place, Problem
-from ccatdc.reference.values import UnusableValueError, name_written
-from ccatdc.reference.yaml_files import Entry, Value
+from ccatdc.reference.values import UnusableValueError, key_written
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def merged_rows(entries: Iterable[Entry], problems: list[Problem]) -> list[Row]:
     for entry in entries:
         declaration = BY_SECTION.get(entry.section)
         if declaration is None:
-            reason = f"is no section{_did_you_mean(entry.section, BY_SECTION)}"
+            reason = f"is no section{did_you_mean(entry.section, BY_SECTION)}"
             problems.append(Problem(entry.place, entry.section, reason))
         elif _has_known_fields(entry, declaration, problems):
             name = _name_in(entry, declaration, problems)
@@ -81,7 +81,7 @@ def _has_known_fields(entry: Entry, declaration: Declaration, problems: list[Pro
         Problem(
             entry.values[name].place,
             name,
-            f"is no field of {entry.section}{_did_you_mean(name, known)}",
+            f"is no field of {entry.section}{did_you_mean(name, known)}",
         )
         for name in unknown
     )
@@ -95,13 +95,14 @@ def _name_in(entry: Entry, declaration: Declaration, problems: list[Problem]) ->
             problems.append(Problem(entry.place, key, f"is missing: it names the {entry.section}"))
             continue
         try:
-            parts.append(name_written(entry.values[key].value))
+            parts.append(key_written(declaration.fields[key], entry.values[key].value))
         except UnusableValueError as error:
             problems.append(Problem(entry.values[key].place, key, str(error)))
     return declaration.separator.join(parts) if len(parts) == len(declaration.key) else ""
 
 
-def _did_you_mean(written: str, known: Iterable[str]) -> str:
+def did_you_mean(written: str, known: Iterable[str]) -> str:
+    """The name nearest to a misspelt one, or all there are."""
     names = sorted(known)
     close = difflib.get_close_matches(written, names, n=1)
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(names)}"

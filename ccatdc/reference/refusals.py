@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container
+from typing import Any
 
+from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import DatabaseError, models
+
+from ccatdc.common.constraints import CompositeForeignKey
 
 _KEY = re.compile(r"Key \((?P<columns>[^)]*)\)=\((?P<values>.*)\) already exists")
 
@@ -27,12 +31,24 @@ def refused_by_database(
     ):
         fields = sorted(constraint.condition.referenced_base_fields)
         return _first(fields, written), f"breaks the rule {name} on {', '.join(fields)}"
+    if isinstance(constraint, ExclusionConstraint):
+        fields = [name for expression, _ in constraint.expressions for name in _columns(expression)]
+        return _first(fields, written), str(constraint.get_violation_error_message())
+    if isinstance(constraint, CompositeForeignKey):
+        return _first(list(constraint.fields), written), str(constraint.violation_error_message)
     return "", str(error.__cause__ or error).splitlines()[0]
 
 
 def _constraints(model: type[models.Model]) -> list[models.BaseConstraint]:
     tables = [model, *model._meta.get_parent_list()]
     return [constraint for table in tables for constraint in table._meta.constraints]
+
+
+def _columns(expression: Any) -> list[str]:
+    """The fields in an expression of an exclusion constraint."""
+    if isinstance(expression, str):
+        return [expression]
+    return [str(vars(part)["name"]) for part in expression.flatten() if isinstance(part, models.F)]
 
 
 def _first(fields: list[str], written: Container[str]) -> str:

@@ -7,12 +7,13 @@ true into "True". Both are refused here with a reason, so that a file means what
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
 
-from ccatdc.reference.declarations import ModelField
+from ccatdc.reference.declarations import ModelField, key_part
 
 _TEXT = (models.CharField, models.TextField)
 
@@ -46,6 +47,13 @@ def name_written(written: Any) -> str:
     return str(written)
 
 
+def key_written(column: ModelField, written: Any) -> str:
+    """A part of a row's own name. Raises :class:`UnusableValueError`."""
+    if isinstance(column, models.FloatField | models.DateTimeField):
+        return key_part(plain_value(column, written))
+    return name_written(written)
+
+
 def _require_kind(column: ModelField, written: Any) -> None:
     if isinstance(column, models.JSONField):
         return
@@ -60,11 +68,23 @@ def _require_kind(column: ModelField, written: Any) -> None:
     elif isinstance(column, models.IntegerField):
         if isinstance(written, bool) or not isinstance(written, int):
             raise UnusableValueError(f"{written!r} is not a whole number")
+    elif isinstance(column, models.DateTimeField):
+        _require_time(column, written)
     elif isinstance(column, models.FloatField | models.DecimalField):
         if isinstance(written, bool) or not isinstance(written, int | float):
             raise UnusableValueError(f"{written!r} is not a number")
         if not math.isfinite(written):
             raise UnusableValueError(f"{written!r} is not a finite number")
+
+
+def _require_time(column: ModelField, written: Any) -> None:
+    """A time without zone would be local to whoever loads it."""
+    try:
+        moment = column.to_python(written)
+    except ValidationError as error:
+        raise UnusableValueError("; ".join(error.messages)) from error
+    if not isinstance(written, str | datetime) or moment.tzinfo is None:
+        raise UnusableValueError(f"{str(written)!r} is no time with zone: 2026-04-01T03:00:00Z")
 
 
 def _kind(written: Any) -> str:

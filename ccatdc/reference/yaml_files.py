@@ -7,70 +7,18 @@ A file is a mapping from section to a list of entries; a section is the name of 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from ccatdc.reference.problems import Place, Problem, ReferenceDataError
+from ccatdc.reference.entries import Entry, Value
+from ccatdc.reference.problems import Place, Problem
 
 SUFFIXES = (".yaml", ".yml")
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
-    """What was written for one field, and where."""
-
-    value: Any
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One item of a section. ``folder`` counts the folders of a load: later ones override."""
-
-    section: str
-    values: dict[str, Value]
-    place: Place
-    folder: int
-
-
-def read_folders(folders: list[Path], problems: list[Problem]) -> list[Entry]:
-    """All entries of the YAML files directly in these folders, files in the order of their names.
-
-    What is wrong with a file is added to ``problems``. Raises :class:`ReferenceDataError` when a
-    folder is missing or holds no YAML file.
-    """
-    entries: list[Entry] = []
-    for number, folder in enumerate(folders):
-        for file in _files_of(folder):
-            entries.extend(_read_file(file, number, problems))
-    return entries
-
-
-def _files_of(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        reason = "is not a folder" if folder.exists() else "does not exist"
-        raise ReferenceDataError([Problem(Place(folder, 0), "", reason)])
-    files = sorted(path for path in folder.iterdir() if path.suffix in SUFFIXES and path.is_file())
-    if not files:
-        raise ReferenceDataError(
-            [Problem(Place(folder, 0), "", f"holds no {' or '.join(SUFFIXES)} file")]
-        )
-    return files
-
-
-def _read_file(file: Path, folder: int, problems: list[Problem]) -> list[Entry]:
-    try:
-        text = file.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        problems.append(Problem(Place(file, line), "", "is not UTF-8"))
-        return []
-    except OSError as error:
-        problems.append(Problem(Place(file, 1), "", f"cannot be read: {error.strerror}"))
-        return []
+def read_yaml(file: Path, text: str, folder: int, problems: list[Problem]) -> list[Entry]:
+    """The entries of one file; what is wrong with it is added to ``problems``."""
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()

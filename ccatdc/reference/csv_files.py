@@ -1,0 +1,158 @@
+"""CSV files to entries: a file is a table of one section, its first line names the fields.
+
+``fixed_source.csv`` or ``fixed_source.pointing.csv`` holds rows of ``fixed_source``. What a cell
+means follows from the field: all is text in CSV. An empty cell is nothing where a field can be
+empty; elsewhere the field is not given. Lists and objects are written as JSON. A scan of Prime-Cam
+may give its parameters as columns of their own (a table of mapping parameters).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.db import models
+
+from ccatdc.reference.declarations import BY_SECTION, Declaration, ModelField
+from ccatdc.reference.entries import Entry, Value
+from ccatdc.reference.merging import did_you_mean
+from ccatdc.reference.problems import Place, Problem
+from ccatdc.reference.values import UnusableValueError
+from planning.models import PrimeCamObservationConfiguration
+from planning.scan_parameters import SCAN_PARAMETERS
+
+SUFFIX = ".csv"
+#: The field that scan parameters given as columns make up.
+SCAN_PARAMS = "scan_params"
+_WHOLE = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_NOT_GIVEN = object()
+
+
+def read_csv(file: Path, text: str, folder: int, problems: list[Problem]) -> list[Entry]:
+    """The entries of one table; what is wrong with it is added to ``problems``."""
+    declaration = BY_SECTION.get(section := file.name.split(".")[0])
+    if declaration is None:
+        reason = f"the file is named after no section{did_you_mean(section, BY_SECTION)}"
+        problems.append(Problem(Place(file, 1), section, reason))
+        return []
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = next(reader, None)
+        if header is None or not _is_header(header, declaration, Place(file, 1), problems):
+            return []
+        return list(_entries(reader, header, declaration, (file, folder), problems))
+    except csv.Error as error:
+        problems.append(Problem(Place(file, reader.line_num), "", f"is not CSV: {error}"))
+        return []
+
+
+def scan_parameters(declaration: Declaration) -> list[str]:
+    """Parameters that a table of this section may have as columns."""
+    if declaration.model is not PrimeCamObservationConfiguration:
+        return []
+    return list(dict.fromkeys(name for names in SCAN_PARAMETERS.values() for name in names))
+
+
+def _is_header(
+    header: list[str], declaration: Declaration, place: Place, problems: list[Problem]
+) -> bool:
+    scan = scan_parameters(declaration)
+    known = {*declaration.fields, *declaration.links, *scan}
+    before = len(problems)
+    for number, name in enumerate(header):
+        if name not in known:
+            reason = f"is no field of {declaration.section}{did_you_mean(name, known)}"
+            problems.append(Problem(place, name, reason))
+        elif name in header[:number]:
+            problems.append(Problem(place, name, "is given twice"))
+    if SCAN_PARAMS in header and set(header) & set(scan) - declaration.fields.keys():
+        reason = "is given as a whole and by columns of its own"
+        problems.append(Problem(place, SCAN_PARAMS, reason))
+    return len(problems) == before
+
+
+def _entries(
+    reader: Any,
+    header: list[str],
+    declaration: Declaration,
+    origin: tuple[Path, int],
+    problems: list[Problem],
+) -> Iterator[Entry]:
+    file, folder = origin
+    by_columns = set(scan_parameters(declaration)) - declaration.fields.keys()
+    line = reader.line_num + 1
+    for cells in reader:
+        place, line = Place(file, line), reader.line_num + 1
+        if not cells:  # an empty line
+            continue
+        if len(cells) != len(header):
+            reason = f"has {len(cells)} cells, the header has {len(header)}"
+            problems.append(Problem(place, "", reason))
+            continue
+        values: dict[str, Value] = {}
+        scan: dict[str, Any] = {}
+        before = len(problems)
+        for name, cell in zip(header, cells, strict=True):
+            try:
+                if name in by_columns:
+                    if cell:
+                        scan[name] = _number(cell)
+                elif (value := _written(declaration, name, cell)) is not _NOT_GIVEN:
+                    values[name] = Value(value, place)
+            except UnusableValueError as error:
+                problems.append(Problem(place, name, str(error)))
+        if scan or by_columns & set(header):
+            values[SCAN_PARAMS] = Value(scan, place)
+        if len(problems) == before:
+            yield Entry(declaration.section, values, place, folder)
+
+
+def _written(declaration: Declaration, name: str, cell: str) -> Any:
+    """What the same value would be in YAML."""
+    if name in declaration.links:
+        return _json(cell) if cell else []
+    column = declaration.fields[name]
+    if cell:
+        return _value(column, cell)
+    if column.null:
+        return None
+    if isinstance(column, models.CharField | models.TextField) and column.blank:
+        return ""
+    return _NOT_GIVEN
+
+
+def _value(column: ModelField, cell: str) -> Any:
+    if column.is_relation:
+        return cell
+    if isinstance(column, models.JSONField):
+        return _json(cell)
+    if isinstance(column, models.BooleanField):
+        if cell not in ("true", "false"):
+            raise UnusableValueError(f"{cell!r} is neither true nor false")
+        return cell == "true"
+    if isinstance(column, models.IntegerField):
+        if not _WHOLE.fullmatch(cell):
+            raise UnusableValueError(f"{cell!r} is not a whole number")
+        return int(cell)
+    if isinstance(column, models.FloatField | models.DecimalField):
+        return _number(cell)
+    return cell
+
+
+def _number(cell: str) -> int | float:
+    if not _NUMBER.fullmatch(cell):
+        raise UnusableValueError(f"{cell!r} is not a number")
+    return int(cell) if _WHOLE.fullmatch(cell) else float(cell)
+
+
+def _json(cell: str) -> Any:
+    try:
+        return json.loads(cell)
+    except json.JSONDecodeError as error:
+        raise UnusableValueError(f"{cell!r} is not JSON: {error.msg}") from error
