@@ -20,7 +20,12 @@ def rights(role: str) -> set[str]:
 def test_they_are_there_after_migrate() -> None:
     assert set(Role.objects.values_list("name", flat=True)) >= set(ROLES)
     assert rights("admin") == set(PERMISSIONS)
-    assert rights("observer") == {"read:observations", "write:observations", "stage:data"}
+    assert rights("observer") == {
+        "read:observations",
+        "write:observations",
+        "stage:data",
+        "write:transfers",
+    }
     assert rights("viewer") == {"read:observations", "stage:data"}
     assert rights("service") == {"read:observations", "write:observations"}
 

@@ -22,10 +22,13 @@ class TestCopying(TransportContract):
 
     @pytest.fixture(autouse=True)
     def places(self, tmp_path: Path, db: None) -> None:
-        self.origin = DiskDataLocationFactory.create(name="origin", path=str(tmp_path / "origin"))
+        self.origin = DiskDataLocationFactory.create(
+            name="origin", path=str(tmp_path / "origin"), registered_at=None
+        )
         self.destination = DiskDataLocationFactory.create(
             site=SiteFactory.create(short_name="cologne"),
             name="destination",
+            registered_at=None,
             path=str(tmp_path / "destination"),
         )
         register(self.origin, create=True)

@@ -98,10 +98,13 @@ class TestRsync(TransportContract):
         self, tmp_path: Path, db: None, ssh_command: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("CCATDC_SSH_COMMAND", ssh_command)
-        self.origin = DiskDataLocationFactory.create(name="origin", path=str(tmp_path / "origin"))
+        self.origin = DiskDataLocationFactory.create(
+            name="origin", path=str(tmp_path / "origin"), registered_at=None
+        )
         self.destination = DiskDataLocationFactory.create(
             site=SiteFactory.create(short_name="cologne"),
             name="destination",
+            registered_at=None,
             path=str(tmp_path / "destination with space"),
             host="127.0.0.1",
             user=getpass.getuser(),
