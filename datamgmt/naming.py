@@ -16,13 +16,15 @@ def _word(text: str) -> str:
 
 
 def package_name(execution: ExecutedObsUnit, module: InstrumentModule, number: int) -> str:
-    """``{program}_{instrument}_{module}_{start}_{execution}_{number}``, unique under a lock on the execution."""
+    """``{program}_{instrument}_{module}_{start}_{execution}_{number}``, unique under a lock on the
+    execution. Of its UUID both ends: whoever made it may have counted, or put a time in front.
+    """
     words = (
         _word(execution.obs_unit.observing_program.short_name),
         _word(module.instrument.short_name),
         _word(module.short_name),
         execution.start_time.astimezone(UTC).strftime("%Y%m%dT%H%M%S"),
-        execution.pk.hex[:12],
+        execution.pk.hex[:8] + execution.pk.hex[-8:],
         f"{number:03d}",
     )
     return "_".join(words)
