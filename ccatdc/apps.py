@@ -1,3 +1,7 @@
+"""The top floor as an app of Django: its commands and template tags."""
+
+from __future__ import annotations
+
 from django.apps import AppConfig
 
 

@@ -1,3 +1,7 @@
+"""The datamgmt app: where data is."""
+
+from __future__ import annotations
+
 from django.apps import AppConfig
 
 

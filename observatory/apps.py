@@ -1,3 +1,7 @@
+"""The observatory app: what observes."""
+
+from __future__ import annotations
+
 from django.apps import AppConfig
 
 

@@ -1,3 +1,7 @@
+"""The planning app: what is to be observed, and what was."""
+
+from __future__ import annotations
+
 from django.apps import AppConfig
 
 

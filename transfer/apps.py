@@ -1,3 +1,7 @@
+"""The transfer app: how data moves."""
+
+from __future__ import annotations
+
 from django.apps import AppConfig
 
 

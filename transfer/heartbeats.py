@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from transfer.models import ServiceHeartbeat
-from transfer.models.services import BEAT_SECONDS
+from transfer.models.health import BEAT_SECONDS
 
 
 class Pulse:

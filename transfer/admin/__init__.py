@@ -6,6 +6,7 @@ start work.
 
 from transfer.admin import (
     copies,
+    health,
     jobs,
     kinds,
     locations,
@@ -13,11 +14,11 @@ from transfer.admin import (
     operations,
     packages,
     routes,
-    services,
 )
 
 __all__ = [
     "copies",
+    "health",
     "jobs",
     "kinds",
     "locations",
@@ -25,5 +26,4 @@ __all__ = [
     "operations",
     "packages",
     "routes",
-    "services",
 ]

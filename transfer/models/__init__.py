@@ -1,10 +1,10 @@
 """Work and its records: operations, routes, staging jobs, logs, and the pulse of the processes."""
 
+from transfer.models.health import CircuitBreaker, ServiceHeartbeat
 from transfer.models.jobs import StagingJob
 from transfer.models.logs import DataTransferLog, LongTermArchiveTransferLog, StagingJobLog
 from transfer.models.operations import OPEN_OPERATION, Operation
 from transfer.models.routes import DataTransferRoute, RoundRobinCursor, RouteType
-from transfer.models.services import CircuitBreaker, ServiceHeartbeat
 from transfer.models.work import (
     DataTransfer,
     DataTransferPackageCreation,
