@@ -80,8 +80,8 @@ class PackageDetailSerializer(PackageSerializer):
     @extend_schema_field(OperationSerializer(many=True))
     def get_operations(self, package: RawDataPackage) -> Any:
         """The latest operations, alone or in a bundle."""
-        rows = Operation.objects.non_polymorphic().filter(operations_about(package))
-        latest = rows.select_related("location__site").order_by("-created_at", "-id")
+        rows = operations_about(package).select_related("location__site")
+        latest = rows.order_by("-created_at", "-id")
         return operations_as_json(list(latest[:SHOWN_OPERATIONS]))
 
 
