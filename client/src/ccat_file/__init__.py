@@ -1,0 +1,49 @@
+"""Files observations at the CCAT Data Center: spooled to disk first, sent when the server answers.
+
+from ccat_file import Filing, FiledFile, create
+
+filing = Filing()                                  # address, token, spool: the environment
+observation = filing.start(program="GEco", obs_unit_name="Orion-KL daisy")
+with create(path, "sha256") as stream:             # the checksum is computed while one writes
+    stream.write(block)
+file = FiledFile.of(path, root, written=stream, file_type="detector_timestream")
+observation.add_files([file], instrument="primecam", module="f280", location="ccat_primecam")
+observation.finish(quality="good")
+"""
+
+from __future__ import annotations
+
+from ccat_file.digests import HashingWriter, checksum_of, create
+from ccat_file.errors import (
+    CcatFileError,
+    Exit,
+    RefusedError,
+    SettingsError,
+    SpoolError,
+    StillWaitingError,
+    UsageError,
+)
+from ccat_file.filing import Filing, Observation
+from ccat_file.rows import FiledFile, files_below
+from ccat_file.settings import Settings
+from ccat_file.watching import Sight, watch
+
+__all__ = [
+    "CcatFileError",
+    "Exit",
+    "FiledFile",
+    "Filing",
+    "HashingWriter",
+    "Observation",
+    "RefusedError",
+    "Settings",
+    "SettingsError",
+    "Sight",
+    "SpoolError",
+    "StillWaitingError",
+    "UsageError",
+    "checksum_of",
+    "create",
+    "files_below",
+    "watch",
+]

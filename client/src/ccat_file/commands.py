@@ -1,0 +1,191 @@
+"""``ccat-file``: the Python API on the command line. Exit statuses: :class:`ccat_file.errors.Exit`.
+
+Standard output has what programs want (a UUID, JSON); what people want is on standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ccat_file.digests import checksum_of, new_digest
+from ccat_file.errors import CcatFileError, Exit, UsageError
+from ccat_file.filing import Filing, Observation
+from ccat_file.options import parser
+from ccat_file.progress import Bar, size_text
+from ccat_file.rows import FiledFile, files_below
+from ccat_file.sender import Sender
+from ccat_file.settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; its exit status."""
+    given = parser().parse_args(arguments)
+    logging.basicConfig(format="ccat-file: %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        settings = Settings.from_environment(
+            url=given.url, spool=given.spool, token_file=given.token_file
+        )
+        filing = Filing(settings, send=not given.no_send)
+        return int(_COMMANDS[given.command](filing, given))
+    except CcatFileError as error:
+        _say(str(error))
+        return int(error.exit)
+    except KeyboardInterrupt:
+        _say("interrupted; what is spooled stays spooled")
+        return 130
+
+
+def _start(filing: Filing, given: argparse.Namespace) -> Exit:
+    observation = filing.start(
+        program=given.program,
+        obs_unit_name=given.obs_unit,
+        obs_unit=given.obs_unit_id,
+        start_time=given.start_time,
+        parameters=given.parameters,
+        operator=given.operator,
+        observation=given.id,
+    )
+    print(observation.id, flush=True)
+    return _after(observation, given)
+
+
+def _files(filing: Filing, given: argparse.Namespace) -> Exit:
+    observation = filing.observation(given.observation)
+    if given.checksum:
+        new_digest(given.checksum)  # before gigabytes are looked at
+    files = [
+        FiledFile.of(path, given.root, file_type=given.type) for path in files_below(given.paths)
+    ]
+    if not files:
+        raise UsageError("There are no files.")
+    size = sum(file.size for file in files)
+    if given.checksum:
+        files = _with_checksums(files, given.root, given.checksum, size)
+    count = observation.add_files(
+        files, instrument=given.instrument, module=given.module, location=given.location
+    )
+    _say(f"{count} files, {size_text(size)}, spooled")
+    return _after(observation, given)
+
+
+def _with_checksums(
+    files: Sequence[FiledFile], root: Path, algorithm: str, size: int
+) -> list[FiledFile]:
+    """Read all files. UsageError when one changes meanwhile: it is not complete."""
+    result = []
+    with Bar("checksums", size) as bar:
+        for file in files:
+            path = root / file.relative_path
+            try:
+                digits = checksum_of(path, algorithm, bar.advance)
+            except OSError as error:
+                raise UsageError(f"{path}: {error.strerror}.") from error
+            after = FiledFile.of(
+                path,
+                root,
+                checksum=digits,
+                checksum_algorithm=algorithm,
+                file_type=file.file_type,
+            )
+            if (after.size, after.created_at) != (file.size, file.created_at):
+                raise UsageError(f"{path} is still being written. Nothing was spooled.")
+            result.append(after)
+    return result
+
+
+def _finish(filing: Filing, given: argparse.Namespace) -> Exit:
+    observation = filing.observation(given.observation)
+    observation.finish(
+        given.status,
+        end_time=given.end_time,
+        quality=given.quality,
+        comment=given.comment,
+        conditions=dict(given.condition),
+    )
+    return _after(observation, given)
+
+
+def _after(observation: Observation, given: argparse.Namespace) -> Exit:
+    if given.wait is not None:
+        observation.wait(given.wait)
+    return Exit.DONE
+
+
+def _watch(filing: Filing, given: argparse.Namespace) -> Exit:
+    from ccat_file.watching import watch
+
+    filing.wake_sender()
+    watch(
+        filing,
+        filing.observation(given.observation),
+        seconds=given.timeout,
+        interval=given.interval,
+        tell=lambda sight: _say(str(sight)),
+    )
+    _say("archived")
+    return Exit.DONE
+
+
+def _status(filing: Filing, given: argparse.Namespace) -> Exit:
+    status = filing.status()
+    if given.json:
+        print(json.dumps(status, indent=2))
+    else:
+        sends = "a process sends" if status["sending"] else "nobody sends"
+        lines = [
+            f"spool {status['spool']}: {status['waiting']} calls wait "
+            f"({status['blocked']} behind a refused one), "
+            f"{len(status['refused'])} refused; {sends}"
+        ]
+        for one in status["refused"]:
+            answer = one["answer"]
+            lines += [
+                f"{one['number']}: {one['call']} of observation {one['observation']}",
+                f"    {answer.get('code', '')} {answer.get('detail', '')}",
+                f"    {one['file']}",
+            ]
+        print("\n".join(lines))
+    if status["refused"]:
+        return Exit.REFUSED
+    return Exit.WAITING if status["waiting"] else Exit.DONE
+
+
+def _retry(filing: Filing, given: argparse.Namespace) -> Exit:
+    given_back = filing.spool.retry(given.numbers or None)
+    _say(f"{len(given_back)} calls are sent again")
+    filing.wake_sender()
+    return Exit.DONE
+
+
+def _send(filing: Filing, given: argparse.Namespace) -> Exit:
+    def say(line: str) -> None:
+        _say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}")
+
+    sender = Sender(filing.spool, filing.settings, say=say, longest_pause=given.max_pause)
+    sender.run(forever=given.forever)
+    if filing.spool.sendable():
+        _say("another process sends from this spool")
+        return Exit.WAITING
+    return Exit.DONE
+
+
+def _say(text: str) -> None:
+    print(f"ccat-file: {text}", file=sys.stderr, flush=True)
+
+
+_COMMANDS = {
+    "start": _start,
+    "files": _files,
+    "finish": _finish,
+    "watch": _watch,
+    "status": _status,
+    "retry": _retry,
+    "send": _send,
+}

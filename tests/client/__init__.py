@@ -1,0 +1,1 @@
+"""The client package ``ccat_file`` of the folder ``client``."""

@@ -1,0 +1,174 @@
+"""The command and the Python API against a real server over real HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from uuid import UUID
+
+from ccat_file import FiledFile, create
+from datamgmt.models import RawDataFile, RawDataPackage
+from planning.models import ExecutedObsUnit, ExecutionStatus, ObsUnit
+from tests.client.conftest import Instrument, place
+from tests.client.gate import Gate
+from tests.factories.datamgmt import RawDataPackageFactory
+
+
+def start(instrument: Instrument, unit: ObsUnit, *more: str) -> str:
+    program = unit.observing_program.short_name
+    done = instrument.run("start", "--program", program, "--obs-unit", unit.name, *more)
+    assert done.returncode == 0, done.stderr
+    return str(UUID(done.stdout.strip()))
+
+
+def test_an_observation_is_filed_from_the_command_line(
+    instrument: Instrument, unit: ObsUnit
+) -> None:
+    instrument.write("17500/a.g3", b"first")
+    instrument.write("17500/b.g3", b"second")
+    observation = start(instrument, unit, "--parameters", '{"scan": "daisy"}')
+    root = str(instrument.root)
+    filed = instrument.run(
+        "files", observation, root, "--root", root, "--checksum", "sha256", *place()
+    )
+    assert filed.returncode == 0, filed.stderr
+    conditions = ["--condition", "pwv_mm_mean=0.4", "--quality", "good", "--wait", "20"]
+    over = instrument.run("finish", observation, *conditions)
+    assert over.returncode == 0, over.stderr
+
+    execution = ExecutedObsUnit.objects.get()
+    assert (str(execution.pk), execution.status) == (observation, ExecutionStatus.COMPLETED)
+    assert (execution.pwv_mm_mean, execution.parameters) == (0.4, {"scan": "daisy"})
+    files = {file.relative_path: file for file in RawDataFile.objects.all()}
+    assert files.keys() == {"17500/a.g3", "17500/b.g3"}
+    assert files["17500/a.g3"].checksum == hashlib.sha256(b"first").hexdigest()
+    assert files["17500/b.g3"].size == 6
+
+
+def test_an_observation_is_filed_from_python(instrument: Instrument, unit: ObsUnit) -> None:
+    path = instrument.write("placeholder").with_name("c.g3")
+    filing = instrument.filing(send=True)
+    observation = filing.start(obs_unit=unit.pk)
+    with create(path, "blake3") as stream:
+        stream.write(b"one ")
+        stream.write(b"two")
+    file = FiledFile.of(path, instrument.root, written=stream, file_type="spectra")
+    _, name, _, module, _, location = place()
+    assert observation.add_files([file], instrument=name, module=module, location=location) == 1
+    observation.finish("aborted", comment="clouds")
+    observation.wait(20)
+
+    row = RawDataFile.objects.get()
+    assert (row.size, row.checksum_algorithm, row.file_type) == (7, "blake3", "spectra")
+    assert row.checksum == stream.checksum
+    assert ExecutedObsUnit.objects.get().quality_comment == "clouds"
+
+
+def test_calls_return_at_once_while_the_server_is_away_and_are_sent_when_it_is_back(
+    instrument: Instrument, gate: Gate, unit: ObsUnit
+) -> None:
+    gate.cut()
+    filing = instrument.filing(send=True)
+    began = time.monotonic()
+    observation = filing.start(obs_unit=unit.pk)
+    observation.finish()
+    assert time.monotonic() - began < 1.0
+    assert instrument.run("status").returncode == 4
+    time.sleep(1.0)
+    assert len(filing.spool.waiting()) == 2
+    gate.open()
+    observation.wait(20)
+    assert ExecutedObsUnit.objects.get().status == ExecutionStatus.COMPLETED
+    assert instrument.run("status").returncode == 0
+
+
+def test_the_same_files_again_change_nothing(instrument: Instrument, unit: ObsUnit) -> None:
+    instrument.write("a.g3")
+    observation = start(instrument, unit)
+    for _ in range(2):
+        root = str(instrument.root)
+        done = instrument.run("files", observation, root, "--root", root, "--wait", "20", *place())
+        assert done.returncode == 0, done.stderr
+    assert RawDataFile.objects.count() == 1
+
+
+def test_a_conflict_blocks_only_its_own_observation_and_is_sent_again_when_corrected(
+    instrument: Instrument, unit: ObsUnit
+) -> None:
+    good = start(instrument, unit, "--wait", "20")
+    bad = start(instrument, unit, "--wait", "20")
+    for end, status in (("2030", 3), ("2031", 3)):  # a year in the future: refused
+        done = instrument.run("finish", bad, "--end-time", f"{end}-01-01T00:00:00Z", "--wait", "20")
+        assert done.returncode == status, done.stderr
+        assert "filing.clock" in done.stderr
+    assert instrument.run("finish", good, "--wait", "20").returncode == 0
+
+    shown = instrument.run("status", "--json")
+    status = json.loads(shown.stdout)
+    assert shown.returncode == 3
+    (refused,) = status["refused"]
+    assert refused["observation"] == bad
+    assert refused["answer"]["code"] == "filing.clock"
+    assert (status["waiting"], status["blocked"]) == (1, 1)
+
+    for entry in [*instrument.filing().spool.dead(), *instrument.filing().spool.waiting()]:
+        document = entry.document()
+        document["body"]["end_time"] = ExecutedObsUnit.objects.get(pk=good).end_time.isoformat()  # type: ignore[union-attr]
+        entry.path.write_text(json.dumps(document))
+    assert instrument.run("retry").returncode == 0
+    instrument.until_sent()
+    assert ExecutedObsUnit.objects.get(pk=bad).status == ExecutionStatus.COMPLETED
+
+
+def test_another_finish_is_a_conflict_that_says_what_differs(
+    instrument: Instrument, unit: ObsUnit
+) -> None:
+    observation = start(instrument, unit)
+    assert instrument.run("finish", observation, "--wait", "20").returncode == 0
+    again = instrument.run("finish", observation, "--quality", "bad", "--wait", "20")
+    assert again.returncode == 3, again.stderr
+    (entry,) = instrument.filing().spool.dead()
+    assert entry.document()["refused"]["code"] == "filing.differs"
+    assert "quality" in entry.document()["refused"]["differences"]
+
+
+def test_a_rejected_token_holds_the_calls_and_refuses_none(
+    instrument: Instrument, unit: ObsUnit
+) -> None:
+    good, instrument.token = instrument.token, "ccatdc_" + "0" * 43
+    instrument.run("--no-send", "start", "--obs-unit-id", str(unit.pk))
+    sent = instrument.run("send")
+    assert sent.returncode == 6, sent.stderr
+    assert "request.authentication_failed" in sent.stderr
+    assert len(instrument.filing().spool.waiting()) == 1
+    instrument.token = good
+    assert instrument.run("send").returncode == 0
+    assert ExecutedObsUnit.objects.count() == 1
+
+
+def test_the_token_is_nowhere_in_the_spool(instrument: Instrument, unit: ObsUnit) -> None:
+    instrument.run("--no-send", "start", "--obs-unit-id", str(unit.pk))
+    texts = [p.read_text() for p in instrument.spool.rglob("*") if p.is_file()]
+    assert any("executed_obs_units" in text for text in texts)
+    assert not any(instrument.token in text for text in texts)
+
+
+def test_watch_ends_when_all_packages_are_archived(instrument: Instrument, unit: ObsUnit) -> None:
+    instrument.write("a.g3")
+    observation = start(instrument, unit)
+    instrument.run("files", observation, instrument.root, "--root", instrument.root, *place())
+    instrument.run("finish", observation, "--wait", "20")
+    watch = ["watch", observation, "--interval", "0.1", "--timeout"]
+    early = instrument.run(*watch, "1")
+    assert early.returncode == 4
+    assert "1 not yet packaged" in early.stderr
+
+    package = RawDataPackageFactory.create(
+        executed_obs_unit=ExecutedObsUnit.objects.get(), archived=True
+    )
+    RawDataFile.objects.update(raw_data_package=package)
+    done = instrument.run(*watch, "20")
+    assert done.returncode == 0, done.stderr
+    assert "1 packages archived" in done.stderr
+    assert RawDataPackage.objects.count() == 1

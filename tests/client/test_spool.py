@@ -1,0 +1,182 @@
+"""The spool: whole calls in order, whatever happens to disk and processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from ccat_file import SpoolError, UsageError
+from ccat_file.spool import Call, Spool
+from tests.client.conftest import PACKAGE
+
+ONE, OTHER = UUID(int=1), UUID(int=2)
+
+
+def call(observation: UUID = ONE, body: object = None) -> Call:
+    return Call(observation, "POST", "/api/x", body, {"id": "1"})
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 256 kB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"no tmpfs can be mounted: {mounted.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_calls_keep_their_order_and_their_content(spool: Spool) -> None:
+    for number in range(12):
+        spool.append([call(body={"n": number})])
+    entries = Spool(spool.folder).waiting()
+    assert [entry.read().body["n"] for entry in entries] == list(range(12))
+
+
+def test_a_number_is_used_once_also_when_all_calls_are_gone(spool: Spool) -> None:
+    (first,) = spool.append([call()])
+    spool.done(first)
+    (second,) = spool.append([call()])
+    assert second.number > first.number
+
+
+def test_a_refused_call_keeps_its_answer_and_blocks_its_observation(spool: Spool) -> None:
+    first, _, other = spool.append([call(), call(), call(OTHER)])
+    spool.refuse(first, {"code": "filing.differs"})
+    assert spool.sendable() == [other]
+    (dead,) = spool.dead()
+    assert dead.document()["refused"] == {"code": "filing.differs"}
+    spool.retry([first.number])
+    assert [entry.number for entry in spool.sendable()] == [1, 2, 3]
+
+
+def test_retry_of_an_unknown_number_says_so(spool: Spool) -> None:
+    with pytest.raises(UsageError, match="No refused call has the number 7"):
+        spool.retry([7])
+
+
+def test_a_half_written_call_is_no_call(spool: Spool) -> None:
+    (spool.folder / "call.part.0").write_text('{"half": ')
+    assert spool.waiting() == []
+    spool.append([call()])
+    assert len(spool.waiting()) == 1
+    assert not (spool.folder / "call.part.0").exists()
+
+
+@pytest.mark.parametrize("body", [float("nan"), {1, 2}, b"bytes"])
+def test_what_json_cannot_say_is_refused_before_it_is_spooled(spool: Spool, body: object) -> None:
+    with pytest.raises(UsageError, match="JSON"):
+        spool.append([call(), call(body=body)])
+    assert spool.waiting() == []
+
+
+def test_a_full_disk_is_a_clear_error_and_nothing_is_half_written(small_disk: Path) -> None:
+    spool = Spool(small_disk / "spool")
+    spool.append([call(body="kept")])
+    with pytest.raises(SpoolError, match=r"disk is full.*Nothing was recorded"):
+        spool.append([call(body="x" * 1000), call(body="x" * 1_000_000)])
+    assert [entry.read().body for entry in spool.waiting()] == ["kept"]
+    assert not list(spool.folder.glob("*.part*"))
+    spool.append([call(body="after")])
+    assert len(spool.waiting()) == 2
+
+
+def test_a_full_disk_does_not_keep_a_refused_call_in_the_way(small_disk: Path) -> None:
+    spool = Spool(small_disk / "spool")
+    entry, other = spool.append([call(body="y" * 50_000), call(OTHER)])
+    filler = small_disk / "filler"
+    with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as stream:
+        while True:
+            stream.write(b"z" * 4096)
+    spool.refuse(entry, {"code": "filing.differs"})
+    assert spool.sendable() == [other]
+    assert spool.dead()[0].read().body == "y" * 50_000
+
+
+def test_a_limit_on_file_sizes_is_a_clear_error(tmp_path: Path) -> None:
+    program = f"""
+import resource
+from pathlib import Path
+from uuid import UUID
+from ccat_file.spool import Call, Spool
+spool = Spool(Path({str(tmp_path / "spool")!r}))
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    spool.append([Call(UUID(int=1), "POST", "/x", "x" * 10_000, {{}})])
+except Exception as error:
+    print(type(error).__name__, error)
+print(len(spool.waiting()), len(list(spool.folder.glob("*.part*"))))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "SpoolError" in done.stdout
+    assert "disk is full" in done.stdout
+    assert done.stdout.endswith("0 0\n")
+
+
+def test_a_spool_that_cannot_be_made_says_why(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SpoolError, match="Not a directory"):
+        Spool(tmp_path / "file" / "spool")
+
+
+def test_a_spool_belongs_to_one_server(spool: Spool) -> None:
+    spool.bind("https://one.example")
+    spool.bind("https://one.example")
+    with pytest.raises(UsageError, match=r"belongs to https://one\.example"):
+        spool.bind("https://two.example")
+
+
+def test_processes_that_spool_at_once_lose_nothing_and_share_no_number(tmp_path: Path) -> None:
+    folder = tmp_path / "spool"
+    program = f"""
+from pathlib import Path
+from uuid import UUID
+import sys
+from ccat_file.spool import Call, Spool
+spool = Spool(Path({str(folder)!r}))
+who = UUID(int=int(sys.argv[1]))
+for number in range(100):
+    spool.append([Call(who, "POST", "/x", number, {{}}), Call(who, "POST", "/x", -number, {{}})])
+"""
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", program, str(who)], env=environment)
+        for who in range(3)
+    ]
+    assert [process.wait(60) for process in running] == [0, 0, 0]
+    entries = Spool(folder).waiting()
+    assert [entry.number for entry in entries] == list(range(1, 601))
+    for who in range(3):
+        own = [e.read().body for e in entries if e.observation == str(UUID(int=who))]
+        assert own == [n for number in range(100) for n in (number, -number)]
+
+
+def test_only_one_sends(spool: Spool) -> None:
+    with spool.sole_sender() as first, spool.sole_sender() as second:
+        assert (first, second) == (True, False)
+        assert spool.is_being_sent()
+    assert not spool.is_being_sent()
