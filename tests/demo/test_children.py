@@ -58,9 +58,18 @@ def wait_until_dead(process: psutil.Process) -> None:
         time.sleep(0.02)
 
 
+#: Children of this process that other tests started for the whole run: an S3 server, a browser.
+others: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def know_the_others() -> None:
+    others.clear()
+    others.update(child.pid for child in psutil.Process().children())
+
+
 def own_children() -> list[psutil.Process]:
-    found: list[psutil.Process] = psutil.Process().children()
-    return found
+    return [child for child in psutil.Process().children() if child.pid not in others]
 
 
 def test_a_child_runs_until_it_is_stopped(children: Children, tmp_path: Path) -> None:
