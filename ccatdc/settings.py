@@ -248,11 +248,7 @@ UNFOLD = {
     "SITE_SYMBOL": "satellite_alt",
     "SITE_URL": reverse_lazy("home"),
     "SITE_FAVICONS": [
-        {
-            "rel": "icon",
-            "type": "image/svg+xml",
-            "href": lambda _request: static("favicon.svg"),
-        }
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("favicon.svg")}
     ],
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_BACK_BUTTON": True,
