@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString
 
 from ccatdc.common.admin import PortalAdmin, PortalInline
 from ccatdc.common.badges import link_to_list
+from planning.admin.pictures import visibility_picture
 from planning.models import ObsMode, ObsUnit, PreScheduledSlot
 
 
@@ -66,7 +67,13 @@ class ObsUnitAdmin(PortalAdmin):
         "instrument_module_configurations",
         "created_by",
     ]
+    readonly_fields = ["tonight"]
     inlines = [Slots]
+
+    @admin.display(description="Tonight")
+    def tonight(self, unit: ObsUnit) -> SafeString:
+        """When its source is inside its limits."""
+        return visibility_picture(unit.source_id, obs_unit=unit.pk)
 
     @admin.display(description="Source", ordering="source__name")
     def source_name(self, unit: ObsUnit) -> str:

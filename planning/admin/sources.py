@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.utils.safestring import SafeString
 from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModelAdmin
 
 from ccatdc.common.admin import PortalAdmin, PortalInline
+from planning.admin.pictures import visibility_picture
 from planning.models import ConstantElevationAzimuthRange, ConstantElevationSource, Source
 
 
@@ -55,6 +59,12 @@ class SourceKindAdmin(PortalAdmin, PolymorphicChildModelAdmin):
     base_model = Source
     search_fields = ["name"]
     list_display = ["name", "source_class"]
+    readonly_fields = ["tonight"]
+
+    @admin.display(description="Tonight")
+    def tonight(self, source: Any) -> SafeString:
+        """When it is up."""
+        return visibility_picture(source.pk)
 
 
 #: Kinds that have rows of their own.

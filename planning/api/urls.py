@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from planning.api import configuration_views, views
+from planning.api import configuration_views, views, visibility
 
 urlpatterns = [
     path("observing_programs/", views.ProgramListView.as_view()),
@@ -18,4 +18,10 @@ urlpatterns = [
     path("pre_scheduled_slots/", configuration_views.SlotListView.as_view()),
     path("sources/", views.SourceListView.as_view()),
     path("sources/<int:pk>/", views.SourceView.as_view()),
+    path("visibility/<int:pk>", visibility.VisibilityView.as_view()),
+    path(
+        "visibility/<int:pk>.svg",
+        visibility.VisibilityPictureView.as_view(),
+        name="visibility_picture",
+    ),
 ]

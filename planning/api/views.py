@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_filters
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import RetrieveAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,7 +19,7 @@ from planning.api.serializers import (
     ProgramSerializer,
     SourceSerializer,
 )
-from planning.models import ObservingProgram, ObsUnit, Source
+from planning.models import FixedSource, ObservingProgram, ObsUnit, Source
 from planning.models.obs_units import ObsUnitState
 from planning.models.sources import SourceType
 
@@ -46,10 +49,30 @@ class SourceFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     name = django_filters.CharFilter("name", lookup_expr="icontains")
     type = django_filters.ChoiceFilter(choices=SourceType.choices)
+    cone = django_filters.CharFilter(
+        method="in_cone", label="Fixed sources around a place: ra,dec,radius in degrees, ICRS."
+    )
+
+    def in_cone(self, rows: Any, _name: str, value: str) -> Any:
+        """Those within the angle."""
+        return rows.filter(pk__in=FixedSource.objects.within(*_cone(value)).order_by().values("pk"))
 
     class Meta:
         model = Source
         fields: list[str] = []
+
+
+def _cone(text: str) -> tuple[float, float, float]:
+    """``ra,dec,radius`` in degrees."""
+    try:
+        ra, dec, radius = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValidationError({"cone": "Write three numbers: ra,dec,radius in degrees."}) from error
+    if not (0 <= ra < 360 and -90 <= dec <= 90 and 0 < radius <= 180):
+        raise ValidationError(
+            {"cone": "RA is from 0 to 360, Dec from -90 to 90, the radius up to 180 degrees."}
+        )
+    return ra, dec, radius
 
 
 class ProgramListView(StrictListView[ObservingProgram]):

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
 from polymorphic.models import PolymorphicModel
+
+from planning import positions
+from planning.cones import FixedSourceManager
+
+if TYPE_CHECKING:
+    from astropy.coordinates import SkyCoord
+
+    from observatory.models import Telescope
 
 #: What a mount with cable wrap may be told: a turn to either side of north.
 AZIMUTHS_DEG = (-360, 360)
@@ -44,6 +53,10 @@ class Source(PolymorphicModel):
         self.type = self.TYPE
         super().save(*args, **kwargs)
 
+    def position(self, when: datetime, telescope: Telescope) -> SkyCoord:
+        """Where it is at a time, as seen from the telescope; without refraction."""
+        raise NotImplementedError(f"{type(self).__name__} does not say where it is.")
+
 
 class FixedSource(Source):
     """A position on the sky: ICRS, degrees; velocity km/s (LSR), proper motion mas/yr, extent arcmin."""
@@ -58,6 +71,8 @@ class FixedSource(Source):
     pm_dec_mas_yr = models.FloatField(null=True, blank=True)
     extent_arcmin = models.FloatField(null=True, blank=True)
 
+    objects: ClassVar[FixedSourceManager] = FixedSourceManager()
+
     class Meta:
         db_table = "fixed_source"
         base_manager_name = "objects"
@@ -71,6 +86,15 @@ class FixedSource(Source):
                 condition=Q(dec_deg__gte=-90, dec_deg__lte=90), name="fixed_source_dec_range"
             ),
         ]
+
+    @property
+    def skycoord(self) -> SkyCoord:
+        """The coordinates as astropy has them (ICRS)."""
+        return positions.fixed_skycoord(self)
+
+    def position(self, when: datetime, telescope: Telescope) -> SkyCoord:  # noqa: ARG002
+        """The coordinates, moved by proper motion; the same from every telescope."""
+        return positions.fixed_position(self, when)
 
 
 class TrackingKind(models.TextChoices):
@@ -96,6 +120,10 @@ class SolarSystemObject(Source):
     class Meta:
         db_table = "solar_system_object"
         base_manager_name = "objects"
+
+    def position(self, when: datetime, telescope: Telescope) -> SkyCoord:
+        """From the ephemeris. Raises ConfigurationError for a body that it does not have."""
+        return positions.body_position(self, when, telescope)
 
 
 class ConstantElevationSource(Source):
@@ -138,7 +166,8 @@ class ConstantElevationSource(Source):
             ),
             models.CheckConstraint(
                 condition=(
-                    Q(ra_center_deg__isnull=True) | Q(ra_center_deg__gte=0, ra_center_deg__lt=360)
+                    Q(ra_center_deg__isnull=True, dec_center_deg__isnull=True)
+                    | Q(ra_center_deg__gte=0, ra_center_deg__lt=360, dec_center_deg__isnull=False)
                 )
                 & (Q(dec_center_deg__isnull=True) | Q(dec_center_deg__range=(-90, 90))),
                 name="ce_source_center_range",
@@ -154,6 +183,10 @@ class ConstantElevationSource(Source):
                 name="ce_source_lst_range",
             ),
         ]
+
+    def position(self, when: datetime, telescope: Telescope) -> SkyCoord:
+        """Where the telescope points when it scans the field. Raises ConfigurationError where nothing says that."""
+        return positions.field_position(self, when, telescope)
 
 
 class ConstantElevationAzimuthRange(models.Model):

@@ -1,0 +1,155 @@
+"""The position of a source, of whatever kind, at a time (or many) as seen from a telescope.
+
+A fixed source has its coordinates, a body of the solar system comes from the ephemeris, and a field that is scanned at one
+elevation is where the telescope points: at that elevation, in the middle of the azimuths of that sidereal time.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from ccatdc.common.errors import ConfigurationError
+from planning.ephemerides import astropy_ready, body_at, horizontal_at, site_of
+
+if TYPE_CHECKING:
+    from observatory.models import Telescope
+    from planning.models import (
+        ConstantElevationAzimuthRange,
+        ConstantElevationSource,
+        FixedSource,
+        SolarSystemObject,
+    )
+
+
+def fixed_skycoord(source: FixedSource) -> Any:
+    """The coordinates of a fixed source: ICRS, with proper motion (epoch J2000) where it is known."""
+    astropy_ready()
+    from astropy import units
+    from astropy.coordinates import SkyCoord
+    from astropy.time import Time
+
+    motion: dict[str, Any] = {}
+    if source.pm_ra_mas_yr is not None and source.pm_dec_mas_yr is not None:
+        motion = {
+            "pm_ra_cosdec": source.pm_ra_mas_yr * units.mas / units.yr,
+            "pm_dec": source.pm_dec_mas_yr * units.mas / units.yr,
+            "obstime": Time("J2000"),
+        }
+    return SkyCoord(source.ra_deg, source.dec_deg, unit="deg", frame="icrs", **motion)
+
+
+def icrs(ra_deg: float, dec_deg: float | None) -> Any:
+    """A place on the sky."""
+    astropy_ready()
+    from astropy.coordinates import SkyCoord
+
+    return SkyCoord(ra_deg, dec_deg, unit="deg", frame="icrs")
+
+
+def fixed_position(source: FixedSource, when: Any) -> Any:
+    """Where a fixed source is at a time: moved by its proper motion."""
+    from astropy.time import Time
+
+    coordinates = fixed_skycoord(source)
+    if source.pm_ra_mas_yr is None or source.pm_dec_mas_yr is None:
+        return coordinates
+    from astropy import units
+    from astropy.coordinates import SkyCoord
+
+    # Linear in both coordinates: over a century the curvature is far below an arcsecond for any proper motion.
+    years = (Time(when) - Time("J2000")).to_value("yr")
+    arc = years * units.mas
+    return SkyCoord(
+        coordinates.ra + source.pm_ra_mas_yr * arc / math.cos(math.radians(source.dec_deg)),
+        coordinates.dec + source.pm_dec_mas_yr * arc,
+        frame="icrs",
+    )
+
+
+def body_position(source: SolarSystemObject, when: Any, telescope: Telescope) -> Any:
+    """Where a body of the solar system is at a time, as seen from the telescope."""
+    return body_at(source.ephemeris_name, when, telescope)
+
+
+def field_position(source: ConstantElevationSource, when: Any, telescope: Telescope) -> Any:
+    """Where the telescope points at a time when it scans the field: elevation and middle azimuth.
+
+    Not a number at sidereal times that are not in its azimuth table: it is not scanned then. Raises
+    :class:`ConfigurationError` for a field without azimuths and centre, or that never reaches its elevation.
+    """
+    from astropy import units
+    from astropy.coordinates import SkyCoord
+    from astropy.time import Time
+
+    elevation, azimuth = _pointing(source, Time(when), telescope)
+    return SkyCoord(
+        az=azimuth * units.deg, alt=elevation * units.deg, frame=horizontal_at(when, telescope)
+    )
+
+
+def sidereal_time_h(when: Any, telescope: Telescope) -> Any:
+    """Local apparent sidereal time, hours."""
+    astropy_ready()
+    from astropy.time import Time
+
+    return Time(when, location=site_of(telescope)).sidereal_time("apparent").hour
+
+
+def holds_at(line: ConstantElevationAzimuthRange, lst_h: float) -> bool:
+    """Whether a line of an azimuth table holds at a sidereal time; its range may pass 24 h."""
+    if line.lst_start_h <= line.lst_stop_h:
+        return line.lst_start_h <= lst_h < line.lst_stop_h
+    return lst_h >= line.lst_start_h or lst_h < line.lst_stop_h
+
+
+def _pointing(source: ConstantElevationSource, when: Any, telescope: Telescope) -> tuple[Any, Any]:
+    import numpy
+
+    table = list(source.azimuth_ranges.all()) if source.pk else []
+    if table:
+        hours = sidereal_time_h(when, telescope)
+        found = [_line_at(table, float(hour)) for hour in numpy.atleast_1d(hours)]
+        nowhere = (math.nan, math.nan)
+        pointing = [
+            nowhere if line is None else (line.elevation_deg, _middle(line)) for line in found
+        ]
+        elevations, azimuths = (numpy.array(column) for column in zip(*pointing, strict=True))
+        return (elevations, azimuths) if numpy.ndim(hours) else (elevations[0], azimuths[0])
+    azimuth = _usual_azimuth(source, telescope)
+    return source.elevation_deg + numpy.zeros(when.shape), azimuth + numpy.zeros(when.shape)
+
+
+def _line_at(
+    table: list[ConstantElevationAzimuthRange], lst_h: float
+) -> ConstantElevationAzimuthRange | None:
+    return next((line for line in table if holds_at(line, lst_h)), None)
+
+
+def _middle(line: ConstantElevationAzimuthRange) -> float:
+    return (line.az_min_deg + line.az_max_deg) / 2
+
+
+def _usual_azimuth(source: ConstantElevationSource, telescope: Telescope) -> float:
+    """The middle of the azimuths, else where the field's centre crosses the elevation on its side of the sky."""
+    if source.az_min_deg is not None and source.az_max_deg is not None:
+        return (source.az_min_deg + source.az_max_deg) / 2
+    if source.dec_center_deg is None or source.rising is None:
+        raise ConfigurationError(
+            f"Nobody said where {source.name} is.",
+            code="source.no_position",
+            remedy="Give its azimuths, or its centre and whether it is scanned rising or setting.",
+        )
+    elevation, latitude = math.radians(source.elevation_deg), math.radians(telescope.lat_deg)
+    declination = math.radians(source.dec_center_deg)
+    cosine = (math.sin(declination) - math.sin(latitude) * math.sin(elevation)) / (
+        math.cos(latitude) * math.cos(elevation)
+    )
+    if abs(cosine) > 1:
+        raise ConfigurationError(
+            f"The centre of {source.name} is never at {source.elevation_deg:g} degrees.",
+            code="source.no_position",
+            remedy="Correct its elevation or its declination.",
+        )
+    east = math.degrees(math.acos(cosine))
+    return east if source.rising else 360 - east
