@@ -27,12 +27,15 @@ from transfer.admin.locations import usage_bar
 from transfer.admin.operations import named
 from transfer.models import Operation, ServiceHeartbeat
 from transfer.pipeline import PIPELINE, Stage
+from transfer.waiting import why_waiting
 
 #: What the telescope writes at most in a day, in bytes (seeds: 8 TB/day).
 DAILY_BYTES = 8e12
 RUNNING_SHOWN = 12
 EXECUTIONS_SHOWN = 8
 WAITS_SHOWN = 20
+#: Of the operations that wait, the oldest: they stand for what the others wait for.
+OLDEST_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Overview:
     stages: list[StageLine]
     running: list[Any]
     waits: list[dict[str, str]]
+    oldest: list[tuple[Any, str]]
     locations: list[tuple[DataLocation, Any]]
     services: list[ServiceHeartbeat]
     packages: dict[str, int]
@@ -114,6 +118,7 @@ def overview(user: Any) -> Overview:
         stages=_stage_lines(),
         running=running[:RUNNING_SHOWN],
         waits=_waits(services),
+        oldest=_oldest(),
         locations=[(location, usage_bar(location)) for location in locations],
         services=services,
         packages=_packages(),
@@ -174,6 +179,15 @@ def _waits(services: list[ServiceHeartbeat]) -> list[dict[str, str]]:
             key = (entry.get("stage", ""), entry.get("what", ""), entry.get("why", ""))
             seen.setdefault(key, entry)
     return list(seen.values())[:WAITS_SHOWN]
+
+
+def _oldest() -> list[tuple[Any, str]]:
+    """The operations that have waited longest for a worker, each with the reason."""
+    rows = named(Operation.objects.non_polymorphic()).select_related("location__site")
+    pending = rows.filter(status=Status.PENDING, paused_at=None).order_by("created_at")
+    operations = list(pending[:OLDEST_SHOWN])
+    reasons = why_waiting(operations) if operations else {}
+    return [(operation, reasons.get(operation.pk, "")) for operation in operations]
 
 
 def _packages() -> dict[str, int]:

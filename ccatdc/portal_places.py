@@ -64,7 +64,7 @@ def troubled_locations(locations: list[DataLocation]) -> Iterable[Trouble]:
         yield Trouble(
             what=location.full_name,
             why=why,
-            since=location.checked_at,
+            since=None,
             url=_location_url(location),
             buttons=(check,) if location.registered_at else (),
         )

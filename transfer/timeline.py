@@ -27,7 +27,7 @@ from transfer.waiting import why_waiting
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line: what happened, where, how it ended. ``app``, ``model`` and ``key`` name the page
+    """One line: what began when, where, how it ended. ``app``, ``model`` and ``key`` name the page
     with all details.
     """
 
@@ -89,7 +89,7 @@ def _of_operations(operations: list[Operation], names: dict[int, str]) -> Iterab
         rate = rate_text(operation.progress_bytes, seconds)
         took = duration_text(seconds) if seconds is not None else ""
         yield Event(
-            at=operation.finished_at or operation.started_at or operation.created_at,
+            at=operation.started_at or operation.created_at,
             what=operation.get_operation_type_display(),
             where=_way(operation, names),
             badges=(state_badge(operation.status, operation.get_status_display(), STATUS_COLOURS),),

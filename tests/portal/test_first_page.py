@@ -24,7 +24,7 @@ from tests.factories.datamgmt import (
     RawDataPackagePhysicalCopyFactory,
     SourceLocationFactory,
 )
-from tests.factories.planning import ExecutedObsUnitFactory
+from tests.factories.planning import START, ExecutedObsUnitFactory
 from tests.factories.transfer import (
     DataTransferFactory,
     DeletionFactory,
@@ -265,6 +265,21 @@ def test_what_the_managers_could_not_plan_is_shown_once_with_its_reason(operator
 
     assert content.count("The bundle is closed in 3 h.") == 1
     assert "an old story" not in content
+
+
+def test_the_operations_that_wait_longest_say_why(operator: Client) -> None:
+    for hours in range(1, 8):
+        LongTermArchiveTransferFactory.create(created_at=timezone.now() - timedelta(hours=hours))
+    DataTransferFactory.create(paused_at=timezone.now(), created_at=START)
+
+    oldest = operator.get(reverse("admin:index")).context["overview"].oldest
+
+    waited = [
+        (timezone.now() - operation.created_at).total_seconds() // 3600 for operation, _ in oldest
+    ]
+    assert waited == [7, 6, 5, 4, 3]
+    assert {why for _, why in oldest} == {"No worker runs for cologne_long_term_archive."}
+    assert "No worker runs for cologne_long_term_archive." in page(operator)
 
 
 def test_packages_that_are_not_archived_are_counted_by_state(operator: Client) -> None:

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.django_db
 
 def test_the_story_of_a_package_is_told_in_order() -> None:
     package = RawDataPackageFactory.create(archived=True)
-    RawDataPackageCreationFactory.create(raw_data_package=package, completed=True, finished_at=END)
+    RawDataPackageCreationFactory.create(raw_data_package=package, completed=True, started_at=END)
     gone = RawDataPackagePhysicalCopyFactory.create(
         raw_data_package=package,
         created_at=END + timedelta(seconds=1),
@@ -50,13 +50,13 @@ def test_the_story_of_a_package_is_told_in_order() -> None:
     )
     bundle = DataTransferPackageFactory.create(built=True, packages=[package])
     transfer = DataTransferFactory.create(
-        data_transfer_package=bundle, completed=True, finished_at=END + timedelta(hours=1)
+        data_transfer_package=bundle, completed=True, started_at=END + timedelta(hours=1)
     )
     DataTransferUnpackingFactory.create(
-        data_transfer=transfer, completed=True, finished_at=END + timedelta(hours=2)
+        data_transfer=transfer, completed=True, started_at=END + timedelta(hours=2)
     )
     LongTermArchiveTransferFactory.create(
-        raw_data_package=package, completed=True, finished_at=END + timedelta(hours=3)
+        raw_data_package=package, completed=True, started_at=END + timedelta(hours=3)
     )
     kept = archive_package(package)
     type(kept).objects.filter(pk=kept.pk).update(created_at=END + timedelta(hours=3, seconds=1))
