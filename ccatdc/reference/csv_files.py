@@ -128,26 +128,23 @@ def _written(declaration: Declaration, name: str, cell: str) -> Any:
 
 
 def _value(column: ModelField, cell: str) -> Any:
+    """A cell that does not fit its field stays text, which is refused where values are checked."""
     if column.is_relation:
         return cell
     if isinstance(column, models.JSONField):
         return _json(cell)
     if isinstance(column, models.BooleanField):
-        if cell not in ("true", "false"):
-            raise UnusableValueError(f"{cell!r} is neither true nor false")
-        return cell == "true"
+        return {"true": True, "false": False}.get(cell, cell)
     if isinstance(column, models.IntegerField):
-        if not _WHOLE.fullmatch(cell):
-            raise UnusableValueError(f"{cell!r} is not a whole number")
-        return int(cell)
+        return int(cell) if _WHOLE.fullmatch(cell) else cell
     if isinstance(column, models.FloatField | models.DecimalField):
         return _number(cell)
     return cell
 
 
-def _number(cell: str) -> int | float:
+def _number(cell: str) -> int | float | str:
     if not _NUMBER.fullmatch(cell):
-        raise UnusableValueError(f"{cell!r} is not a number")
+        return cell
     return int(cell) if _WHOLE.fullmatch(cell) else float(cell)
 
 

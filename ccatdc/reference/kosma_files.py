@@ -84,11 +84,6 @@ def read_tiling(file: Path, text: str, folder: int, problems: list[Problem]) -> 
             known = ", ".join(sorted(_TILE_TEXT | _TILE_WHOLE | _TILE_NUMBER))
             problems.append(Problem(line.place, name, f"is no field of a tile; there are {known}"))
             continue
-        kind = _WHOLE if name in _TILE_WHOLE else _NUMBER
-        if name not in _TILE_TEXT and not kind.fullmatch(value):
-            number = "a whole number" if kind is _WHOLE else "a number"
-            problems.append(Problem(line.place, name, f"{value!r} is not {number}"))
-            continue
         if name == "tile_number":
             given = {"name": Value(file.stem, line.place), **common}
             tiles.append(Entry("chai_tiling", given, line.place, folder))
@@ -97,11 +92,15 @@ def read_tiling(file: Path, text: str, folder: int, problems: list[Problem]) -> 
         if earlier is not None and earlier is not common.get(name):
             reason = f"is given twice, first in line {earlier.place.line}"
             problems.append(Problem(line.place, name, reason))
-        typed: Any = value
-        if name not in _TILE_TEXT:
-            typed = int(value) if kind is _WHOLE else _float(value)
-        target[name] = Value(typed, line.place)
+        target[name] = Value(_tile_value(name, value), line.place)
     return tiles
+
+
+def _tile_value(name: str, written: str) -> Any:
+    """What does not fit stays text, which is refused where values are checked."""
+    if name in _TILE_WHOLE and _WHOLE.fullmatch(written):
+        return int(written)
+    return _float(written) if name in _TILE_NUMBER and _NUMBER.fullmatch(written) else written
 
 
 def read_inpar(file: Path, text: str, folder: int, problems: list[Problem]) -> list[Entry]:

@@ -1,0 +1,128 @@
+"""The database's reference data as files that a load reads back: the way from the portal to version control.
+
+Few rows go to ``<section>.yaml``, what there may be many of to ``<section>.csv``, CHAI's tiles and
+parameters to files of its software where those can say all of it (.kosma_export). What is empty
+and is so in a new row is left out. References to users are not written: they are no reference data.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+from django.db import models, transaction
+
+from ccatdc.common.errors import RequestError
+from ccatdc.reference.csv_files import SCAN_PARAMS, scan_parameters
+from ccatdc.reference.declarations import DECLARATIONS, Declaration, family_of
+from ccatdc.reference.kosma_export import write_inpar, write_tilings
+from ccatdc.reference.resolving import target_of
+from ccatdc.reference.stored import StoredRows
+from ccatdc.reference.templates import PARAMETER_SECTION, configurations_by_template
+from planning.models import ChaiTiling
+
+#: What a file says of one row.
+Written = dict[str, Any]
+
+
+class FolderInUseError(RequestError):
+    """The folder holds files already; nothing was written."""
+
+    default_code = "reference.folder_in_use"
+
+
+def export_reference(folder: Path) -> list[Path]:
+    """Write all reference data into a new or empty folder; returns the files.
+
+    Raises :class:`FolderInUseError`: a file of an earlier export would be loaded together with these.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise FolderInUseError(
+            f"{folder} is no empty folder.", remedy="Name a new one, and compare the two."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with transaction.atomic():
+        stored = StoredRows()
+        for declaration in DECLARATIONS:
+            rows = _rows(declaration, stored)
+            if declaration.model is ChaiTiling:
+                rows = write_tilings(folder / "tiling", rows)
+            elif declaration.section == PARAMETER_SECTION:
+                users = configurations_by_template(stored)
+                rows = write_inpar(folder / "inpar", users, rows)
+            if rows and declaration.many:
+                _write_csv(folder / f"{declaration.section}.csv", declaration, rows)
+            elif rows:
+                _write_yaml(folder / f"{declaration.section}.yaml", declaration, rows)
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _rows(declaration: Declaration, stored: StoredRows) -> list[Written]:
+    links = {name: stored.links(declaration.model, name) for name in declaration.links}
+    found = []
+    for _, row in sorted(stored.rows(declaration.family).items()):
+        if type(row) is not declaration.model:
+            continue
+        written = {
+            name: _value(column, getattr(row, column.attname), stored)
+            for name, column in declaration.fields.items()
+            if not _is_left_out(column, getattr(row, column.attname))
+        }
+        for name, linked in links.items():
+            family = family_of(target_of(declaration.links[name]))
+            if names := sorted(stored.name_of(family, pk) for pk in linked.get(row.pk, ())):
+                written[name] = names
+        found.append(written)
+    return found
+
+
+def _is_left_out(column: models.Field[Any, Any], value: Any) -> bool:
+    """Whether it is nothing, as in a new row: also for one whose default is something else."""
+    return value in (None, "", [], {}) and value == column.get_default()
+
+
+def _value(column: models.Field[Any, Any], value: Any, stored: StoredRows) -> Any:
+    if value is None:
+        return None
+    if column.is_relation:
+        return stored.name_of(family_of(target_of(column)), value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    # Fourteen digits, as many as a rest frequency has, survive in a double.
+    return float(value) if isinstance(value, Decimal) else value
+
+
+def _write_yaml(path: Path, declaration: Declaration, rows: Sequence[Written]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        yaml.safe_dump(
+            {declaration.section: list(rows)}, file, sort_keys=False, allow_unicode=True, width=120
+        )
+
+
+def _write_csv(path: Path, declaration: Declaration, rows: Sequence[Written]) -> None:
+    scan = scan_parameters(declaration)
+    if scan and all(row.get(SCAN_PARAMS, {}).keys() <= set(scan) for row in rows):
+        rows = [
+            {k: v for k, v in row.items() if k != SCAN_PARAMS} | row.get(SCAN_PARAMS, {})
+            for row in rows
+        ]
+    given = {name for row in rows for name in row}
+    columns = [n for n in (*declaration.fields, *declaration.links, *scan) if n in given]
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
