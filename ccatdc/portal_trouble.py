@@ -49,6 +49,7 @@ class TroubleGroup:
 
 
 def group(title: str, lines: Iterable[Trouble], url: str) -> TroubleGroup:
+    """One kind of trouble, with all of its lines."""
     found = list(lines)
     return TroubleGroup(title, found, len(found), url)
 

@@ -6,4 +6,6 @@ from django.apps import AppConfig
 
 
 class ObservatoryConfig(AppConfig):
+    """Telescopes, instruments, modules."""
+
     name = "observatory"

@@ -6,5 +6,7 @@ from django.apps import AppConfig
 
 
 class TransferConfig(AppConfig):
+    """Operations, routes, staging jobs."""
+
     name = "transfer"
     verbose_name = "Work"
