@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from django.apps import apps
+
+from ccatdc.data_model import document
 
 #: Names and tables of the reference. The kinds of copies share a table, see below.
 TABLES = {
@@ -95,3 +100,32 @@ def test_the_kinds_of_copies_share_one_table(name: str) -> None:
 
 def test_link_tables_have_the_names_of_the_reference() -> None:
     assert {model._meta.db_table for model in MODELS.values()} >= LINK_TABLES
+
+
+class TestDocument:
+    def test_it_is_current(self) -> None:
+        stored = (Path(__file__).resolve().parents[1] / "docs/data-model.md").read_text("utf-8")
+
+        assert stored == document(), "manage.py describe_data_model > docs/data-model.md"
+
+    def test_it_has_every_table_with_its_fields_and_rules(self) -> None:
+        text = document()
+
+        for model in MODELS.values():
+            if not model._meta.auto_created:
+                assert f"### {model.__name__}: " in text
+        assert "| rest_frequency_ghz | Decimal(14,7) | GHz |" in text
+        assert "| telescope | → Telescope (PROTECT) |" in text
+        assert "(obs_unit, telescope) → planning.ObsUnit (id, telescope)" in text
+        assert "check ra_deg >= 0 and ra_deg < 360" in text
+
+    def test_its_diagrams_are_mermaid(self) -> None:
+        blocks = document().split("```mermaid\n")[1:]
+
+        assert len(blocks) == 5
+        for block in blocks:
+            head, *lines = block.split("```")[0].splitlines()
+            assert head == "erDiagram"
+            assert lines
+            pattern = r'    \w+ (\|\||\|o|\}o)--(o\||o\{) \w+ : (\w+|"is a")'
+            assert all(re.fullmatch(pattern, line) for line in lines)

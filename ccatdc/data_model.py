@@ -1,0 +1,211 @@
+"""The data model as a document, written from the models themselves: docs/data-model.md.
+
+``manage.py describe_data_model > docs/data-model.md`` after a change of the models; a test says when that was forgotten.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+
+APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer")
+#: Endings of field names that say their unit. The longest ending counts.
+UNITS = {
+    "_deg": "degrees",
+    "_deg_s": "degrees/s",
+    "_arcmin": "arcminutes",
+    "_arcsec": "arcseconds",
+    "_arcsec_per_mm": "arcseconds/mm",
+    "_ghz": "GHz",
+    "_khz": "kHz",
+    "_hz": "Hz",
+    "_km_s": "km/s",
+    "_mas_yr": "mas/yr",
+    "_m": "m",
+    "_m_s": "m/s",
+    "_mm": "mm",
+    "_mm_mean": "mm",
+    "_deg_mean": "degrees",
+    "_c": "°C",
+    "_s": "s",
+    "_seconds": "s",
+    "_h": "h",
+    "_hours": "h",
+    "_days": "days",
+    "_pct": "%",
+    "_bytes": "bytes",
+    "_mb_s": "MB/s",
+}
+_HEAD = """\
+# The data model
+
+Written by `manage.py describe_data_model` from the models; do not edit. Every table of the data center, app by app, from
+the ground up. **null** may be empty; a key → refers to another table, with what happens here when that row is deleted.
+Names end in their units. Times are UTC. Kinds (subclasses) have the fields of their base as well.
+"""
+
+
+def document() -> str:
+    """The whole document, in Markdown."""
+    return "\n".join([_HEAD, *(line for app in APPS for line in _app(app))]).rstrip() + "\n"
+
+
+def _app(label: str) -> Iterator[str]:
+    shown = sorted(apps.get_app_config(label).get_models(), key=lambda m: m._meta.db_table)
+    tables = [model for model in shown if not model._meta.proxy]
+    yield f"## {label}\n"
+    yield "```mermaid"
+    yield "erDiagram"
+    yield from sorted(set(_relations(tables)))
+    yield "```\n"
+    for model in shown:
+        yield from _kind(model) if model._meta.proxy else _table(model)
+
+
+def _relations(tables: Iterable[type[models.Model]]) -> Iterator[str]:
+    for model in tables:
+        own = model._meta.db_table
+        for field in model._meta.local_fields:
+            target = _target(field)
+            if target is None:
+                continue
+            if field.remote_field is not None and getattr(field.remote_field, "parent_link", False):
+                yield f'    {target._meta.db_table} ||--o| {own} : "is a"'
+            else:
+                many = "o|" if field.one_to_one else "o{"
+                one = "|o" if field.null else "||"
+                yield f"    {target._meta.db_table} {one}--{many} {own} : {field.name}"
+        for link in model._meta.local_many_to_many:
+            linked = _target(link)
+            if linked is not None:
+                yield f"    {own} }}o--o{{ {linked._meta.db_table} : {link.name}"
+
+
+def _target(field: models.Field[Any, Any]) -> type[models.Model] | None:
+    """What a relation refers to; the discriminator of polymorphic tables is left out."""
+    target = field.related_model
+    if not isinstance(target, type) or target._meta.app_label not in APPS:
+        return None
+    return target
+
+
+def _kind(model: type[models.Model]) -> Iterator[str]:
+    yield f"### {model.__name__}: kind of `{model._meta.db_table}`\n"
+    yield f"{_words(model)}\n"
+
+
+def _table(model: type[models.Model]) -> Iterator[str]:
+    meta = model._meta
+    yield f"### {model.__name__}: `{meta.db_table}`\n"
+    yield f"{_words(model)}\n"
+    yield "| field | type | unit | meaning |"
+    yield "|---|---|---|---|"
+    for field in meta.local_fields:
+        if field.name != "polymorphic_ctype":
+            yield f"| {field.name} | {_type(field)} | {_unit(field)} | {_meaning(field)} |"
+    for link in meta.local_many_to_many:
+        through = link.m2m_db_table()
+        target = getattr(link.related_model, "__name__", "")
+        yield f"| {link.name} | ↔ {target}, table `{through}` | | {link.help_text} |"
+    yield ""
+    rules = [*map(_constraint, meta.constraints), *map(_index, meta.indexes)]
+    if rules:
+        yield from (f"- {rule}" for rule in rules)
+        yield ""
+
+
+def _words(model: type[models.Model]) -> str:
+    return inspect.cleandoc(model.__doc__ or "").replace("``", "`")
+
+
+def _type(field: models.Field[Any, Any]) -> str:
+    target = field.related_model
+    kind = field.get_internal_type().removesuffix("Field")
+    if isinstance(target, type):
+        deletion: Any = getattr(field.remote_field, "on_delete", None)
+        # Polymorphic models wrap what is done.
+        deletion = getattr(deletion, "action", deletion).__name__
+        kind = f"→ {target.__name__} ({deletion})"
+    elif isinstance(field, models.DecimalField):
+        kind = f"Decimal({field.max_digits},{field.decimal_places})"
+    elif field.max_length is not None:
+        kind = f"{kind}({field.max_length})"
+    marks = [
+        word
+        for word, holds in (
+            ("key", field.primary_key),
+            ("unique", field.unique and not field.primary_key),
+            ("null", field.null),
+        )
+        if holds
+    ]
+    return ", ".join([kind, *marks])
+
+
+def _unit(field: models.Field[Any, Any]) -> str:
+    endings = [ending for ending in UNITS if field.name.endswith(ending)]
+    plain = isinstance(field, models.FloatField | models.IntegerField | models.DecimalField)
+    return UNITS[max(endings, key=len)] if endings and plain else ""
+
+
+def _meaning(field: models.Field[Any, Any]) -> str:
+    parts = [str(field.help_text)] if field.help_text else []
+    if field.choices:
+        parts.append(" ".join(f"`{value}`" for value, _label in field.flatchoices if value))
+    return " ".join(parts).replace("|", "\\|").replace("\n", " ")
+
+
+def _constraint(constraint: models.BaseConstraint) -> str:
+    kind = type(constraint).__name__
+    if isinstance(constraint, models.CheckConstraint):
+        return f"`{constraint.name}`: check {_condition(constraint.condition)}"
+    own: Any = constraint
+    fields = ", ".join(getattr(own, "fields", ()))
+    if isinstance(constraint, models.UniqueConstraint):
+        where = f" where {_condition(constraint.condition)}" if constraint.condition else ""
+        return f"`{constraint.name}`: unique ({fields}){where}"
+    if kind == "CompositeForeignKey":
+        to = ", ".join(own.to_fields)
+        return f"`{constraint.name}`: ({fields}) → {own.to} ({to})"
+    return f"`{constraint.name}`: {kind}: {constraint.violation_error_message}"
+
+
+def _index(index: models.Index) -> str:
+    where = f" where {_condition(index.condition)}" if index.condition else ""
+    return f"`{index.name}`: index ({', '.join(index.fields)}){where}"
+
+
+_OPERATORS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<", "exact": "=", "range": "between"}
+
+
+def _condition(condition: Any) -> str:
+    """A Q in words."""
+    if not isinstance(condition, models.Q):
+        return str(condition)
+    parts = []
+    for child in condition.children:
+        if isinstance(child, tuple):
+            parts.append(_comparison(*child))
+        else:
+            several = isinstance(child, models.Q) and len(child) > 1
+            parts.append(f"({_condition(child)})" if several else _condition(child))
+    text = f" {condition.connector.lower()} ".join(parts)
+    return f"not ({text})" if condition.negated else text
+
+
+def _comparison(lookup: str, value: Any) -> str:
+    name, _, operator = lookup.rpartition("__")
+    if operator == "isnull" and name:
+        return f"{name} is {'' if value else 'not '}null"
+    if not name:
+        name, operator = lookup, "exact"
+    shown = getattr(value, "name", value)  # of a field, or what is written
+    if isinstance(value, set | frozenset):
+        value = sorted(value)
+    if isinstance(value, list | tuple):
+        shown = ", ".join(str(item) for item in value)
+    return f"{name} {_OPERATORS.get(operator, operator)} {shown}"
