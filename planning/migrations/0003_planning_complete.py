@@ -157,15 +157,15 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='obsunit',
-            constraint=ccatdc.common.constraints.CompositeForeignKey(fields=('sub_observing_program', 'observing_program'), name='obs_unit_sub_program_in_program', to='planning.SubObservingProgram', to_fields=('id', 'observing_program'), violation_error_message='This sub-program belongs to another program.'),
-        ),
-        migrations.AddConstraint(
-            model_name='obsunit',
             constraint=models.UniqueConstraint(fields=('id', 'telescope'), name='obs_unit_with_telescope_unique'),
         ),
         migrations.AddConstraint(
             model_name='subobservingprogram',
             constraint=models.UniqueConstraint(fields=('id', 'observing_program'), name='sub_program_with_program_unique'),
+        ),
+        migrations.AddConstraint(
+            model_name='obsunit',
+            constraint=ccatdc.common.constraints.CompositeForeignKey(fields=('sub_observing_program', 'observing_program'), name='obs_unit_sub_program_in_program', to='planning.SubObservingProgram', to_fields=('id', 'observing_program'), violation_error_message='This sub-program belongs to another program.'),
         ),
         migrations.AddField(
             model_name='observationconfiguration',
