@@ -17,8 +17,8 @@ class Command(BaseCommand):
     """Reads files, prints what changed, writes one line of the diary when something did."""
 
     help = (
-        "Load reference data (observatory, programs, sources, sites, locations, routes) from YAML "
-        "files. All or nothing; running it again changes nothing. What an operator decides from "
+        "Load reference data (observatory, programs, sources, sites, locations, routes) from YAML, "
+        "CSV and KOSMA files. All or nothing; running it again changes nothing. What an operator decides from "
         "day to day (active, priority, thresholds, retention) is set when a row is made only."
     )
 
@@ -28,7 +28,7 @@ class Command(BaseCommand):
             nargs="+",
             type=Path,
             metavar="FOLDER",
-            help="folder of *.yaml files; fields in later folders override those in earlier ones",
+            help="folder of reference files; fields in later folders override those in earlier ones",
         )
         parser.add_argument(
             "--dry-run", action="store_true", help="print the difference and store nothing"
