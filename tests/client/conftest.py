@@ -34,8 +34,8 @@ def senders(spool: Path) -> list[int]:
         try:
             if (
                 folder.name.isdigit()
-                and wanted in (folder / "environ").read_bytes().split(b"\0")
                 and (folder / "cmdline").read_bytes().endswith(b"-m\0ccat_file\0send\0")
+                and wanted in (folder / "environ").read_bytes().split(b"\0")
             ):
                 found.append(int(folder.name))
         except OSError:  # it ended

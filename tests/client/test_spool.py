@@ -180,3 +180,60 @@ def test_only_one_sends(spool: Spool) -> None:
         assert (first, second) == (True, False)
         assert spool.is_being_sent()
     assert not spool.is_being_sent()
+
+
+#: Two calls are spooled, or the first spooled call is put aside; the process ends, without any
+#: cleaning up, just before the Nth step that reaches the disk. "whole" when it got to its end.
+DYING = """
+import os, sys
+from pathlib import Path
+from uuid import UUID
+from ccat_file.spool import Call, Spool
+folder, what, left = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+def dying(step):
+    def replacement(*arguments, **named):
+        global left
+        left -= 1
+        if left == 0:
+            os._exit(9)
+        return step(*arguments, **named)
+    return replacement
+spool = Spool(folder)
+for where, name in [(os, "fsync"), (os, "pwrite"), (os, "open"), (Path, "rename"),
+                    (Path, "replace"), (Path, "unlink")]:
+    setattr(where, name, dying(getattr(where, name)))
+if what == "append":
+    spool.append([Call(UUID(int=1), "POST", "/x", n, {}) for n in (1, 2)])
+else:
+    spool.refuse(spool.waiting()[0], {"code": "filing.differs"})
+print("whole")
+"""
+
+
+@pytest.mark.parametrize("what", ["append", "refuse"])
+def test_a_process_that_dies_before_any_step_leaves_whole_calls(tmp_path: Path, what: str) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
+    for step in range(1, 30):
+        spool = Spool(tmp_path / str(step))
+        spool.append([call(body=0)])
+        done = subprocess.run(
+            [sys.executable, "-c", DYING, str(spool.folder), what, str(step)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == (0 if "whole" in done.stdout else 9), done.stderr
+        bodies = [entry.read().body for entry in spool.waiting()]
+        dead = [entry.document()["refused"] for entry in spool.dead()]
+        if what == "append":
+            assert bodies == [0, 1, 2][: len(bodies)]
+            assert 0 in bodies
+        else:
+            assert (bodies, dead) in [([0], []), ([], [{"code": "filing.differs"}])]
+        (new,) = spool.append([call(body="new")])
+        assert new == max([*spool.waiting(), *spool.dead()])
+        if "whole" in done.stdout:
+            assert step > 5
+            return
+    pytest.fail("it never got to its end")
