@@ -79,7 +79,7 @@ def test_a_second_pass_plans_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"cancelled_at": days_ago(1)}, {"expires_at": days_ago(1)}], ids=str
+    "fields", [{"cancelled_at": days_ago(1)}, {"expires_at": days_ago(1)}], ids=["cancelled", "expired"]
 )
 def test_a_job_that_is_over_is_not_served(world: World, fields: dict[str, Any]) -> None:
     job = job_for(world, world.archived(), **fields)
