@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -44,3 +45,18 @@ def race(manager_class: type[StageManager[Any]], count: int = 2) -> list[StageMa
     managers: list[StageManager[Any]] = [Racing() for _ in range(count)]
     at_once(*(manager.run_once for manager in managers))
     return managers
+
+
+def until_somebody_waits(seconds: float = 3) -> bool:
+    """Until another session waits for a lock; whether one did in this time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone()[0]:
+                return True
+        time.sleep(0.01)
+    return False

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 
 from accounts.models import SystemLog
 from ccatdc.common.errors import ConflictError
@@ -12,7 +14,7 @@ from ccatdc.common.states import Status
 from datamgmt.models import PhysicalCopy
 from datamgmt.states import Integrity, PhysicalCopyStatus
 from tests.factories.accounts import UserFactory
-from tests.transfer.parallel import at_once
+from tests.transfer.parallel import PATIENCE, at_once, until_somebody_waits
 from tests.transfer.world import World
 from transfer.deletions import approve, put_back, release, schedule
 from transfer.models import Deletion, DeletionItem
@@ -221,3 +223,29 @@ def test_two_approvals_at_once_delete_once(world: World) -> None:
 
     assert sorted(at_once(try_to_approve, try_to_approve)) == [0, 5]
     assert Deletion.objects.count() == 1
+    assert SystemLog.objects.filter(component="deletion").count() == 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_approval_waits_for_whoever_changes_the_copy(world: World) -> None:
+    (copy,) = source_files(world, 1, status=Copy.DELETION_PENDING)
+    user = UserFactory.create()
+    locked = threading.Event()
+
+    def take_it_back() -> None:
+        try:
+            with transaction.atomic():
+                PhysicalCopy.objects.filter(pk=copy.pk).update(status=Copy.PRESENT)
+                locked.set()
+                until_somebody_waits()
+        finally:
+            connection.close()
+
+    other = threading.Thread(target=take_it_back)
+    other.start()
+    assert locked.wait(PATIENCE)
+    with pytest.raises(ConflictError) as raised:
+        approve([copy], user)
+    other.join(PATIENCE)
+    assert raised.value.code == "deletion.not_pending"
+    assert statuses() == [Copy.PRESENT]

@@ -17,7 +17,7 @@ from datamgmt.tarballs import tar_size
 from planning.models import ExecutedObsUnit
 from tests.factories.datamgmt import SourceLocationFactory
 from tests.factories.observatory import InstrumentModuleFactory
-from tests.transfer.parallel import PATIENCE, race
+from tests.transfer.parallel import PATIENCE, race, until_somebody_waits
 from tests.transfer.world import World, change, days_ago, fill
 from transfer.managers import s10_package
 from transfer.managers.s10_package import FiledFile, PackageManager, split
@@ -392,17 +392,18 @@ def test_two_managers_at_once_package_each_file_once(world: World) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_files_that_are_being_filed_at_this_moment_are_seen(world: World) -> None:
+def test_files_that_are_being_filed_at_this_moment_are_waited_for(world: World) -> None:
     execution = world.observation()
     world.files(execution, "a")
-    locked, go_on = threading.Event(), threading.Event()
+    locked = threading.Event()
+    waited: list[bool] = []
 
     def file_one_more() -> None:
         try:
             with transaction.atomic():
                 ExecutedObsUnit.objects.for_update(execution.pk)
                 locked.set()
-                go_on.wait(PATIENCE)
+                waited.append(until_somebody_waits())
                 world.files(execution, "b")
         finally:
             connection.close()
@@ -410,12 +411,9 @@ def test_files_that_are_being_filed_at_this_moment_are_seen(world: World) -> Non
     filing = threading.Thread(target=file_one_more)
     filing.start()
     assert locked.wait(PATIENCE)
-    manager = PackageManager()
-    (group,) = manager.find_work()
-    go_on.set()
-    with transaction.atomic():
-        manager.plan(group)
+    PackageManager().run_once()
     filing.join(PATIENCE)
+    assert waited == [True]
     assert packages() == [["a", "b"]]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
 from ccatdc.common.states import Status
@@ -227,3 +228,16 @@ def test_two_managers_at_once_send_each_bundle_once(world: World) -> None:
     managers = race(TransferManager)
     assert DataTransfer.objects.count() == 5
     assert [manager.waiting for manager in managers] == [[], []]
+
+
+def test_a_bundle_that_another_manager_sent_meanwhile_is_not_sent_elsewhere_too(
+    world: World,
+) -> None:
+    world.bundle(world.package())
+    slow = TransferManager()
+    found = list(slow.find_work())
+    TransferManager().run_once()
+    world.buffer(world.cologne, "better", priority=0)
+    with transaction.atomic():
+        assert [slow.plan(work) for work in found] == [0]
+    assert DataTransfer.objects.get().destination_location == world.input_buffer

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.db import transaction
 
 from ccatdc.common.states import Status
 from tests.transfer.parallel import race
 from tests.transfer.world import World, change
 from transfer.managers.s40_unpack import UnpackManager
-from transfer.models import DataTransfer, DataTransferUnpacking
+from transfer.models import DataTransfer, DataTransferUnpacking, Operation
 
 pytestmark = pytest.mark.django_db
 
@@ -81,3 +82,14 @@ def test_two_managers_at_once_unpack_each_bundle_once(world: World) -> None:
     managers = race(UnpackManager)
     assert DataTransferUnpacking.objects.count() == 5
     assert [manager.waiting for manager in managers] == [[], []]
+
+
+def test_what_was_unpacked_between_look_and_plan_is_not_unpacked_again(world: World) -> None:
+    arrived(world)
+    slow = UnpackManager()
+    found = list(slow.find_work())
+    UnpackManager().run_once()
+    Operation.objects.non_polymorphic().update(status=Status.COMPLETED)
+    with transaction.atomic():
+        assert [slow.plan(work) for work in found] == [0]
+    assert DataTransferUnpacking.objects.count() == 1

@@ -79,7 +79,9 @@ def test_a_second_pass_plans_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"cancelled_at": days_ago(1)}, {"expires_at": days_ago(1)}], ids=["cancelled", "expired"]
+    "fields",
+    [{"cancelled_at": days_ago(1)}, {"expires_at": days_ago(1)}],
+    ids=["cancelled", "expired"],
 )
 def test_a_job_that_is_over_is_not_served(world: World, fields: dict[str, Any]) -> None:
     job = job_for(world, world.archived(), **fields)
@@ -378,7 +380,8 @@ def test_two_managers_at_once_tell_it_once(world: World) -> None:
     job = job_for(world, world.archived())
     StagingManager().run_once()
     end(job, Status.COMPLETED)
-    race(StagingManager)
+    managers = race(StagingManager)
+    assert [manager.waiting for manager in managers] == [[], []]
     assert len(mail.outbox) == 1
     assert status_of(job) == Status.COMPLETED
 
