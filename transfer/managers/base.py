@@ -93,15 +93,15 @@ class StageManager(ABC, Generic[Work]):
         except Waits as reason:
             self.wait(work, reason)
         except CcatError as error:
-            logger.warning("%s: %s: %s", self.name, work, error)
-            self.wait(work, error)
+            if self.wait(work, error):
+                logger.warning("%s: %s: %s", self.name, work, error)
         except IntegrityError as error:
             self._collision(work, error)
         except DATABASE_AWAY:
             raise
         except Exception as error:
-            logger.exception("%s: %s cannot be planned.", self.name, work)
-            self.wait(work, Unplannable(f"An error of the program: {error!r}"))
+            if self.wait(work, Unplannable(f"An error of the program: {error!r}")):
+                logger.exception("%s: %s cannot be planned.", self.name, work)
         return 0
 
     def _collision(self, work: Work, error: IntegrityError) -> None:
@@ -114,19 +114,22 @@ class StageManager(ABC, Generic[Work]):
             if about not in self._last_pass.planned_by_others:
                 logger.info("%s: %s was planned by another process.", self.name, about)
                 return
-        logger.error("%s: %s cannot be planned.", self.name, about, exc_info=error)
-        self.wait(work, Unplannable(f"The database refuses it: {error}"))
+        if self.wait(work, Unplannable(f"The database refuses it: {error}")):
+            logger.error("%s: %s cannot be planned.", self.name, about, exc_info=error)
 
-    def wait(self, work: object, reason: CcatError) -> None:
-        """Remember what waits, and since when, for the portal."""
+    def wait(self, work: object, reason: CcatError) -> bool:
+        """Remember what waits, and since when, for the portal. Whether that is news: passes follow
+        one another within a second, and the log should say it once.
+        """
         key = (reason.code, reason.message)
         known = self._pass.waiting.get(key)
         if known is not None:
             known.count += 1
-            return
+            return False
         before = self._last_pass.waiting.get(key)
         since = before.since if before else timezone.now().isoformat(timespec="seconds")
         self._pass.waiting[key] = Waiting(self.name, str(work), reason, since)
+        return before is None
 
     def submit(self, operation: Operation) -> int:
         """Hand a new operation to a worker, in the transaction that made it."""
