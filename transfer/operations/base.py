@@ -12,7 +12,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, BinaryIO, Generic, TypeVar
 
-from ccatdc.common.errors import CcatError
+from ccatdc.common.errors import CcatError, StorageError
+from datamgmt.models import DataLocation
 from transfer.holding import Held
 from transfer.models import Operation
 
@@ -59,6 +60,17 @@ class StageOperation(ABC, Generic[Op]):
         """Note something that was set aside."""
         self.log.warning("%s: %s", subject, error)
         self.problems.append({"code": error.code, "subject": subject, "message": str(error)})
+
+
+def require_in_use(destination: DataLocation) -> None:
+    """Nothing is written into a place that was switched off after the work was planned; it waits, and uses no attempts up."""
+    if not (destination.active and destination.site.active):
+        raise StorageError(
+            f"{destination.full_name} is switched off.",
+            code="location.inactive",
+            remedy="It goes on when the location is on again, or is turned to another one of the site.",
+            counts=False,
+        )
 
 
 class Watched(io.RawIOBase):

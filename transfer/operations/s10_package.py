@@ -45,7 +45,7 @@ from datamgmt.tarballs import (
     write_tar,
 )
 from transfer.models import RawDataPackageCreation
-from transfer.operations.base import StageOperation
+from transfer.operations.base import StageOperation, require_in_use
 
 
 class CreatePackage(StageOperation[RawDataPackageCreation]):
@@ -61,6 +61,7 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
             "executed_obs_unit", "instrument_module__instrument"
         ).get(pk=self.operation.raw_data_package_id)
         self.destination = DataLocation.objects.get(pk=self.operation.destination_location_id)
+        require_in_use(self.destination)
         self.source = storage_for(DataLocation.objects.get(pk=self.operation.location_id))
         self.buffer = storage_for(self.destination)
         self.source.check_identity()

@@ -20,7 +20,7 @@ from datamgmt.states import VerifiedHow
 from datamgmt.storage import storage_for
 from transfer.archiving import Archived, archive_package, discard_archived, record_archived
 from transfer.models import DataTransfer
-from transfer.operations.base import StageOperation, Watched
+from transfer.operations.base import StageOperation, Watched, require_in_use
 from transfer.transports import Cargo, Place, choose_transport
 
 
@@ -34,6 +34,7 @@ class TransferBundle(StageOperation[DataTransfer]):
         self.destination_location = DataLocation.objects.get(
             pk=self.operation.destination_location_id
         )
+        require_in_use(self.destination_location)
         self.origin = storage_for(self.origin_location)
         self.origin.check_identity()
         route = self.operation.route

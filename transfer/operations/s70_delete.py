@@ -70,8 +70,11 @@ class DeleteCopies(StageOperation[Deletion]):
         rows = PhysicalCopy.objects.non_polymorphic().filter(pk__in=ids)
         with transaction.atomic():
             self._locked(ids)
-            again = (PhysicalCopyStatus.DELETION_FAILED, PhysicalCopyStatus.DELETION_PENDING)
-            transition_all(rows.filter(status__in=again), PhysicalCopyStatus.DELETION_SCHEDULED)
+            # Not those that wait for approval: a batch that is retried must not get round it.
+            transition_all(
+                rows.filter(status=PhysicalCopyStatus.DELETION_FAILED),
+                PhysicalCopyStatus.DELETION_SCHEDULED,
+            )
             transition_all(
                 rows.filter(status=PhysicalCopyStatus.DELETION_SCHEDULED),
                 PhysicalCopyStatus.DELETION_IN_PROGRESS,

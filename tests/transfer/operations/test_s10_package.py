@@ -207,3 +207,16 @@ def test_leftovers_of_a_lost_claim_are_removed_by_the_next(flow: Flow) -> None:
 
     assert not stale.exists()
     assert the_tar(flow).name.endswith(f".{operation.pk}-2.tar")
+
+
+def test_nothing_is_written_into_a_buffer_that_was_switched_off_meanwhile(flow: Flow) -> None:
+    flow.observe({"run1/good": b"good"})
+    flow.plan("package")
+    buffers = type(flow.output_buffer).objects.filter(pk=flow.output_buffer.pk)
+    buffers.update(active=False)
+    flow.run_scheduled()
+
+    operation = RawDataPackageCreation.objects.get()
+    assert (operation.status, operation.error_code) == (Status.PENDING, "location.inactive")
+    assert operation.attempts == 0
+    assert not PhysicalCopy.objects.at(flow.output_buffer).exists()

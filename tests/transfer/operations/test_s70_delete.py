@@ -136,3 +136,17 @@ def test_without_a_good_archive_copy_everything_stays(flow: Flow, spoil: str) ->
     packages = PhysicalCopy.objects.filter(type=CopyType.RAW_DATA_PACKAGE).outside_archives()
     assert set(packages.values_list("status", flat=True)) == {PhysicalCopyStatus.PRESENT}
     assert not Deletion.objects.filter(status=Status.FAILED).exists()
+
+
+def test_a_batch_that_is_retried_does_not_get_round_an_approval(flow: Flow) -> None:
+    flow.observe(FILES)
+    flow.run(*ARCHIVED)
+    flow.plan("delete")
+    PhysicalCopy.objects.at(flow.output_buffer).filter(
+        status=PhysicalCopyStatus.DELETION_SCHEDULED
+    ).update(status=PhysicalCopyStatus.DELETION_PENDING)
+    flow.run_scheduled()
+
+    waiting = PhysicalCopy.objects.at(flow.output_buffer).exclude(status=PhysicalCopyStatus.DELETED)
+    assert set(waiting.values_list("status", flat=True)) == {PhysicalCopyStatus.DELETION_PENDING}
+    assert left(flow.output_buffer) != []
