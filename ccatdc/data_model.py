@@ -161,6 +161,8 @@ def _meaning(field: models.Field[Any, Any]) -> str:
 
 def _constraint(constraint: models.BaseConstraint) -> str:
     kind = type(constraint).__name__
+    if words := getattr(constraint, "in_words", ""):
+        return f"`{constraint.name}`: {words}"
     if isinstance(constraint, models.CheckConstraint):
         return f"`{constraint.name}`: check {_condition(constraint.condition)}"
     own: Any = constraint

@@ -35,6 +35,17 @@ class Parameter:
     whole: bool = False
     required: bool = False
 
+    def bounds(self) -> dict[str, Any]:
+        """The same as the database keeps it (JsonNumbers of planning/models/configurations.py)."""
+        said: dict[str, Any] = {}
+        if self.low != -math.inf:
+            said["gt" if self.above else "gte"] = self.low
+        if self.high != math.inf:
+            said["lte"] = self.high
+        if self.whole:
+            said["whole"] = True
+        return said
+
     def reason_against(self, value: Any) -> str | None:
         """Why this value cannot be, or None."""
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
@@ -82,6 +93,10 @@ SCAN_PARAMETERS: Mapping[str, Mapping[str, Parameter]] = {
 }
 
 
+#: The ends of a sweep at constant elevation; the first is below the second.
+SWEEP = ("az_min_deg", "az_max_deg")
+
+
 def problems_with(scan_type: str, parameters: Any) -> list[str]:
     """All that is wrong with the parameters of a scan of this type; empty when the telescope can have them."""
     known = SCAN_PARAMETERS[scan_type]
@@ -98,7 +113,7 @@ def problems_with(scan_type: str, parameters: Any) -> list[str]:
         elif (reason := known[name].reason_against(value)) is not None:
             problems.append(f"{name}: {reason}")
     if not problems and scan_type == ScanType.CONSTANT_EL:
-        low, high = parameters.get("az_min_deg"), parameters.get("az_max_deg")
+        low, high = (parameters.get(end) for end in SWEEP)
         if low is not None and high is not None and low >= high:
             problems.append(f"az_min_deg {low:g} is not below az_max_deg {high:g}")
     return problems

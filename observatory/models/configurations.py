@@ -184,7 +184,12 @@ class PrimeCamModuleConfiguration(InstrumentModuleConfiguration):
             ),
             models.CheckConstraint(
                 condition=Q(fpi_start_ghz__isnull=True, fpi_stop_ghz__isnull=True)
-                | Q(fpi_start_ghz__gt=0, fpi_start_ghz__lte=F("fpi_stop_ghz")),
+                | Q(
+                    fpi_start_ghz__isnull=False,
+                    fpi_stop_ghz__isnull=False,
+                    fpi_start_ghz__gt=0,
+                    fpi_start_ghz__lte=F("fpi_stop_ghz"),
+                ),
                 name="prime_cam_fpi_order",
             ),
             models.CheckConstraint(

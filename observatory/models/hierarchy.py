@@ -8,6 +8,8 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
+from ccatdc.common.states import known_values
+
 
 class Observatory(models.Model):
     """A facility that groups telescopes."""
@@ -59,6 +61,20 @@ class Telescope(models.Model):
             models.CheckConstraint(
                 condition=Q(az_min_deg__lt=F("az_max_deg")), name="telescope_azimuth_order"
             ),
+            # The mount can go over the top: elevations beyond 90 degrees are angles that it may be told.
+            models.CheckConstraint(
+                condition=Q(el_min_deg__gte=-90, el_max_deg__lte=180),
+                name="telescope_elevation_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(az_min_deg__gte=-360, az_max_deg__lte=360),
+                name="telescope_azimuth_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(aperture_m__gt=0)
+                & (Q(plate_scale_arcsec_per_mm__isnull=True) | Q(plate_scale_arcsec_per_mm__gt=0)),
+                name="telescope_optics_positive",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -89,7 +105,8 @@ class Instrument(models.Model):
         db_table = "instrument"
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["telescope", "name"], name="instrument_name_unique")
+            models.UniqueConstraint(fields=["telescope", "name"], name="instrument_name_unique"),
+            known_values("instrument_type", InstrumentType, "instrument_type_known"),
         ]
 
     def __str__(self) -> str:
@@ -129,6 +146,15 @@ class InstrumentModule(models.Model):
                 | Q(freq_max_ghz__isnull=True)
                 | Q(freq_min_ghz__gt=0, freq_min_ghz__lte=F("freq_max_ghz")),
                 name="module_frequency_order",
+            ),
+            models.CheckConstraint(
+                condition=(Q(freq_min_ghz__isnull=True) | Q(freq_min_ghz__gt=0))
+                & (Q(freq_max_ghz__isnull=True) | Q(freq_max_ghz__gt=0)),
+                name="module_frequency_positive",
+            ),
+            models.CheckConstraint(
+                condition=Q(beam_fwhm_arcsec__isnull=True) | Q(beam_fwhm_arcsec__gt=0),
+                name="module_beam_positive",
             ),
         ]
 

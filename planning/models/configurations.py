@@ -14,10 +14,11 @@ from django.db import models
 from django.db.models import Q
 from polymorphic.models import PolymorphicModel
 
+from ccatdc.common.json_constraints import JsonNumbers
 from ccatdc.common.states import known_values
 from planning.models.chai import ChaiTiling
 from planning.models.obs_units import ObsUnit
-from planning.scan_parameters import ScanType, problems_with
+from planning.scan_parameters import SCAN_PARAMETERS, SWEEP, ScanType, problems_with
 
 
 class ObservationConfigurationType(models.TextChoices):
@@ -176,6 +177,16 @@ class ChaiObservationConfiguration(ObservationConfiguration):
                 ),
                 name="chai_off_position_complete",
             ),
+            models.CheckConstraint(
+                condition=Q(off_frame__in=["", CoordinateSystem.RELATIVE])
+                | Q(off_x__range=(-360, 360), off_y__range=(-90, 90)),
+                name="chai_off_position_range",
+            ),
+            models.CheckConstraint(
+                condition=(Q(map_angle_deg__isnull=True) | Q(map_angle_deg__range=(-360, 360)))
+                & (Q(array_angle_deg__isnull=True) | Q(array_angle_deg__range=(-360, 360))),
+                name="chai_angles_range",
+            ),
             known_values("mapping_mode", MappingMode, "chai_mapping_mode_known"),
             known_values("reference_mode", ReferenceMode, "chai_reference_mode_known"),
         ]
@@ -217,6 +228,17 @@ class PrimeCamObservationConfiguration(ObservationConfiguration):
                 name="prime_cam_elevation_range",
             ),
             known_values("scan_type", ScanType, "prime_cam_scan_type_known"),
+            *(
+                JsonNumbers(
+                    field="scan_params",
+                    when=("scan_type", str(scan_type)),
+                    numbers={name: number.bounds() for name, number in numbers.items()},
+                    required=[name for name, number in numbers.items() if number.required],
+                    rising=[SWEEP] if scan_type == ScanType.CONSTANT_EL else [],
+                    name=f"prime_cam_{scan_type}_parameters",
+                )
+                for scan_type, numbers in SCAN_PARAMETERS.items()
+            ),
         ]
 
     def clean(self) -> None:

@@ -16,6 +16,7 @@ from accounts.models import ApiToken
 from ccatdc.common.models import TimeStamped, UuidPrimaryKey
 from ccatdc.common.states import Moves, known_values
 from observatory.models import InstrumentModuleConfiguration
+from planning.models.configurations import ObservationConfiguration
 from planning.models.obs_units import ObsUnit
 from planning.models.slots import PreScheduledSlot
 
@@ -54,6 +55,22 @@ class ExecutionQuality(models.TextChoices):
     GOOD = "good", "Good"
     USABLE = "usable", "Usable"
     BAD = "bad", "Bad"
+
+
+#: Between which values each condition can be, both ends included; its unit is in the docstring of the model.
+CONDITION_LIMITS: Mapping[str, tuple[float, float]] = {
+    "pwv_mm_mean": (0, 100),
+    "tau_225": (0, 100),
+    "humidity": (0, 100),
+    "temperature_c": (-100, 100),
+    "wind_m_s": (0, 200),
+    "elevation_deg_mean": (-90, 180),
+    "azimuth_deg_mean": (-360, 720),
+    "el_min_deg": (-90, 180),
+    "el_max_deg": (-90, 180),
+    "az_min_deg": (-360, 720),
+    "az_max_deg": (-360, 720),
+}
 
 
 class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
@@ -95,7 +112,9 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     ``finished_at`` is our clock at the finish call, from which the settle delay counts; ``end_time`` is the instrument's.
     ``filed`` holds what start and finish were called with: a call that is repeated is compared with it, not with what an
     operator corrected since.
-    Conditions: pwv mm, opacity at 225 GHz, humidity %, temperature C, wind m/s, angles in degrees.
+    Conditions: pwv mm, opacity at 225 GHz, humidity %, temperature C, wind m/s, angles in degrees; azimuth and elevation as
+    mean and as the range that the telescope moved through. What it was observed with: the set-ups of modules, the
+    configuration (and which of its revisions that was), the slot.
     """
 
     machines = {"status": EXECUTION_MOVES}
@@ -116,6 +135,12 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
         related_name="executions",
         blank=True,
     )
+    observation_configuration = models.ForeignKey(
+        ObservationConfiguration, models.PROTECT, null=True, blank=True, related_name="executions"
+    )
+    observation_configuration_version = models.PositiveIntegerField(
+        null=True, blank=True, editable=False, help_text="Its revision when the observation began."
+    )
     pre_scheduled_slot = models.ForeignKey(
         PreScheduledSlot, models.PROTECT, null=True, blank=True, related_name="executions"
     )
@@ -127,6 +152,10 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     wind_m_s = models.FloatField(null=True, blank=True)
     elevation_deg_mean = models.FloatField(null=True, blank=True)
     azimuth_deg_mean = models.FloatField(null=True, blank=True)
+    el_min_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")
+    el_max_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")
+    az_min_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")
+    az_max_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")
     quality = models.CharField(
         max_length=16, choices=ExecutionQuality.choices, default=ExecutionQuality.UNKNOWN
     )
@@ -159,6 +188,34 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
                 name="execution_ends_after_start",
             ),
             known_values("status", ExecutionStatus, "execution_status_known"),
+            known_values("quality", ExecutionQuality, "execution_quality_known"),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{f"{field}__isnull": True}) | Q(**{f"{field}__range": limits}),
+                    name=f"execution_{field}_range",
+                )
+                for field, limits in CONDITION_LIMITS.items()
+            ),
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{f"{low}__isnull": True})
+                    | Q(**{f"{high}__isnull": True})
+                    | Q(**{f"{low}__lte": F(high)}),
+                    name=f"execution_{low.removesuffix('_min_deg')}_order",
+                )
+                for low, high in (("el_min_deg", "el_max_deg"), ("az_min_deg", "az_max_deg"))
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    observation_configuration__isnull=True,
+                    observation_configuration_version__isnull=True,
+                )
+                | Q(
+                    observation_configuration__isnull=False,
+                    observation_configuration_version__isnull=False,
+                ),
+                name="execution_configuration_has_version",
+            ),
         ]
 
     def __str__(self) -> str:

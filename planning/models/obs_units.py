@@ -41,6 +41,7 @@ class ObsMode(models.Model):
     class Meta:
         db_table = "obs_mode"
         ordering = ["name"]
+        constraints = [known_values("category", ObsModeCategory, "obs_mode_category_known")]
 
     def __str__(self) -> str:
         return self.name
@@ -152,6 +153,15 @@ class ObsUnit(TimeStamped):
                 fields=["id", "telescope"], name="obs_unit_with_telescope_unique"
             ),
             known_values("state", ObsUnitState, "obs_unit_state_known"),
+            models.CheckConstraint(
+                condition=Q(obs_unit_type__in=["chai_obs_unit", "prime_cam_obs_unit"]),
+                name="obs_unit_type_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(planned_duration_s__gt=0)
+                & (Q(repetitions_requested__isnull=True) | Q(repetitions_requested__gt=0)),
+                name="obs_unit_plan_positive",
+            ),
         ]
 
     def __str__(self) -> str:

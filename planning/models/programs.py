@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from observatory.models import Instrument
 
@@ -27,6 +28,12 @@ class ObservingProgram(models.Model):
     class Meta:
         db_table = "observing_program"
         ordering = ["short_name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(allocated_hours__isnull=True) | Q(allocated_hours__gte=0),
+                name="program_hours_not_negative",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.short_name

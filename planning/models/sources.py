@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from polymorphic.models import PolymorphicModel
 
+from ccatdc.common.states import known_values
 from planning import positions
 from planning.cones import FixedSourceManager
 
@@ -44,6 +45,7 @@ class Source(PolymorphicModel):
         db_table = "source"
         ordering = ["name"]
         base_manager_name = "objects"
+        constraints = [known_values("type", SourceType, "source_type_known")]
 
     def __str__(self) -> str:
         return self.name
@@ -85,6 +87,17 @@ class FixedSource(Source):
             models.CheckConstraint(
                 condition=Q(dec_deg__gte=-90, dec_deg__lte=90), name="fixed_source_dec_range"
             ),
+            # Whoever reads the columns takes them for ICRS; catalogues in other frames are converted when they are loaded.
+            models.CheckConstraint(condition=Q(frame="icrs"), name="fixed_source_frame_is_icrs"),
+            models.CheckConstraint(
+                condition=Q(pm_ra_mas_yr__isnull=True, pm_dec_mas_yr__isnull=True)
+                | Q(pm_ra_mas_yr__isnull=False, pm_dec_mas_yr__isnull=False),
+                name="fixed_source_proper_motion_complete",
+            ),
+            models.CheckConstraint(
+                condition=Q(extent_arcmin__isnull=True) | Q(extent_arcmin__gte=0),
+                name="fixed_source_extent_not_negative",
+            ),
         ]
 
     @property
@@ -120,6 +133,7 @@ class SolarSystemObject(Source):
     class Meta:
         db_table = "solar_system_object"
         base_manager_name = "objects"
+        constraints = [known_values("tracking_kind", TrackingKind, "tracking_kind_known")]
 
     def position(self, when: datetime, telescope: Telescope) -> SkyCoord:
         """From the ephemeris. Raises ConfigurationError for a body that it does not have."""
@@ -167,7 +181,13 @@ class ConstantElevationSource(Source):
             models.CheckConstraint(
                 condition=(
                     Q(ra_center_deg__isnull=True, dec_center_deg__isnull=True)
-                    | Q(ra_center_deg__gte=0, ra_center_deg__lt=360, dec_center_deg__isnull=False)
+                    # "Is not null" is said of both: a comparison with null is unknown, which a CHECK lets pass.
+                    | Q(
+                        ra_center_deg__isnull=False,
+                        ra_center_deg__gte=0,
+                        ra_center_deg__lt=360,
+                        dec_center_deg__isnull=False,
+                    )
                 )
                 & (Q(dec_center_deg__isnull=True) | Q(dec_center_deg__range=(-90, 90))),
                 name="ce_source_center_range",

@@ -44,7 +44,10 @@ class TestRows:
             ({"velocity_deg_s": 0.0}, "prime_cam_velocity_positive"),
             ({"retune_interval_s": 0.0}, "prime_cam_times_positive"),
             ({"elevation_deg": 50.0}, "prime_cam_elevation_range"),
-            ({"scan_type": "constant_el", "elevation_deg": 19.0}, "prime_cam_elevation_range"),
+            (
+                {"scan_type": "constant_el", "elevation_deg": 19.0, "scan_params": {}},
+                "prime_cam_elevation_range",
+            ),
             ({"scan_type": "lissajous"}, "prime_cam_scan_type_known"),
         ],
     )
