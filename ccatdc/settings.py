@@ -222,6 +222,7 @@ SPECTACULAR_SETTINGS = {
         "ChecksumAlgorithm": "datamgmt.models.files.ChecksumAlgorithm",
     },
 }
+MAX_WAITERS = env.int("CCATDC_MAX_WAITERS", default=2)  # datamgmt/milestones.py, per process
 # Ten thousand files in one call are about 5 MB of JSON.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 

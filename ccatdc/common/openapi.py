@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
@@ -50,7 +52,17 @@ WITH_BODY: Final = {
 
 
 class ProblemSchema(AutoSchema):
-    """Adds to each endpoint the errors that it may answer with."""
+    """Adds to each endpoint the errors that it may answer with, and says which values may be empty."""
+
+    def _map_serializer_field(
+        self, field: Any, direction: Any, bypass_extensions: bool = False
+    ) -> Any:
+        _note_what_may_be_empty(field)
+        known: Any = super()
+        schema = known._map_serializer_field(field, direction, bypass_extensions)
+        if getattr(field, "allow_blank", False) and schema.get("format") == "uri":
+            schema.pop("format")  # an empty text is no address
+        return schema
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
@@ -60,3 +72,20 @@ class ProblemSchema(AutoSchema):
             described: Any = self
             bodies[code] = described._get_response_for_code(response, code, [MEDIA_TYPE], direction)
         return bodies
+
+
+def _note_what_may_be_empty(field: Any) -> None:
+    """The framework forgets of a field that is only read that its column may be null or blank."""
+    model = getattr(getattr(field.parent, "Meta", None), "model", None)
+    if model is None or not field.read_only:
+        return
+    try:
+        column = model._meta.get_field(field.source)
+    except FieldDoesNotExist:
+        return
+    if not isinstance(column, models.Field):
+        return
+    if column.null:
+        field.allow_null = True
+    if column.blank and isinstance(field, serializers.CharField | serializers.ChoiceField):
+        field.allow_blank = True

@@ -27,15 +27,17 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 KEPT_HEADERS = ("WWW-Authenticate", "Retry-After", "Allow")
-#: Seconds after which a caller should try again when the database was not to be reached.
+#: Seconds after which a caller should try again when something was away or busy.
 RETRY_AFTER_SECONDS = 5
+BUSY = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """The answer to an error that a view raised; None for a fault of ours: Django reports it."""
     if isinstance(error, CcatError):
         set_rollback()
-        return _response(error.http_status, _of_ccat_error(error))
+        later = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.http_status in BUSY else {}
+        return _response(error.http_status, _of_ccat_error(error), later)
     if isinstance(error, OperationalError | InterfaceError):
         logger.error("The database did not answer %s", context.get("request"), exc_info=error)
         body = {

@@ -1,0 +1,95 @@
+"""Waiting for a state over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from planning.models import ExecutedObsUnit
+from tests.api.conftest import ApiClient, client_with, problem
+from tests.factories.datamgmt import RawDataFileFactory
+from tests.factories.planning import ExecutedObsUnitFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def unpackaged() -> ExecutedObsUnit:
+    """It is over, and its file is in no package."""
+    execution = ExecutedObsUnitFactory.create(finished=True)
+    RawDataFileFactory.create(executed_obs_unit=execution)
+    return execution
+
+
+def wait_path(execution: ExecutedObsUnit | UUID) -> str:
+    pk = execution.pk if isinstance(execution, ExecutedObsUnit) else execution
+    return f"/api/executed_obs_units/{pk}/wait"
+
+
+def with_threads(api: ApiClient, path: str, **query: Any) -> Any:
+    """As gunicorn says it when it has threads."""
+    threads: Any = {"wsgi.multithread": True}
+    return api.http.get(path, query, **threads)
+
+
+def test_what_is_reached_is_answered_at_once(
+    viewer_api: ApiClient, unpackaged: ExecutedObsUnit
+) -> None:
+    answer = viewer_api.get(wait_path(unpackaged), state="finished")
+    body = answer.json()
+    assert (answer.status_code, body["state"], body["reached"]) == (200, "finished", True)
+    assert body["execution"]["id"] == str(unpackaged.pk)
+    assert body["execution"]["files"] == {"count": 1, "bytes": 1000, "unpackaged": 1}
+
+
+def test_when_time_is_up_the_present_state_is_told(
+    viewer_api: ApiClient, unpackaged: ExecutedObsUnit
+) -> None:
+    looked = viewer_api.get(wait_path(unpackaged), state="archived", timeout=0)
+    waited = with_threads(viewer_api, wait_path(unpackaged), state="archived", timeout=1)
+    for answer in (looked, waited):
+        body = answer.json()
+        assert (answer.status_code, body["reached"]) == (200, False)
+        assert body["execution"]["status"] == "completed"
+
+
+def test_where_nobody_may_wait_it_is_429_with_a_time_to_come_back(
+    viewer_api: ApiClient, unpackaged: ExecutedObsUnit, settings: Any
+) -> None:
+    without_threads = viewer_api.get(wait_path(unpackaged), state="archived")
+    settings.MAX_WAITERS = 0
+    all_taken = with_threads(viewer_api, wait_path(unpackaged), state="archived")
+    for answer in (without_threads, all_taken):
+        assert problem(answer, 429, "wait.busy")["retryable"] is True
+        assert answer["Retry-After"] == "5"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"state": "deleted"},
+        {"state": "archived", "timeout": "-1"},
+        {"state": "archived", "timeout": "51"},
+        {"state": "archived", "timeout": "1.5"},
+        {"state": "archived", "timeout": "nan"},
+        {"state": "archived", "time_out": "1"},
+    ],
+)
+def test_a_question_that_makes_no_sense_is_400(
+    viewer_api: ApiClient, unpackaged: ExecutedObsUnit, query: dict[str, str]
+) -> None:
+    problem(viewer_api.get(wait_path(unpackaged), **query), 400, "request.invalid")
+
+
+def test_who_may_not_read_the_execution_may_not_wait_for_it(unpackaged: ExecutedObsUnit) -> None:
+    api = client_with("write:observations")
+    answer = api.get(wait_path(unpackaged), state="finished")
+    problem(answer, 403, "request.permission_denied")
+
+
+def test_an_unknown_execution_is_404_at_once(viewer_api: ApiClient) -> None:
+    answer = with_threads(viewer_api, wait_path(UUID(int=1)), state="archived", timeout=50)
+    problem(answer, 404, "request.not_found")
