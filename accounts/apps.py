@@ -15,7 +15,11 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Default roles after each ``migrate``."""
+        """Default roles after each ``migrate``; the diary for the floors below."""
+        from accounts.models import record
+        from ccatdc.common.diary import keep_with
+
+        keep_with(record)
         post_migrate.connect(_ensure_default_roles, sender=self)
 
 

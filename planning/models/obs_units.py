@@ -11,7 +11,7 @@ from django.db.models import F, Q
 
 from ccatdc.common.constraints import CompositeForeignKey
 from ccatdc.common.models import TimeStamped
-from ccatdc.common.states import known_values
+from ccatdc.common.states import Moves, known_values
 from observatory.models import Instrument, InstrumentModuleConfiguration, Telescope
 from planning.models.programs import ObservingProgram, SubObservingProgram
 from planning.models.sources import Source
@@ -57,12 +57,30 @@ class ObsUnitState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+#: A unit that is over comes back as a draft only, so that activating many never revives one.
+OBS_UNIT_MOVES: Moves = {
+    ObsUnitState.DRAFT: frozenset(
+        {ObsUnitState.ACTIVE, ObsUnitState.ON_HOLD, ObsUnitState.CANCELLED}
+    ),
+    ObsUnitState.ACTIVE: frozenset(
+        {ObsUnitState.ON_HOLD, ObsUnitState.COMPLETED, ObsUnitState.CANCELLED}
+    ),
+    ObsUnitState.ON_HOLD: frozenset(
+        {ObsUnitState.ACTIVE, ObsUnitState.COMPLETED, ObsUnitState.CANCELLED}
+    ),
+    ObsUnitState.COMPLETED: frozenset({ObsUnitState.DRAFT}),
+    ObsUnitState.CANCELLED: frozenset({ObsUnitState.DRAFT}),
+}
+
+
 class ObsUnit(TimeStamped):
     """A planned observation: target, mode, duration (s) and limits. Priority: lower is sooner, as for locations.
 
     ``telescope`` is where it is to be observed: its mode's telescope, or the only one, when it is not given. Limits in
     degrees, mm and hours; a range of sidereal time may pass 24 h.
     """
+
+    machines = {"state": OBS_UNIT_MOVES}
 
     name = models.CharField(max_length=128)
     observing_program = models.ForeignKey(
