@@ -97,7 +97,12 @@ def _mode(facts: Facts) -> Reason | None:
 
 
 def _integrity(facts: Facts) -> Reason | None:
-    if facts.copy.integrity != Integrity.OK:
+    """A raw file must be the very one that was packaged. A tar or tree of ours that a person had
+    checked again is worth nothing beside the proven archive copies that the other rules ask for.
+    """
+    is_ours = facts.copy.type != CopyType.RAW_DATA_FILE
+    harmless = (Integrity.OK, Integrity.UNVERIFIED) if is_ours else (Integrity.OK,)
+    if facts.copy.integrity not in harmless:
         return Reason(
             "copy.not_ok",
             f"The copy is {facts.copy.get_integrity_display().lower()}: a person has to look at it.",

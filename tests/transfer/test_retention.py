@@ -24,6 +24,7 @@ from datamgmt.models import (
     Site,
 )
 from datamgmt.models.copies import CopyType
+from datamgmt.querysets import IN_TROUBLE
 from datamgmt.states import Integrity, PackageState, VerifiedHow
 from transfer.retention import (
     ONLY_TIME,
@@ -178,11 +179,24 @@ def test_approval_is_no_reason_to_keep(some: Any) -> None:
 
 
 @every_kind
-@pytest.mark.parametrize("integrity", sorted(set(Integrity) - {Integrity.OK}))
-def test_a_copy_that_is_not_good_stays_for_a_person_to_look_at(some: Any, integrity: str) -> None:
+@pytest.mark.parametrize("integrity", sorted(IN_TROUBLE))
+def test_a_copy_in_trouble_stays_for_a_person_to_look_at(some: Any, integrity: str) -> None:
     known = some()
     known.copy.integrity = integrity
     assert codes(known) == ["copy.not_ok"]
+
+
+def test_a_file_that_was_never_verified_stays() -> None:
+    known = file_at_source()
+    known.copy.integrity = Integrity.UNVERIFIED
+    assert codes(known) == ["copy.not_ok"]
+
+
+def test_a_package_that_a_person_had_checked_again_is_no_better_than_its_archive_copies() -> None:
+    known = package_in_buffer()
+    known.copy.integrity = Integrity.UNVERIFIED
+    assert codes(known) == []
+    assert "archive.too_few" in codes(dataclasses.replace(known, archive_copies=()))
 
 
 # file.unpackaged
