@@ -29,6 +29,7 @@ from ccatdc.common.errors import InvalidTransition, LeaseLostError
 from ccatdc.common.states import Status, transition
 from datamgmt.models import DataLocation
 from transfer import dispatch, endings, oplog, worker_state
+from transfer.database import DATABASE_AWAY
 from transfer.failures import as_ccat_error
 from transfer.lease import CancelRequested, Drain, Lease, clock
 from transfer.logfiles import captured, log_path_of
@@ -172,7 +173,10 @@ def _end_badly(
         connection.close_if_unusable_or_obsolete()
     wanted = isinstance(error, (Drain, CancelRequested))
     logger.warning("%s: %s (%s)", operation, error, error.code, exc_info=None if wanted else raised)
-    if handler is not None and not isinstance(error, LeaseLostError):
+    # When the database went away, the end may be written though nobody heard of it: what a row may
+    # name by now is not removed. If none does, the next claim removes it.
+    is_certain = not isinstance(error, LeaseLostError) and not isinstance(raised, DATABASE_AWAY)
+    if handler is not None and is_certain:
         lease.stop()
         lease.start()
         try:
