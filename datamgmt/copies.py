@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models.functions import Now
 
+from ccatdc.common.states import transition
 from datamgmt.models import (
     DataLocation,
     DataTransferPackage,
@@ -143,4 +144,15 @@ def mark_copy(copy: PhysicalCopy, integrity: str, code: str, message: str) -> No
     """A verdict about one copy that is not good news."""
     PhysicalCopy.objects.filter(pk=copy.pk).update(
         integrity=integrity, error_code=code, error_message=message
+    )
+
+
+def end_replaced_copy(copy: PhysicalCopy, why: str) -> None:
+    """End a bad copy whose bytes are gone, so that a good one of the same can be recorded at the place.
+    In the transaction that records that one. InvalidTransition when a deletion has it in hand.
+    """
+    transition(copy, PhysicalCopyStatus.DELETION_SCHEDULED)
+    transition(copy, PhysicalCopyStatus.DELETION_IN_PROGRESS)
+    transition(
+        copy, PhysicalCopyStatus.DELETED, deleted_at=Now(), evidence={"replaced_because": why}
     )

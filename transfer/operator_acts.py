@@ -15,7 +15,6 @@ from ccatdc.common.errors import ConflictError
 from ccatdc.common.states import Status
 from ccatdc.common.wake import wake_managers
 from datamgmt.models import DataLocation, RawDataPackage
-from datamgmt.states import PackageState
 from transfer import dispatch
 from transfer.models import (
     DataTransfer,
@@ -28,7 +27,6 @@ from transfer.models import (
     Staging,
 )
 from transfer.models.operations import OperationQuerySet
-from transfer.pipeline import OperationType
 
 
 def check_now(location: DataLocation, user: User) -> LocationCheck:
@@ -83,29 +81,6 @@ def operations_about(package: RawDataPackage) -> OperationQuerySet:
     found = list(keys[0].union(*keys[1:], all=True))
     rows: OperationQuerySet = Operation.objects.non_polymorphic().filter(pk__in=found)
     return rows
-
-
-def send_again(package: RawDataPackage, user: User) -> Operation:
-    """Retry what made a package FAILED: the newest failed operation about it.
-
-    Raises ConflictError for a package that is not FAILED, or whose work nobody knows any more.
-    """
-    if package.state != PackageState.FAILED:
-        raise ConflictError(
-            f"{package} has not failed: it is {package.get_state_display().lower()}.",
-            code="package.not_failed",
-        )
-    failed = operations_about(package).failed().exclude(operation_type=OperationType.STAGING)
-    newest = failed.order_by("-finished_at", "-id").first()
-    if newest is None:
-        raise ConflictError(
-            f"{package} is failed, but none of its operations is.",
-            code="package.no_failed_operation",
-            remedy="Look at its timeline: an open operation may be about to bring it back.",
-        )
-    operation: Operation = newest.get_real_instance()
-    dispatch.retry(operation, user=user, reason=f"{package} is sent again.")
-    return operation
 
 
 def acknowledge(operation: Operation, user: User) -> None:

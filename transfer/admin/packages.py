@@ -16,7 +16,7 @@ from ccatdc.common.states import STATUS_COLOURS
 from datamgmt.admin.sites import AtLocation, AtSource
 from datamgmt.models import DataTransferPackage, RawDataPackage
 from datamgmt.states import PACKAGE_STATE_COLOURS, PackageState
-from transfer.operator_acts import send_again
+from transfer.sending_again import send_again
 from transfer.timeline import timeline_of
 
 

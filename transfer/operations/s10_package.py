@@ -2,6 +2,7 @@
 
 In: RawDataPackage with its files at SOURCE. Out: the tar in the BUFFER, its copy PRESENT and ok; every file's BLAKE3; SOURCE copies
 verified. A file that is missing, or differs from what was filed, is taken out and marked, and the others go on.
+A package of which no good copy was left is made again this way, and replaces a bad one in the BUFFER.
 Safe to repeat because: the tar's key holds the attempt; nothing at SOURCE is touched.
 """
 
@@ -26,11 +27,12 @@ from datamgmt.checksums import Data
 from datamgmt.copies import (
     PackagedFile,
     SetAside,
+    end_replaced_copy,
     record_package_copy,
     record_packaged_files,
     set_files_aside,
 )
-from datamgmt.models import DataLocation, RawDataFile, RawDataPackage
+from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile, RawDataPackage
 from datamgmt.naming import buffer_key
 from datamgmt.states import Integrity, VerifiedHow
 from datamgmt.storage import storage_for
@@ -72,6 +74,8 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
             key = buffer_key(self.package, earlier)
             self.buffer.discard_attempt(key, earlier)
             self.buffer.delete(key)
+        here = PhysicalCopy.objects.of_package(self.package.pk).at(self.destination)
+        self.replaced = here.existing().with_subjects().first()
         self.set_aside: dict[UUID, SetAside] = {}
 
     def work(self) -> None:
@@ -94,13 +98,15 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         )
 
     def verify(self) -> None:
-        """The tar has the length that its members add up to."""
+        """The tar has the length that its members add up to; then a bad one may go for it."""
         promised = tar_size((m.name, m.size) for m in self.written.members)
         if self.written.size != promised:
             raise DataIntegrityError(
                 f"The tar of {self.package} has {self.written.size} bytes, not {promised}.",
                 code="package.size_differs",
             )
+        if self.replaced is not None:
+            self.buffer.delete(self.replaced.key)
 
     def record(self) -> None:
         """The package, its copy, its files' digests, and what was set aside."""
@@ -120,6 +126,8 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
             finalized_at=Now(),
         )
         self.package.refresh_from_db()
+        if self.replaced is not None:
+            end_replaced_copy(self.replaced, f"{self.package} was made again.")
         record_package_copy(self.package, self.destination, key=self.key, how=VerifiedHow.WRITTEN)
 
     def record_failure(self, error: CcatError) -> None:
@@ -157,10 +165,9 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
                 is_denied = isinstance(error.__cause__, PermissionError)
                 self._put_aside(file, Integrity.SUSPECT, self._unreadable(error, is_denied))
             else:
-                filed = f"{file.checksum_algorithm}:{file.checksum}" if file.checksum else None
-                members.append(
-                    Member(path, file.size, partial(self._open, path), stored.mtime_ns or 0, filed)
-                )
+                opener = partial(self._open, path)
+                promised = _promised_checksum(file)
+                members.append(Member(path, file.size, opener, stored.mtime_ns or 0, promised))
         return members
 
     def _missing(self, path: str, cause: Exception) -> DataIntegrityError:
@@ -201,7 +208,7 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         """Why the file is put aside. Where a retry may help it is not, before the last attempt: a
         server that hiccups must not set thousands of files aside.
         """
-        if not is_denied and self.operation.attempts + 1 < self.operation.max_attempts:
+        if not is_denied and not self.is_last_attempt:
             raise error
         unreadable = DataIntegrityError(
             error.message,
@@ -214,6 +221,13 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
     def _put_aside(self, file: RawDataFile, integrity: str, error: CcatError) -> None:
         self.problem(error, file.relative_path)
         self.set_aside[file.pk] = SetAside(file.pk, integrity, error.code, str(error))
+
+
+def _promised_checksum(file: RawDataFile) -> str | None:
+    """What was found when the file was packaged before, else what its instrument filed, if anything."""
+    if file.digest:
+        return file.digest
+    return f"{file.checksum_algorithm}:{file.checksum}" if file.checksum else None
 
 
 def _require_size(file: RawDataFile, found: int) -> None:

@@ -1,0 +1,116 @@
+"""*Send again*: how a package that is FAILED gets to the archive after all. The operator asks, the rows
+say which way is left. Used by the portal.
+
+In this order: what failed is tried again where that can help; a good copy in a BUFFER is bundled
+anew; without any good copy the package is made again of its files at SOURCE, which are kept until it
+is archived.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+
+from accounts.models import User, record
+from ccatdc.common.errors import ConflictError
+from ccatdc.common.states import transition
+from ccatdc.common.wake import wake_managers
+from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataPackage
+from datamgmt.states import PackageState
+from transfer import dispatch
+from transfer.models import (
+    DataTransfer,
+    DataTransferPackageCreation,
+    LongTermArchiveTransfer,
+    Operation,
+    RawDataPackageCreation,
+)
+from transfer.operator_acts import operations_about
+from transfer.pipeline import OperationType
+from transfer.routes import archive_origin, writable_buffer
+
+#: Failures that trying the same again cannot mend: the bundle itself is the trouble.
+NEEDS_NEW_BUNDLE = frozenset(
+    {"bundle.no_good_package", "transfer.no_good_package", "transfer.bundle_gone"}
+)
+
+
+def send_again(package: RawDataPackage, user: User) -> None:
+    """Bring a FAILED package on its way again. Permission is the caller's business.
+
+    Raises ConflictError for a package that is not FAILED, or of which nothing is left to send.
+    """
+    with transaction.atomic():
+        package = RawDataPackage.objects.select_for_update(of=("self",)).get(pk=package.pk)
+        if package.state != PackageState.FAILED:
+            raise ConflictError(
+                f"{package} has not failed: it is {package.get_state_display().lower()}.",
+                code="package.not_failed",
+            )
+        how = _send(package, user)
+        record("packages", f"Sent again: {package}: {how}.", about=package, user=user)
+        wake_managers()
+
+
+def _send(package: RawDataPackage, user: User) -> str:
+    """Open the first way there is; what it was, in words."""
+    failed = _newest_failure(package)
+    if failed is not None and _can_succeed(failed, package):
+        return _retry(failed, package, user)
+    in_buffers = PhysicalCopy.objects.of_package(package.pk).usable().at_active()
+    if in_buffers.of_type_of_location(LocationType.BUFFER).exists():
+        transition(package, PackageState.WAITING, field="state")
+        return "it waits for a new bundle"
+    if _is_whole_at_source(package):
+        _make_again(package)
+        return "it is made again of its files"
+    if failed is not None:
+        return _retry(failed, package, user)
+    raise ConflictError(
+        f"Nothing good is left to send of {package}: no copy in a BUFFER, and not all files at SOURCE.",
+        code="package.nothing_left",
+        remedy="Look at its copies and files: restore one or the others, then have them checked again.",
+    )
+
+
+def _newest_failure(package: RawDataPackage) -> Operation | None:
+    failed = operations_about(package).failed().exclude(operation_type=OperationType.STAGING)
+    newest = failed.order_by("-finished_at", "-id").first()
+    return newest.get_real_instance() if newest is not None else None
+
+
+def _can_succeed(operation: Operation, package: RawDataPackage) -> bool:
+    """Whether trying it again can help this package: what it reads is there."""
+    if isinstance(operation, RawDataPackageCreation):
+        return bool(package.raw_data_files.exists())
+    if isinstance(operation, LongTermArchiveTransfer):
+        return archive_origin(package.pk, operation.destination_location) is not None
+    if operation.error_code in NEEDS_NEW_BUNDLE:
+        return False
+    if isinstance(operation, DataTransferPackageCreation | DataTransfer):
+        here = PhysicalCopy.objects.of_package(package.pk).at(operation.location)
+        return bool(here.usable().exists())
+    return True
+
+
+def _retry(operation: Operation, package: RawDataPackage, user: User) -> str:
+    dispatch.retry(operation, user=user, reason=f"{package} is sent again.")
+    return f"{operation} is tried again"
+
+
+def _is_whole_at_source(package: RawDataPackage) -> bool:
+    at_source = PhysicalCopy.objects.non_polymorphic().usable()
+    there = at_source.filter(raw_data_file__raw_data_package=package).count()
+    return bool(0 < there == package.raw_data_files.count())
+
+
+def _make_again(package: RawDataPackage) -> None:
+    source = DataLocation.objects.with_site().get(pk=package.source_location_id)
+    operation = RawDataPackageCreation.objects.create(
+        raw_data_package=package,
+        location=source,
+        destination_location=writable_buffer(source.site),
+        priority=package.executed_obs_unit.obs_unit.priority,
+        total_bytes=package.size,
+    )
+    transition(package, PackageState.WAITING, field="state")
+    dispatch.submit(operation)
