@@ -154,12 +154,9 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
     def _with_copy(self, copies: models.QuerySet[Any]) -> RawDataPackageQuerySet:
         return self.filter(Exists(copies.filter(raw_data_package=OuterRef("pk"))))
 
-    def with_good_copy_at(self, *locations: DataLocation) -> RawDataPackageQuerySet:
-        """With a copy at one of these that can be read and was verified."""
-        copies = self._copies().filter(
-            data_location__in=locations, status__in=READABLE, integrity=Integrity.OK
-        )
-        return self._with_copy(copies)
+    def with_usable_copy_at(self, *locations: DataLocation) -> RawDataPackageQuerySet:
+        """With a copy at one of these that can be read; who reads it compares its digest."""
+        return self._with_copy(self._copies().usable().filter(data_location__in=locations))
 
     def without_copy_at(self, location: DataLocation) -> RawDataPackageQuerySet:
         """Without a copy at this location, in whatever state but deleted."""
@@ -212,6 +209,10 @@ class PhysicalCopyQuerySet(PolymorphicQuerySet[Any]):
     def good(self) -> PhysicalCopyQuerySet:
         """Readable and verified."""
         return self.readable().filter(integrity=Integrity.OK)
+
+    def usable(self) -> PhysicalCopyQuerySet:
+        """Readable, and nothing is said against it: whoever reads it compares its digest."""
+        return self.readable().filter(integrity__in=USABLE)
 
     def in_trouble(self) -> PhysicalCopyQuerySet:
         """Suspect, damaged or missing; what an operator has to look at."""

@@ -33,7 +33,7 @@ from tests.factories.datamgmt import SiteFactory
 from tests.factories.observatory import InstrumentModuleFactory
 from tests.factories.planning import ExecutedObsUnitFactory
 from transfer.managers.base import StageManager
-from transfer.models import Operation
+from transfer.models import CircuitBreaker, Operation
 from transfer.pipeline import PIPELINE
 from transfer.runner import run_operation
 
@@ -157,6 +157,15 @@ class Flow:
             run_operation(pk)
         OrmQ.objects.all().delete()
         return len(scheduled)
+
+    def retry_now(self) -> int:
+        """What waits for its next attempt has waited; returns how many operations ran."""
+        from transfer.dispatch import dispatch_due
+
+        CircuitBreaker.objects.all().delete()
+        Operation.objects.non_polymorphic().filter(status=Status.PENDING).update(run_after=Now())
+        dispatch_due()
+        return self.run_scheduled()
 
     def run(self, *names: str) -> None:
         """Plan and work until nothing moves."""

@@ -1,7 +1,8 @@
 """Putting one package into an archive: the object, read back in full, and its sidecar. Used by stage 50, and by stage 30 on a way
 that ends in an archive.
 
-A 200 proves nothing (decision 7): the object counts when its bytes were read back and had the digest of packaging.
+A 200 proves nothing (decision 7): the object counts when its bytes were read back and had the
+digest of packaging.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from typing import Any, Protocol
 
 from django.db.models.functions import Now
 
-from ccatdc.common.errors import DataIntegrityError, StorageError
+from ccatdc.common.errors import StorageError
 from ccatdc.common.states import transition_all
-from datamgmt.checksums import BUFFER_BYTES, Digest, digest_stream, new_digest
+from datamgmt.checksums import BUFFER_BYTES, digest_stream, new_digest
 from datamgmt.copies import record_package_copy
 from datamgmt.models import DataLocation, RawDataPackage, RawDataPackageMetadata
 from datamgmt.naming import sidecar_key
 from datamgmt.sidecar import sidecar_of
 from datamgmt.states import PackageState, VerifiedHow
 from datamgmt.storage.base import LocationStorage
-from transfer.holding import Held
+from transfer.holding import Held, Part
+from transfer.origins import damaged
 
 
 class Stream(Protocol):
@@ -40,13 +42,6 @@ class Archived:
     size: int
 
 
-class OriginDamagedError(DataIntegrityError):
-    """The copy from which an archive was to be filled is not what was packaged. Another copy may be: a retry looks for it."""
-
-    default_code = "archive.origin_damaged"
-    default_retryable = True
-
-
 def archive_package(
     package: RawDataPackage,
     stream: Stream,
@@ -56,32 +51,33 @@ def archive_package(
     attempt: str,
     lease: Held,
 ) -> Archived:
-    """Write, read back, describe. Nothing is left behind when it fails."""
+    """Write, read back, describe. When it fails, :func:`discard_archived` removes what is there.
+
+    :class:`OriginDamagedError` when ``stream`` is not the package. ``lease`` is told the bytes read
+    back, in addition to those that ``stream`` tells.
+    """
     size = package.size or 0
     archived = Archived(object_key, sidecar_key(object_key), size)
     with archive.writer(object_key, attempt, size) as out:
-        digest = _pour(stream, out.write)
-        if str(digest) != package.digest:
-            raise OriginDamagedError(
-                f"The origin of {package} has {digest}, not {package.digest} as packaged.",
-                remedy="The copy is marked; another one is used, or the package has to be sent again.",
-            )
-    try:
-        _read_back(archive, object_key, size, package.digest, lease)
-        document = sidecar_of(package, archive.name, object_key)
-        with archive.writer(archived.sidecar_key, attempt, len(document)) as out:
-            out.write(document)
-        _read_back(archive, archived.sidecar_key, len(document), _digest_of(document), lease)
-    except Exception:
-        discard_archived(archive, archived)
-        raise
+        length, digest = _pour(stream, out.write)
+        if (length, digest) != (size, package.digest):
+            found, recorded = f"{length} bytes, {digest}", f"{size} bytes, {package.digest}"
+            raise damaged(f"What should be {package}", found, recorded)
+    _read_back(archive, object_key, size, package.digest, Part(lease, size))
+    document = sidecar_of(package, archive.name, object_key)
+    with archive.writer(archived.sidecar_key, attempt, len(document)) as out:
+        out.write(document)
+    _read_back(
+        archive, archived.sidecar_key, len(document), _digest_of(document), Part(lease, 2 * size)
+    )
     return archived
 
 
-def discard_archived(archive: LocationStorage, archived: Archived) -> None:
-    """Remove an object and sidecar that no row names: two keys of one attempt."""
-    archive.delete(archived.object_key)
-    archive.delete(archived.sidecar_key)
+def discard_archived(archive: LocationStorage, object_key: str, attempt: str) -> None:
+    """Remove what an attempt left of an object and its sidecar, finished or not, that no row names."""
+    for key in (object_key, sidecar_key(object_key)):
+        archive.discard_attempt(key, attempt)
+        archive.delete(key)
 
 
 def record_archived(package: RawDataPackage, location: DataLocation, archived: Archived) -> None:
@@ -96,13 +92,16 @@ def record_archived(package: RawDataPackage, location: DataLocation, archived: A
     )
 
 
-def _pour(stream: Stream, write: Callable[[memoryview], object]) -> Digest:
+def _pour(stream: Stream, write: Callable[[memoryview], object]) -> tuple[int, str]:
+    """Number and digest of the bytes that came."""
     digest = new_digest()
     buffer = memoryview(bytearray(BUFFER_BYTES))
+    length = 0
     while count := stream.readinto(buffer):
         digest.update(buffer[:count])
         write(buffer[:count])
-    return digest
+        length += count
+    return length, str(digest)
 
 
 def _read_back(archive: LocationStorage, key: str, size: int, digest: str, lease: Held) -> None:
@@ -113,7 +112,7 @@ def _read_back(archive: LocationStorage, key: str, size: int, digest: str, lease
         while count := stream.readinto(buffer):  # type: ignore[attr-defined]
             found.update(buffer[:count])
             length += count
-            lease.check()
+            lease.check(length)
     if length != size or str(found) != digest:
         raise StorageError(
             f"{archive.name} returned {length} bytes with {found} for {key};"

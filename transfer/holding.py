@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -10,3 +11,18 @@ class Held(Protocol):
 
     def check(self, done_bytes: int | None = None, total_bytes: int | None = None) -> None:
         """Report progress; raises when the work has to stop. Cheap: called between chunks and files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The lease as one part of the work sees it: what the part has done is added to what was done
+    ``before`` (bytes). Work that reports no bytes for long looks stalled.
+    """
+
+    lease: Held
+    before: int
+
+    def check(self, done_bytes: int | None = None, total_bytes: int | None = None) -> None:
+        """As the lease's own, which is told of the whole."""
+        done = self.before if done_bytes is None else self.before + done_bytes
+        self.lease.check(done, total_bytes)

@@ -36,7 +36,7 @@ def relayed(buffer: DataLocation, final_site: Site) -> QuerySet[RawDataPackage]:
     )
     arrived = links.filter(_unpacked(), datatransferpackage__destination_site=buffer.site)
     sent_on = links.filter(datatransferpackage__origin_location__site=buffer.site)
-    here = RawDataPackage.objects.with_good_copy_at(buffer)
+    here = RawDataPackage.objects.with_usable_copy_at(buffer)
     return here.filter(Exists(arrived), ~Exists(sent_on))
 
 
@@ -56,7 +56,7 @@ def on_the_way_to(site: Site) -> Q:
     )
     in_buffer = (
         PhysicalCopy.objects.non_polymorphic()
-        .good()
+        .usable()
         .at_active()
         .of_type_of_location(LocationType.BUFFER)
         .filter(

@@ -249,6 +249,12 @@ def _cursor_name(origin: Site) -> str:
     return f"primary:{origin.short_name}"
 
 
+#: Why an archive transfer failed that comes back by itself as soon as there is an origin.
+NO_ORIGIN = "archive.no_origin"
+#: Copies that were verified come before those that are to be checked again, "ok" before "unverified".
+_SUREST = ("integrity", "data_location__priority")
+
+
 def archive_origin(package_id: object, archive: DataLocation) -> PhysicalCopy | None:
     """The copy from which an archive is filled: a BUFFER of its own site, else another archive, else
     nothing yet. Only from places in use.
@@ -256,22 +262,21 @@ def archive_origin(package_id: object, archive: DataLocation) -> PhysicalCopy | 
     A BUFFER of another site is not mounted here; an archive is reached over the network from
     anywhere. Among several archives the first by priority, and the one verified last, serves.
     """
-    good = PhysicalCopy.objects.of_package(package_id).good().at_active().with_subjects()
-    at_site = good.of_type_of_location(LocationType.BUFFER).filter(data_location__site=archive.site)
-    nearest: PhysicalCopy | None = at_site.order_by("data_location__priority", "id").first()
+    usable = PhysicalCopy.objects.of_package(package_id).usable().at_active().with_subjects()
+    at_site = usable.of_type_of_location(LocationType.BUFFER)
+    at_site = at_site.filter(data_location__site=archive.site)
+    nearest: PhysicalCopy | None = at_site.order_by(*_SUREST, "id").first()
     if nearest is not None:
         return nearest
-    elsewhere = good.in_archives().exclude(data_location=archive)
-    first: PhysicalCopy | None = elsewhere.order_by(
-        "data_location__priority", "-verified_at", "id"
-    ).first()
+    elsewhere = usable.in_archives().exclude(data_location=archive)
+    first: PhysicalCopy | None = elsewhere.order_by(*_SUREST, "-verified_at", "id").first()
     return first
 
 
 def staging_origin(package_id: object, destination: DataLocation) -> PhysicalCopy | None:
     """The archive copy from which a package is staged: of the same site first."""
-    good = PhysicalCopy.objects.of_package(package_id).good().at_active().in_archives()
-    ordered = good.with_subjects().order_by("data_location__priority", "-verified_at", "id")
+    usable = PhysicalCopy.objects.of_package(package_id).usable().at_active().in_archives()
+    ordered = usable.with_subjects().order_by(*_SUREST, "-verified_at", "id")
     of_site: PhysicalCopy | None = ordered.filter(data_location__site=destination.site).first()
     first: PhysicalCopy | None = of_site or ordered.first()
     return first

@@ -211,15 +211,17 @@ def test_archived_since_a_moment() -> None:
     assert list(RawDataPackage.objects.archived_since(now - timedelta(hours=1))) == [late]
 
 
-def test_a_good_copy_is_readable_and_verified_and_counted_once() -> None:
+def test_a_usable_copy_is_readable_and_not_in_trouble_and_counted_once() -> None:
     first, second = BufferLocationFactory.create(), BufferLocationFactory.create(name="second")
     both = package({"data_location": first}, {"data_location": second})
+    again = package({"data_location": first, "integrity": Integrity.UNVERIFIED})
     package({"data_location": first, "integrity": Integrity.SUSPECT})
     package({"data_location": first, "status": PhysicalCopyStatus.DELETION_SCHEDULED})
     package({"data_location": first} | DELETED)
     package()
-    assert list(RawDataPackage.objects.with_good_copy_at(first, second)) == [both]
-    assert list(RawDataPackage.objects.with_good_copy_at()) == []
+    assert set(RawDataPackage.objects.with_usable_copy_at(first, second)) == {both, again}
+    assert RawDataPackage.objects.with_usable_copy_at(first, second).count() == 2
+    assert list(RawDataPackage.objects.with_usable_copy_at()) == []
 
 
 def test_without_copy_means_without_any_that_exists() -> None:
@@ -286,6 +288,7 @@ def test_what_each_verdict_means_for_a_copy(integrity: str) -> None:
     copy_in(PhysicalCopyStatus.PRESENT, integrity)
     copies = PhysicalCopy.objects.all()
     assert copies.good().exists() == (integrity == Integrity.OK)
+    assert copies.usable().exists() == (integrity in (Integrity.OK, Integrity.UNVERIFIED))
     in_trouble = integrity in (Integrity.SUSPECT, Integrity.DAMAGED, Integrity.MISSING)
     assert copies.in_trouble().exists() == in_trouble
 

@@ -402,7 +402,7 @@ def test_an_archive_is_not_filled_from_itself(world: World) -> None:
     [
         {"integrity": Integrity.DAMAGED},
         {"integrity": Integrity.SUSPECT},
-        {"integrity": Integrity.UNVERIFIED},
+        {"integrity": Integrity.MISSING},
         {"status": PhysicalCopyStatus.DELETION_SCHEDULED},
         {"status": PhysicalCopyStatus.DELETED},
     ],
@@ -411,6 +411,15 @@ def test_a_copy_that_is_not_good_is_no_origin(world: World, fields: dict[str, st
     package = world.package()
     world.copy(package, world.input_buffer, **fields)
     assert archive_origin(package.pk, world.archive) is None
+
+
+def test_a_copy_to_be_checked_again_is_read_when_there_is_no_verified_one(world: World) -> None:
+    package = world.package()
+    second = world.buffer(world.cologne, "second_buffer", priority=9)
+    again = world.copy(package, world.input_buffer, integrity=Integrity.UNVERIFIED)
+    assert archive_origin(package.pk, world.archive) == again
+    verified = world.copy(package, second)
+    assert archive_origin(package.pk, world.archive) == verified
 
 
 def test_a_place_that_is_off_is_not_read_from(world: World) -> None:

@@ -139,7 +139,7 @@ def due_bundle(packages: Sequence[RawDataPackage], limits: BundleLimits) -> list
 def _waiting(work: Outgoing) -> QuerySet[RawDataPackage]:
     if work.final_site is not None:
         return relayed(work.buffer, work.final_site)
-    return RawDataPackage.objects.waiting().with_good_copy_at(work.buffer)
+    return RawDataPackage.objects.waiting().with_usable_copy_at(work.buffer)
 
 
 def _by_priority(work: Outgoing) -> list[RawDataPackage]:

@@ -3,7 +3,8 @@ ARCHIVED.
 
 In: packages with a good copy in a BUFFER of the archive's site; packages archived elsewhere
 (secondary routes: replicas, and all history when an archive is added).
-Out: one LongTermArchiveTransfer at the archive.
+Out: one LongTermArchiveTransfer at the archive. One that failed for want of a good copy to read goes
+on when there is one again.
 Safe to repeat because: planned under a lock on the package; none where a copy is, or where a
 transfer is open or failed.
 """
@@ -21,10 +22,11 @@ from django.utils import timezone
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataPackage
 from datamgmt.querysets import RawDataPackageQuerySet
+from transfer import dispatch
 from transfer.managers.base import StageManager
 from transfer.models import LongTermArchiveTransfer
 from transfer.relays import on_the_way_to
-from transfer.routes import archive_origin, buffers, require_receiving
+from transfer.routes import NO_ORIGIN, archive_origin, buffers, require_receiving
 from transfer.waits import Waits
 
 #: Packages planned for one archive in one pass, and open transfers from which on no history is
@@ -49,7 +51,7 @@ class Missing:
         return f"package {self.package} for {self.archive.full_name}"
 
 
-class ArchiveManager(StageManager[Missing]):
+class ArchiveManager(StageManager[Missing | LongTermArchiveTransfer]):
     """New packages from the site's own buffers first, then what other archives have."""
 
     name = "archive"
@@ -58,10 +60,11 @@ class ArchiveManager(StageManager[Missing]):
         super().__init__()
         self._next_history: dict[int, float] = {}
 
-    def find_work(self) -> Iterable[Missing]:
+    def find_work(self) -> Iterable[Missing | LongTermArchiveTransfer]:
         """For each archive what it lacks and can be had."""
         found = DataLocation.objects.active().of_type(LocationType.LONG_TERM_ARCHIVE)
         for archive in found.with_site().by_priority():
+            yield from _revivable(archive)
             for package in self._portion(archive):
                 try:
                     require_receiving(archive)
@@ -70,8 +73,11 @@ class ArchiveManager(StageManager[Missing]):
                 else:
                     yield Missing(package, archive)
 
-    def plan(self, work: Missing) -> int:
+    def plan(self, work: Missing | LongTermArchiveTransfer) -> int:
         """One archive transfer from the nearest good copy."""
+        if isinstance(work, LongTermArchiveTransfer):
+            dispatch.retry(work, user=None, reason="There is a copy to read again.")
+            return 1
         packages = RawDataPackage.objects.select_for_update(of=("self",), no_key=True)
         package = packages.select_related("executed_obs_unit__obs_unit").get(pk=work.package.pk)
         origin = archive_origin(package.pk, work.archive)
@@ -90,7 +96,7 @@ class ArchiveManager(StageManager[Missing]):
 
     def _portion(self, archive: DataLocation) -> Iterator[RawDataPackage]:
         """What is planned for an archive in one pass: new packages, then history if there is room."""
-        new = _lacking(archive).built().with_good_copy_at(*buffers(archive.site)).oldest_first()
+        new = _lacking(archive).built().with_usable_copy_at(*buffers(archive.site)).oldest_first()
         portion = list(new[:PASS_LIMIT])
         transfers = LongTermArchiveTransfer.objects.non_polymorphic().open()
         room = PASS_LIMIT - len(portion) - transfers.filter(location=archive).count()
@@ -105,6 +111,16 @@ class ArchiveManager(StageManager[Missing]):
         if not found:
             self._next_history[archive.pk] = time.monotonic() + HISTORY_SECONDS
         yield from found
+
+
+def _revivable(archive: DataLocation) -> Iterator[LongTermArchiveTransfer]:
+    """Transfers to this archive that failed because there was nothing to read, when there is now."""
+    failed = LongTermArchiveTransfer.objects.failed().filter(
+        destination_location=archive, error_code=NO_ORIGIN
+    )
+    for transfer in failed:
+        if archive_origin(transfer.raw_data_package_id, archive) is not None:
+            yield transfer
 
 
 def _lacking(archive: DataLocation) -> RawDataPackageQuerySet:

@@ -10,12 +10,13 @@ import io
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeGuard, TypeVar
 
 from ccatdc.common.errors import CcatError, StorageError
 from datamgmt.models import DataLocation
 from transfer.holding import Held
 from transfer.models import Operation
+from transfer.origins import OriginError
 
 Op = TypeVar("Op", bound=Operation)
 
@@ -33,6 +34,15 @@ class StageOperation(ABC, Generic[Op]):
     def attempt(self) -> str:
         """Part of every name that is written: unique to this claim."""
         return self.operation.attempt_name
+
+    @property
+    def is_last_attempt(self) -> bool:
+        """Whether a failure now is the one after which the operation is given up."""
+        return self.operation.attempts + 1 >= self.operation.max_attempts
+
+    def is_verdict(self, error: CcatError) -> TypeGuard[OriginError]:
+        """Whether an error says something for good about the copy that was read."""
+        return isinstance(error, OriginError) and (not error.may_pass or self.is_last_attempt)
 
     def prepare(self) -> None:
         """Read the world again; what was true when the work was planned may have changed."""

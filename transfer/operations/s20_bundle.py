@@ -1,12 +1,14 @@
 """Stage 20: write what a bundle consists of into its BUFFER: a manifest of its packages, or one tar of their tars.
 
-In: DataTransferPackage with its packages in this BUFFER. Out: the manifest or tar there, its copy PRESENT and ok.
+In: DataTransferPackage with its packages in this BUFFER. Out: the manifest or tar there, its copy PRESENT and ok. A package that is
+not (or not good) here any more is taken out of the bundle.
 Safe to repeat because: the key holds the attempt, and packages are only read.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from functools import partial
 from typing import BinaryIO, cast
 
@@ -16,91 +18,157 @@ from ccatdc.common.errors import DataIntegrityError
 from datamgmt.bundles import manifest_of
 from datamgmt.checksums import digest_stream
 from datamgmt.copies import record_bundle_copy
-from datamgmt.models import BundleFormat, DataLocation, DataTransferPackage, PhysicalCopy
+from datamgmt.models import (
+    BundleFormat,
+    DataLocation,
+    DataTransferPackage,
+    PhysicalCopy,
+    RawDataPackage,
+)
 from datamgmt.naming import bundle_key
 from datamgmt.states import VerifiedHow
 from datamgmt.storage import storage_for
-from datamgmt.tarballs import Member, tar_size, write_tar
+from datamgmt.tarballs import (
+    Member,
+    MemberChanged,
+    MemberUnreadable,
+    TarWritten,
+    tar_size,
+    write_tar,
+)
+from transfer.holding import Part
 from transfer.models import DataTransferPackageCreation
-from transfer.operations.base import StageOperation, Watched
+from transfer.operations.base import Watched
+from transfer.operations.packages_aside import BundleOperation
+from transfer.origins import (
+    OriginDamagedError,
+    OriginError,
+    OriginMissingError,
+    OriginUnreadableError,
+    open_origin,
+)
 
 
-class CreateBundle(StageOperation[DataTransferPackageCreation]):
+class CreateBundle(BundleOperation[DataTransferPackageCreation]):
     """Makes one bundle."""
 
     bundle: DataTransferPackage
+    key = ""
 
     def prepare(self) -> None:
-        """Every package is still here and good."""
+        """Which packages are still here, and where."""
         self.bundle = self.operation.data_transfer_package
         self.location = DataLocation.objects.get(pk=self.operation.location_id)
         self.buffer = storage_for(self.location)
         self.buffer.check_identity()
         suffix = "tar" if self.bundle.bundle_format == BundleFormat.TAR else "json"
-        self.key = bundle_key(self.bundle.name, self.attempt, suffix)
         for earlier in self.operation.earlier_attempt_names():
             key = bundle_key(self.bundle.name, earlier, suffix)
             self.buffer.discard_attempt(key, earlier)
             self.buffer.delete(key)
-        packages = list(self.bundle.raw_data_packages.order_by("name"))
-        good = PhysicalCopy.objects.non_polymorphic().at(self.location).good()
-        keys = dict(
-            good.filter(raw_data_package__in=packages).values_list("raw_data_package_id", "key")
-        )
-        gone = [package.name for package in packages if package.pk not in keys]
-        if gone:
-            raise DataIntegrityError(
-                f"{', '.join(gone)} is not (or not good) in {self.location.full_name} any more.",
-                code="bundle.package_gone",
-                remedy="Look at the package's copies; send it again from where it is good.",
-            )
-        self.packages = [(package, keys[package.pk]) for package in packages]
+        self.key = bundle_key(self.bundle.name, self.attempt, suffix)
+        self.packages = list(self.bundle.raw_data_packages.order_by("name"))
+        usable = PhysicalCopy.objects.at(self.location).usable().with_subjects()
+        self.copies = {
+            copy.raw_data_package_id: copy
+            for copy in usable.filter(raw_data_package__in=self.packages)
+        }
 
     def work(self) -> None:
         """Write the manifest, or the tar."""
+        for package in self.packages:
+            copy = self.copies.get(package.pk)
+            if copy is None:
+                self.set_package_aside(package, self._gone(package))
         if self.bundle.bundle_format == BundleFormat.TAR:
             self._write_tar()
         else:
             self._write_manifest()
 
+    def _good(self) -> list[RawDataPackage]:
+        good = [package for package in self.packages if package.pk not in self.packages_aside]
+        if not good:
+            raise DataIntegrityError(
+                f"None of the {len(self.packages)} packages of {self.bundle} can be sent.",
+                code="bundle.no_good_package",
+                remedy="Send its packages again: each finds its way from where it is good.",
+            )
+        return good
+
+    def _gone(self, package: RawDataPackage) -> DataIntegrityError:
+        return DataIntegrityError(
+            f"{package} is not (or not good) in {self.location.full_name} any more.",
+            code="bundle.package_gone",
+            remedy="The others go on without it; send it again.",
+        )
+
     def _write_manifest(self) -> None:
-        document = manifest_of(self.bundle, [package for package, _ in self.packages])
+        document = manifest_of(self.bundle, self._good())
         with self.buffer.writer(self.key, self.attempt, len(document)) as out:
             out.write(document)
         self.size, self.digest = digest_stream(io.BytesIO(document))
 
     def _write_tar(self) -> None:
-        members = [
-            Member(
-                f"{package.name}.tar",
-                package.size or 0,
-                partial(self._open, key),
-                0,
-                package.digest,
-            )
-            for package, key in self.packages
-        ]
-        size = tar_size((member.name, member.size) for member in members)
-        with self.buffer.writer(self.key, self.attempt, size) as out:
-            written = write_tar(members, out)
-            wrong = [member.name for member in written.members if member.filed_ok is False]
-            if wrong:
-                raise DataIntegrityError(
-                    f"{', '.join(wrong)} in {self.location.full_name} is not what was packaged.",
-                    code="bundle.package_damaged",
-                    remedy="The copy is damaged; the files at SOURCE are kept. Send the package again.",
-                )
-        self.size, self.digest = written.size, written.digest
+        """Begin again without the packages that turn out to be bad."""
+        while True:
+            good = self._good()
+            try:
+                written = self._write_tar_of(good)
+            except _Bad as bad:
+                for package in good:
+                    if package.name in bad.errors:
+                        copy = self.copies[package.pk]
+                        self.set_package_aside(package, bad.errors[package.name], copy)
+            else:
+                self.size, self.digest = written.size, written.digest
+                return
 
-    def _open(self, key: str) -> BinaryIO:
-        return cast("BinaryIO", Watched(self.buffer.open(key), self.lease))
+    def _write_tar_of(self, packages: list[RawDataPackage]) -> TarWritten:
+        members = []
+        before = 0
+        for package in packages:
+            size = package.size or 0
+            opener = partial(self._open, package, before)
+            members.append(Member(f"{package.name}.tar", size, opener, 0, package.digest))
+            before += size
+        size = tar_size((member.name, member.size) for member in members)
+        try:
+            with self.buffer.writer(self.key, self.attempt, size) as out:
+                written = write_tar(members, out)
+                wrong = [_name(m.name) for m in written.members if m.filed_ok is False]
+                if wrong:
+                    raise _Bad({name: self._damaged(name) for name in wrong})
+        except (MemberChanged, MemberUnreadable) as error:
+            name = _name(error.name)
+            ours = (
+                OriginUnreadableError if isinstance(error, MemberUnreadable) else OriginDamagedError
+            )
+            raise _Bad({name: ours(error.message)}) from error
+        return written
+
+    def _damaged(self, name: str) -> OriginDamagedError:
+        return OriginDamagedError(
+            f"{name} in {self.location.full_name} does not have the digest of its packaging."
+        )
+
+    def _open(self, package: RawDataPackage, before: int) -> BinaryIO:
+        try:
+            stream = open_origin(self.copies[package.pk])
+        except OriginMissingError as error:
+            raise _Bad({package.name: error}) from error
+        return cast("BinaryIO", Watched(stream, Part(self.lease, before)))
 
     def record(self) -> None:
-        """The bundle's digest and its copy."""
-        fields = {"digest": self.digest, "completed_at": Now()}
-        if self.bundle.bundle_format == BundleFormat.TAR:
-            fields["size"] = self.size
-        DataTransferPackage.objects.filter(pk=self.bundle.pk).update(**fields)
+        """The bundle without what was set aside, its digest and its copy."""
+        super().record()
+        aside = [package for package in self.packages if package.pk in self.packages_aside]
+        self.bundle.raw_data_packages.remove(*aside)
+        is_tar = self.bundle.bundle_format == BundleFormat.TAR
+        DataTransferPackage.objects.filter(pk=self.bundle.pk).update(
+            digest=self.digest,
+            size=self.size if is_tar else sum(package.size or 0 for package in self._good()),
+            completed_at=Now(),
+        )
         record_bundle_copy(
             self.bundle,
             self.location,
@@ -112,5 +180,18 @@ class CreateBundle(StageOperation[DataTransferPackageCreation]):
 
     def clean_up(self) -> None:
         """Only this attempt's name."""
-        self.buffer.discard_attempt(self.key, self.attempt)
-        self.buffer.delete(self.key)
+        if self.key:
+            self.buffer.discard_attempt(self.key, self.attempt)
+            self.buffer.delete(self.key)
+
+
+def _name(member: str) -> str:
+    return member.removesuffix(".tar")
+
+
+class _Bad(Exception):
+    """Packages, by name, whose copies are not what they should be."""
+
+    def __init__(self, errors: Mapping[str, OriginError]) -> None:
+        super().__init__(", ".join(errors))
+        self.errors = errors

@@ -2,13 +2,14 @@
 
 In: DataTransferPackage here. Out: its packages (or its tar) at the destination under keys of this transfer, the bundle's copy there
 PRESENT. A DIRECT or CUSTOM route that ends in an archive archives each package at once and leaves nothing to unpack.
+A package whose copy here turns out to be bad is set aside, the others go on.
 Safe to repeat because: what an earlier attempt received has its own name, was verified before it got it, and is not sent again.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from ccatdc.common.errors import DataIntegrityError
@@ -19,92 +20,109 @@ from datamgmt.naming import archive_key, buffer_key, bundle_key
 from datamgmt.states import VerifiedHow
 from datamgmt.storage import storage_for
 from transfer.archiving import Archived, archive_package, discard_archived, record_archived
+from transfer.holding import Part
 from transfer.models import DataTransfer
-from transfer.operations.base import StageOperation, Watched, require_in_use
+from transfer.operations.base import Watched, require_in_use
+from transfer.operations.packages_aside import BundleOperation
+from transfer.origins import OriginError, note_good, open_origin, reading
 from transfer.transports import Cargo, Place, choose_transport
 
 
-class TransferBundle(StageOperation[DataTransfer]):
+class TransferBundle(BundleOperation[DataTransfer]):
     """Moves one bundle."""
 
+    ends_in_archive = False
+    packages: Sequence[RawDataPackage] = ()
+
     def prepare(self) -> None:
-        """The bundle and its packages are here, both ends are themselves, and there is a way between them."""
+        """The bundle is here, both ends are themselves, and there is a way between them."""
         self.bundle = self.operation.data_transfer_package
+        self.received: dict[str, str] = {}
+        self.archived: list[tuple[RawDataPackage, Archived]] = []
+        self.moved_bytes = 0
         self.origin_location = DataLocation.objects.get(pk=self.operation.origin_location_id)
         self.destination_location = DataLocation.objects.get(
             pk=self.operation.destination_location_id
         )
         require_in_use(self.destination_location)
-        self.origin = storage_for(self.origin_location)
-        self.origin.check_identity()
+        storage_for(self.origin_location).check_identity()
         route = self.operation.route
-        self.destination = Place(self.destination_location)
-        self.transport = choose_transport(
+        self.origin, self.destination = (
             Place(self.origin_location),
-            self.destination,
-            route.method if route is not None else "",
+            Place(self.destination_location),
+        )
+        self.transport = choose_transport(
+            self.origin, self.destination, route.method if route is not None else ""
         )
         self.ends_in_archive = (
             self.destination_location.location_type == LocationType.LONG_TERM_ARCHIVE
         )
-        copies = PhysicalCopy.objects.at(self.origin_location).good().with_subjects()
+        copies = PhysicalCopy.objects.at(self.origin_location).usable().with_subjects()
         self.bundle_copy = copies.filter(data_transfer_package=self.bundle).first()
         if self.bundle_copy is None:
             raise DataIntegrityError(
-                f"{self.bundle} is not in {self.origin_location.full_name} any more.",
+                f"{self.bundle} is not (or not good) in {self.origin_location.full_name} any more.",
                 code="transfer.bundle_gone",
-                remedy="Send its packages again.",
+                remedy="Send its packages again: they go into a new bundle.",
             )
-        packages = self.bundle.raw_data_packages.select_related(
-            "executed_obs_unit", "instrument_module__instrument"
-        )
-        self.packages: list[tuple[RawDataPackage, PhysicalCopy]] = []
         if not self._as_one_file or self.ends_in_archive:
-            by_package = {
-                copy.raw_data_package_id: copy
-                for copy in copies.filter(raw_data_package__in=packages)
-            }
-            for package in packages.order_by("name"):
-                if package.pk not in by_package:
-                    raise DataIntegrityError(
-                        f"{package} is not (or not good) in {self.origin_location.full_name}.",
-                        code="transfer.package_gone",
-                        remedy="Look at its copies; send it again from where it is good.",
-                    )
-                self.packages.append((package, by_package[package.pk]))
-        self.received: dict[str, str] = {}
-        self.archived: list[tuple[RawDataPackage, Archived]] = []
-        self.moved_bytes = 0
+            packages = self.bundle.raw_data_packages.select_related(
+                "executed_obs_unit", "instrument_module__instrument"
+            )
+            self.packages = list(packages.order_by("name"))
+        self.copies = {
+            copy.raw_data_package_id: copy
+            for copy in copies.filter(raw_data_package__in=self.packages)
+        }
 
     @property
     def _as_one_file(self) -> bool:
         return self.bundle.bundle_format == BundleFormat.TAR
 
     def work(self) -> None:
-        """Package by package, so that a cut link costs one package at most."""
+        """Package by package, so that a cut link costs one package at most, and a bad package itself."""
         started = time.monotonic()
-        if self.ends_in_archive:
-            for package, copy in self.packages:
-                self._archive(package, copy)
-        else:
-            for package, copy in self.packages:
-                self.received[str(package.pk)] = self._receive(
-                    partial(buffer_key, package),
-                    copy.key,
-                    package.size or 0,
-                    package.digest,
-                )
-            self.received["bundle"] = self._receive(
-                lambda name: bundle_key(self.bundle.name, name, self._suffix),
-                self.bundle_copy.key,
-                self.bundle_copy.size,
-                self.bundle_copy.digest,
+        move = self._archive if self.ends_in_archive else self._receive_package
+        for package in self.packages:
+            copy = self.copies.get(package.pk)
+            if copy is None:
+                self.set_package_aside(package, self._gone(package))
+                continue
+            try:
+                move(package, copy)
+            except OriginError as error:
+                self.set_package_aside(package, error, copy)
+        if self.packages and len(self.packages_aside) == len(self.packages):
+            raise DataIntegrityError(
+                f"None of the {len(self.packages)} packages of {self.bundle} can be sent.",
+                code="transfer.no_good_package",
+                remedy="Send its packages again: each finds its way from where it is good.",
             )
+        if not self.ends_in_archive:
+            self._receive_bundle(self.bundle_copy)
         self.seconds = time.monotonic() - started
 
-    @property
-    def _suffix(self) -> str:
-        return "tar" if self._as_one_file else "json"
+    def _gone(self, package: RawDataPackage) -> DataIntegrityError:
+        return DataIntegrityError(
+            f"{package} is not (or not good) in {self.origin_location.full_name}.",
+            code="transfer.package_gone",
+            remedy="The others go on without it; send it again.",
+        )
+
+    def _receive_package(self, package: RawDataPackage, copy: PhysicalCopy) -> None:
+        key_of = partial(buffer_key, package)
+        size = package.size or 0
+        self.received[str(package.pk)] = self._receive(key_of, copy.key, size, package.digest)
+
+    def _receive_bundle(self, copy: PhysicalCopy) -> None:
+        suffix = "tar" if self._as_one_file else "json"
+        key_of = partial(bundle_key, self.bundle.name, suffix=suffix)
+        try:
+            self.received["bundle"] = self._receive(key_of, copy.key, copy.size, copy.digest)
+        except OriginError as error:
+            if self.is_verdict(error):
+                self.bad_copies.append((copy, error))
+            raise
 
     def _receive(
         self, key_of: Callable[[str], str], origin_key: str, size: int, digest: str
@@ -118,48 +136,49 @@ class TransferBundle(StageOperation[DataTransfer]):
                 return key
         key = key_of(self.attempt)
         cargo = Cargo(origin_key, key, size, digest)
-        self.transport.move(
-            cargo, Place(self.origin_location), self.destination, self.attempt, self.lease
-        )
+        lease = Part(self.lease, self.moved_bytes)
+        self.transport.move(cargo, self.origin, self.destination, self.attempt, lease)
         self.moved_bytes += size
-        self.lease.check(self.moved_bytes)
         return key
 
     def _archive(self, package: RawDataPackage, copy: PhysicalCopy) -> None:
-        existing = (
-            PhysicalCopy.objects.of_package(package.pk).at(self.destination_location).existing()
-        )
-        if existing.exists():
+        archive = self.destination.storage
+        for earlier in self.operation.earlier_attempt_names():
+            discard_archived(archive, archive_key(package, earlier), earlier)
+        there = PhysicalCopy.objects.of_package(package.pk).at(self.destination_location)
+        if there.existing().exists():
             return
-        with Watched(self.origin.open(copy.key), self.lease, self.moved_bytes) as stream:
-            key = archive_key(package, self.attempt)
+        key = archive_key(package, self.attempt)
+        lease = Part(self.lease, self.moved_bytes)
+        with reading(str(copy)), Watched(open_origin(copy), lease) as stream:
             archived = archive_package(
-                package,
-                stream,
-                self.destination.storage,
-                object_key=key,
-                attempt=self.attempt,
-                lease=self.lease,
+                package, stream, archive, object_key=key, attempt=self.attempt, lease=lease
             )
         self.archived.append((package, archived))
         self.moved_bytes += archived.size
 
     def record(self) -> None:
         """What arrived, how fast, and how it was proved."""
-        DataTransfer._base_manager.filter(pk=self.operation.pk).update(
-            method=self.transport.name,
-            received=self.received,
-            bytes_transferred=self.moved_bytes,
-            seconds=self.seconds,
-            checksum_verified=self.transport.proves or self.ends_in_archive,
-        )
+        super().record()
+        proved = self.transport.proves or self.ends_in_archive
+        fields = {
+            "method": self.transport.name,
+            "received": self.received,
+            "bytes_transferred": self.moved_bytes,
+            "seconds": self.seconds,
+            "checksum_verified": proved,
+        }
+        if self.ends_in_archive:
+            fields["unpack_status"] = Status.COMPLETED  # there will be no stage 40 to say so
+        DataTransfer._base_manager.filter(pk=self.operation.pk).update(**fields)
+        if proved:
+            sent = [each for each in self.packages if each.pk not in self.packages_aside]
+            note_good(self.copies[package.pk] for package in sent)
         if self.ends_in_archive:
             for package, archived in self.archived:
                 record_archived(package, self.destination_location, archived)
-            DataTransfer._base_manager.filter(pk=self.operation.pk).update(
-                unpack_status=Status.COMPLETED
-            )
             return
+        assert self.bundle_copy is not None  # noqa: S101  prepare() found it
         record_bundle_copy(
             self.bundle,
             self.destination_location,
@@ -170,6 +189,8 @@ class TransferBundle(StageOperation[DataTransfer]):
         )
 
     def clean_up(self) -> None:
-        """What was received whole stays for the next attempt; archived objects of this attempt were never recorded and go."""
-        for _, archived in self.archived:
-            discard_archived(self.destination.storage, archived)
+        """What was received whole stays for the next attempt; objects of this attempt were never recorded and go."""
+        if self.ends_in_archive:
+            for package in self.packages:
+                key = archive_key(package, self.attempt)
+                discard_archived(self.destination.storage, key, self.attempt)

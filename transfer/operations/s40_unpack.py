@@ -2,27 +2,33 @@
 
 In: DataTransfer COMPLETED, its files here. Out: package copies PRESENT and ok here; the bundle has served.
 With a manifest the packages lie in their places already: what the transport proved is not read again, the rest is read once.
+A package that did not arrive as it was sent is set aside, the others go on. One that comes for a bad copy here replaces that.
 Safe to repeat because: extracted packages have this attempt's names; packages that are here already are left alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import BinaryIO, cast
 
-from ccatdc.common.errors import DataIntegrityError
+from ccatdc.common.errors import CcatError, DataIntegrityError, KeyMissingError
 from datamgmt.checksums import BUFFER_BYTES, digest_stream, new_digest
-from datamgmt.copies import record_package_copy
+from datamgmt.copies import end_replaced_copy, record_package_copy
 from datamgmt.models import BundleFormat, DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.naming import buffer_key
-from datamgmt.states import VerifiedHow
+from datamgmt.states import Integrity, VerifiedHow
 from datamgmt.storage import storage_for
 from datamgmt.tarballs import read_tar
+from transfer.holding import Part
 from transfer.models import DataTransferUnpacking
-from transfer.operations.base import StageOperation, Watched
+from transfer.operations.base import Watched
+from transfer.operations.packages_aside import BundleOperation
 
 
-class UnpackBundle(StageOperation[DataTransferUnpacking]):
+class UnpackBundle(BundleOperation[DataTransferUnpacking]):
     """Unpacks one bundle."""
+
+    packages: Sequence[RawDataPackage] = ()
 
     def prepare(self) -> None:
         """What should have come, and which of it is here already by another way."""
@@ -36,86 +42,128 @@ class UnpackBundle(StageOperation[DataTransferUnpacking]):
                 "executed_obs_unit", "instrument_module__instrument"
             ).order_by("name")
         )
-        here = PhysicalCopy.objects.non_polymorphic().at(self.location).existing()
-        self.known = set(
-            here.filter(raw_data_package__in=self.packages).values_list(
-                "raw_data_package_id", flat=True
-            )
-        )
+        here = PhysicalCopy.objects.at(self.location).existing().with_subjects()
+        copies = list(here.filter(raw_data_package__in=self.packages))
+        self.known = {c.raw_data_package_id for c in copies if c.integrity == Integrity.OK}
+        self.bad = {c.raw_data_package_id: c for c in copies if c.integrity != Integrity.OK}
         self.unpacked: list[tuple[RawDataPackage, str, str]] = []
+        self.done_bytes = 0
+        if self._is_tar:
+            self._discard(self.operation.earlier_attempt_names())
+
+    @property
+    def _is_tar(self) -> bool:
+        return self.bundle.bundle_format == BundleFormat.TAR
 
     def work(self) -> None:
-        """Verify in place, or extract and verify."""
-        if self.bundle.bundle_format == BundleFormat.TAR:
+        """Verify in place, or extract and verify; then remove what is replaced."""
+        if self._is_tar:
             self._extract()
         else:
             self._verify_manifest()
             for package in self.packages:
                 self._verify_in_place(package)
+        for package, _, _ in self.unpacked:
+            if package.pk in self.bad:
+                self.buffer.delete(self.bad[package.pk].key)
 
     def _verify_manifest(self) -> None:
+        """It says nothing that the catalogue does not: a bad one is noted, and that is all."""
         key = self.transfer.received["bundle"]
         with self.buffer.open(key) as stream:
             digest = digest_stream(stream)[1]
         if digest != self.bundle.digest:
-            raise self._damaged(self.bundle, key)
+            self.problem(self._damaged(self.bundle, key), key)
 
     def _verify_in_place(self, package: RawDataPackage) -> None:
-        key = self.transfer.received[str(package.pk)]
-        if package.pk in self.known:
-            return
-        size = self.buffer.stat(key).size
-        how = VerifiedHow.RECEIVED
-        if size == package.size and not self.transfer.checksum_verified:
-            with Watched(self.buffer.open(key), self.lease) as stream:
-                digest = digest_stream(cast("BinaryIO", stream))[1]
-            how = VerifiedHow.READ_BACK
+        key = self.transfer.received.get(str(package.pk))
+        if key is None or package.pk in self.known:
+            return  # it was set aside when the bundle was sent, or came another way
+        try:
+            how = self._verified(package, key)
+        except KeyMissingError:
+            self.set_package_aside(package, self._damaged(package, key))
+        except DataIntegrityError as error:
+            self.set_package_aside(package, error)
+            self.buffer.delete(key)  # no row names it, and it is worth nothing
         else:
-            digest = package.digest
-        if size != package.size or digest != package.digest:
+            self.unpacked.append((package, key, how))
+
+    def _verified(self, package: RawDataPackage, key: str) -> str:
+        size = self.buffer.stat(key).size
+        if size != package.size:
             raise self._damaged(package, key)
-        self.unpacked.append((package, key, how))
-        self.lease.check()
+        if self.transfer.checksum_verified:
+            self.lease.check()
+            return VerifiedHow.RECEIVED
+        with Watched(self.buffer.open(key), Part(self.lease, self.done_bytes)) as stream:
+            digest = digest_stream(cast("BinaryIO", stream))[1]
+        self.done_bytes += size
+        if digest != package.digest:
+            raise self._damaged(package, key)
+        return VerifiedHow.READ_BACK
 
     def _extract(self) -> None:
-        by_member = {f"{package.name}.tar": package for package in self.packages}
-        buffer = memoryview(bytearray(BUFFER_BYTES))
+        """What comes out whole counts, also of a tar that is damaged further on."""
+        missing = {f"{package.name}.tar": package for package in self.packages}
+        reason: CcatError | None = None
         with Watched(self.buffer.open(self.transfer.received["bundle"]), self.lease) as stream:
-            for name, size, member in read_tar(cast("BinaryIO", stream)):
-                package = by_member.pop(name, None)
-                if package is None or size != package.size:
-                    raise self._damaged(self.bundle, name)
-                if package.pk in self.known:
-                    continue
-                key = buffer_key(package, self.attempt)
-                digest = new_digest()
-                with self.buffer.writer(key, self.attempt, size) as out:
-                    while count := member.readinto(buffer):  # type: ignore[attr-defined]
-                        digest.update(buffer[:count])
-                        out.write(buffer[:count])
-                    if str(digest) != package.digest:
-                        raise self._damaged(package, key)
-                self.unpacked.append((package, key, VerifiedHow.WRITTEN))
-        missing = [package for package in by_member.values() if package.pk not in self.known]
-        if missing:
-            raise self._damaged(missing[0], missing[0].name)
+            try:
+                for name, size, member in read_tar(cast("BinaryIO", stream)):
+                    package = missing.pop(name, None)
+                    if package is None:
+                        self.problem(self._damaged(self.bundle, name), name)
+                    elif package.pk not in self.known:
+                        self._extract_one(package, size, member)
+            except DataIntegrityError as error:
+                reason = error
+        for package in missing.values():
+            if package.pk not in self.known:
+                self.set_package_aside(package, reason or self._damaged(package, package.name))
+
+    def _extract_one(self, package: RawDataPackage, size: int, member: BinaryIO) -> None:
+        key = buffer_key(package, self.attempt)
+        digest = new_digest()
+        buffer = memoryview(bytearray(BUFFER_BYTES))
+        try:
+            if size != package.size:
+                raise self._damaged(package, key)
+            with self.buffer.writer(key, self.attempt, size) as out:
+                while count := member.readinto(buffer):  # type: ignore[attr-defined]
+                    digest.update(buffer[:count])
+                    out.write(buffer[:count])
+                if str(digest) != package.digest:
+                    raise self._damaged(package, key)
+        except DataIntegrityError as error:
+            self.set_package_aside(package, error)
+            if error.code == "tar.damaged":
+                raise
+        else:
+            self.unpacked.append((package, key, VerifiedHow.WRITTEN))
 
     def _damaged(self, what: object, key: str) -> DataIntegrityError:
         return DataIntegrityError(
             f"{what} did not arrive at {self.location.full_name} as it was sent ({key}).",
             code="unpack.damaged",
-            remedy="It is still where it was sent from: send the packages of this bundle again.",
+            remedy="It is still where it was sent from: send it again.",
         )
 
     def record(self) -> None:
         """The packages' copies."""
+        super().record()
         for package, key, how in self.unpacked:
+            if package.pk in self.bad:
+                end_replaced_copy(self.bad[package.pk], f"{package} was sent again.")
             record_package_copy(package, self.location, key=key, how=how)
 
     def clean_up(self) -> None:
         """Extracted packages of this attempt; what was received is the transfer's and stays."""
-        if self.bundle.bundle_format == BundleFormat.TAR:
+        if self.packages and self._is_tar:
+            self._discard([self.attempt])
+
+    def _discard(self, attempts: Sequence[str]) -> None:
+        for attempt in attempts:
             for package in self.packages:
-                key = buffer_key(package, self.attempt)
-                self.buffer.discard_attempt(key, self.attempt)
+                key = buffer_key(package, attempt)
+                self.buffer.discard_attempt(key, attempt)
                 self.buffer.delete(key)

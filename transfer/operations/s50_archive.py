@@ -1,6 +1,6 @@
 """Stage 50: put a package and its sidecar into an archive, read the object back in full, and only then say so.
 
-In: a good copy of the package in a BUFFER of the site, or in another archive. Out: object and sidecar, the copy PRESENT, ok and read
+In: a copy of the package in a BUFFER of the site, or in another archive. Out: object and sidecar, the copy PRESENT, ok and read
 back; with the first archive copy the package is ARCHIVED.
 Safe to repeat because: the attempt is part of the key (S3 has no rename), and the row names the winner.
 """
@@ -8,26 +8,21 @@ Safe to repeat because: the attempt is part of the key (S3 has no rename), and t
 from __future__ import annotations
 
 from ccatdc.common.errors import CcatError, DataIntegrityError
-from datamgmt.copies import mark_copy
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
-from datamgmt.naming import archive_key, sidecar_key
+from datamgmt.naming import archive_key
 from datamgmt.states import Integrity
 from datamgmt.storage import storage_for
-from transfer.archiving import (
-    Archived,
-    OriginDamagedError,
-    archive_package,
-    discard_archived,
-    record_archived,
-)
+from transfer.archiving import Archived, archive_package, discard_archived, record_archived
 from transfer.models import LongTermArchiveTransfer
 from transfer.operations.base import StageOperation, Watched
-from transfer.routes import archive_origin
+from transfer.origins import note_bad, note_good, open_origin, reading
+from transfer.routes import NO_ORIGIN, archive_origin
 
 
 class ArchivePackage(StageOperation[LongTermArchiveTransfer]):
     """Archives one package."""
 
+    key = ""
     archived: Archived | None = None
     origin: PhysicalCopy | None = None
 
@@ -40,35 +35,49 @@ class ArchivePackage(StageOperation[LongTermArchiveTransfer]):
         self.archive = storage_for(self.location)
         self.archive.check_identity()
         for earlier in self.operation.earlier_attempt_names():
-            key = archive_key(self.package, earlier)
-            self.archive.discard_attempt(key, earlier)
-            discard_archived(self.archive, Archived(key, sidecar_key(key), 0))
+            discard_archived(self.archive, archive_key(self.package, earlier), earlier)
+        if self._is_here():
+            return
         self.origin = archive_origin(self.package.pk, self.location)
         if self.origin is None:
             raise DataIntegrityError(
                 f"No good copy of {self.package} can be read from {self.location.full_name}.",
-                code="archive.no_origin",
-                remedy="Look at the package's copies: one in a BUFFER of this site or in another archive is needed.",
+                code=NO_ORIGIN,
+                remedy="Send the package again; it is archived as soon as a BUFFER of this site or another archive has a good copy.",
             )
+        self.key = archive_key(self.package, self.attempt)
+
+    def _is_here(self) -> bool:
+        """Whether another way (DIRECT) was faster; there is nothing left to do then."""
+        here = PhysicalCopy.objects.non_polymorphic().of_package(self.package.pk).at(self.location)
+        copy = here.existing().first()
+        if copy is not None and copy.integrity != Integrity.OK:
+            raise DataIntegrityError(
+                f"The copy of {self.package} at {self.location.full_name} is {copy.integrity}.",
+                code="archive.bad_copy_here",
+                remedy="Look at that copy: restore it and have it checked again. Other copies are kept meanwhile.",
+            )
+        return copy is not None
 
     def work(self) -> None:
         """One read of the origin, one write, one read back."""
-        assert self.origin is not None  # noqa: S101  prepare() chose it
-        storage = storage_for(self.origin.data_location)
-        key = archive_key(self.package, self.attempt)
-        with Watched(storage.open(self.origin.key), self.lease) as stream:
+        if self.origin is None:
+            return
+        self.lease.check(0, 2 * (self.package.size or 0))
+        with reading(str(self.origin)), Watched(open_origin(self.origin), self.lease) as stream:
             self.archived = archive_package(
                 self.package,
                 stream,
                 self.archive,
-                object_key=key,
+                object_key=self.key,
                 attempt=self.attempt,
                 lease=self.lease,
             )
 
     def record(self) -> None:
         """The copy, and the package's state."""
-        assert self.archived is not None and self.origin is not None  # noqa: S101
+        if self.archived is None or self.origin is None:
+            return
         LongTermArchiveTransfer._base_manager.filter(pk=self.operation.pk).update(
             origin_location=self.origin.data_location,
             object_key=self.archived.object_key,
@@ -76,13 +85,14 @@ class ArchivePackage(StageOperation[LongTermArchiveTransfer]):
             checksum_verified=True,
         )
         record_archived(self.package, self.location, self.archived)
+        note_good([self.origin])
 
     def record_failure(self, error: CcatError) -> None:
-        """A damaged origin is marked, so that the next attempt takes another copy and nothing rests on this one."""
-        if isinstance(error, OriginDamagedError) and self.origin is not None:
-            mark_copy(self.origin, Integrity.DAMAGED, error.code, str(error))
+        """A bad origin is marked: the next attempt takes another copy, and nothing rests on this one."""
+        if self.is_verdict(error) and self.origin is not None:
+            note_bad(self.origin, error)
 
     def clean_up(self) -> None:
         """Object and sidecar of this attempt, which no row names."""
-        if self.archived is not None:
-            discard_archived(self.archive, self.archived)
+        if self.key:
+            discard_archived(self.archive, self.key, self.attempt)

@@ -1,15 +1,15 @@
 """Stage 60: bring a package from an archive to a PROCESSING location, unpacked, every file verified on the way.
 
-In: a good archive copy. Out: the original tree below ``packages/``, its copy STAGED, and a link to it in the job's folder.
+In: an archive copy. Out: the original tree below ``packages/``, its copy STAGED, and a link to it in the job's folder.
 A package that another job had staged is only linked.
-Safe to repeat because: the tree is built under a temporary name and renamed whole; the link is the same link again.
+Safe to repeat because: the tree is built under a temporary name and renamed whole, and the job's link belongs to this operation alone.
 """
 
 from __future__ import annotations
 
 from typing import BinaryIO, cast
 
-from ccatdc.common.errors import DataIntegrityError, StorageError
+from ccatdc.common.errors import CcatError, DataIntegrityError, StorageError
 from datamgmt.copies import record_package_copy
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.naming import job_link_key, staged_key
@@ -18,14 +18,16 @@ from datamgmt.storage import storage_for
 from datamgmt.tarballs import ExpectedMember, extract_verified
 from transfer.models import Staging, StagingJobLog
 from transfer.operations.base import StageOperation, Watched
+from transfer.origins import OriginDamagedError, note_bad, note_good, open_origin
 from transfer.routes import staging_origin
 
 
 class StagePackage(StageOperation[Staging]):
     """Stages one package for one job."""
 
-    staged_key = ""
+    key = ""
     is_new = False
+    origin: PhysicalCopy | None = None
 
     def prepare(self) -> None:
         """Is it here already? If not, from which archive?"""
@@ -34,6 +36,12 @@ class StagePackage(StageOperation[Staging]):
         self.location = DataLocation.objects.get(pk=self.operation.location_id)
         self.storage = storage_for(self.location)
         self.storage.check_identity()
+        self.link_key = job_link_key(self.job.folder_key, self.package)
+        for earlier in self.operation.earlier_attempt_names():
+            # Ours, never recorded, and its worker can record nothing any more.
+            key = staged_key(self.package, earlier)
+            self.storage.discard_attempt(key, earlier)
+            self.storage.delete_tree(key)
         here = PhysicalCopy.objects.of_package(self.package.pk).at(self.location).existing().first()
         if here is not None:
             if here.status != PhysicalCopyStatus.STAGED or here.integrity != Integrity.OK:
@@ -42,12 +50,8 @@ class StagePackage(StageOperation[Staging]):
                     code="staging.old_copy",
                     remedy="It is staged again when the old copy is gone.",
                 )
-            self.staged_key = here.key
+            self.key = here.key
             return
-        for earlier in self.operation.earlier_attempt_names():
-            key = staged_key(self.package, earlier)
-            self.storage.discard_attempt(key, earlier)
-            self.storage.delete_tree(key)
         self.origin = staging_origin(self.package.pk, self.location)
         if self.origin is None:
             raise DataIntegrityError(
@@ -55,40 +59,48 @@ class StagePackage(StageOperation[Staging]):
                 code="staging.no_archive_copy",
                 remedy="Look at its archive copies; switch an archive on or have the copy verified.",
             )
+        self.key, self.is_new = staged_key(self.package, self.attempt), True
 
     def work(self) -> None:
         """Get, verify and extract in one pass."""
-        if not self.staged_key:
-            self._extract()
-        self.storage.link(job_link_key(self.job.folder_key, self.package), self.staged_key)
+        if self.origin is not None:
+            self._extract(self.origin)
+        # An attempt whose tree is gone may have left a link to that.
+        self.storage.unlink_link(self.link_key)
+        self.storage.link(self.link_key, self.key)
 
-    def _extract(self) -> None:
-        assert self.origin is not None  # noqa: S101  prepare() chose it
-        key = staged_key(self.package, self.attempt)
+    def _extract(self, origin: PhysicalCopy) -> None:
         expected = {
             path: ExpectedMember(size, digest)
             for path, size, digest in self.package.raw_data_files.values_list(
                 "relative_path", "size", "digest"
             )
         }
-        archive = storage_for(self.origin.data_location)
         with (
-            Watched(archive.open(self.origin.key), self.lease) as stream,
-            self.storage.make_tree(key, self.attempt) as folder,
+            Watched(open_origin(origin), self.lease) as stream,
+            self.storage.make_tree(self.key, self.attempt) as folder,
         ):
-            extract_verified(cast("BinaryIO", stream), folder, expected, digest=self.package.digest)
-        self.staged_key, self.is_new = key, True
+            try:
+                extract_verified(
+                    cast("BinaryIO", stream), folder, expected, digest=self.package.digest
+                )
+            except DataIntegrityError as error:
+                raise OriginDamagedError(
+                    f"{origin}: {error}",
+                    remedy="Another archive's copy is used where there is one.",
+                ) from error
 
     def record(self) -> None:
         """The staged copy, and a line in the job's log."""
-        if self.is_new:
+        if self.is_new and self.origin is not None:
             record_package_copy(
                 self.package,
                 self.location,
-                key=self.staged_key,
+                key=self.key,
                 how=VerifiedHow.WRITTEN,
                 status=PhysicalCopyStatus.STAGED,
             )
+            note_good([self.origin])
         StagingJobLog.objects.create(
             staging_job=self.job,
             raw_data_package=self.package,
@@ -96,9 +108,14 @@ class StagePackage(StageOperation[Staging]):
             message="Staged." if self.is_new else "Was staged already; linked.",
         )
 
+    def record_failure(self, error: CcatError) -> None:
+        """A bad archive copy is marked: nothing may be deleted because of it."""
+        if self.is_verdict(error) and self.origin is not None:
+            note_bad(self.origin, error)
+
     def clean_up(self) -> None:
-        """This attempt's tree."""
-        key = staged_key(self.package, self.attempt)
-        self.storage.discard_attempt(key, self.attempt)
+        """This attempt's tree, and the link to it."""
         if self.is_new:
-            self.storage.delete_tree(key)
+            self.storage.unlink_link(self.link_key)
+            self.storage.discard_attempt(self.key, self.attempt)
+            self.storage.delete_tree(self.key)

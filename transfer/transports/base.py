@@ -53,8 +53,9 @@ class Transport(ABC):
     def move(
         self, cargo: Cargo, origin: Place, destination: Place, attempt: str, lease: Held
     ) -> None:
-        """Move one file. :class:`TransportError` or :class:`StorageError` when a retry may help,
-        :class:`DataIntegrityError` when the origin does not have what it should.
+        """Move one file; ``lease`` is told the bytes of it. :class:`TransportError` or
+        :class:`StorageError` when a retry may help, :class:`OriginError` when the origin does not
+        have what it should.
         """
 
     def received(self, key: str, destination: Place) -> int | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import BinaryIO, ClassVar
 
-from ccatdc.common.errors import DataIntegrityError, LocationIdentityError, NotSupportedError
+from ccatdc.common.errors import KeyMissingError, LocationIdentityError, NotSupportedError
 from datamgmt.checksums import BUFFER_BYTES, new_digest
 from transfer.holding import Held
+from transfer.origins import damaged, missing, reading
 from transfer.transports.base import Cargo, Place, Transport
 
 
@@ -29,19 +30,29 @@ class Copying(Transport):
         self, cargo: Cargo, origin: Place, destination: Place, attempt: str, lease: Held
     ) -> None:
         """Stream the file; bytes with another digest never get the name."""
+        what = f"{cargo.origin_key} at {origin}"
+        try:
+            stream = origin.storage.open(cargo.origin_key)
+        except KeyMissingError as error:
+            raise missing(what) from error
         digest = new_digest()
         buffer = memoryview(bytearray(BUFFER_BYTES))
         with (
-            origin.storage.open(cargo.origin_key) as stream,
+            stream,
             destination.storage.writer(cargo.destination_key, attempt, cargo.size) as out,
         ):
-            while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+            done = 0
+            while count := _read(stream, buffer, what):
                 digest.update(buffer[:count])
                 out.write(buffer[:count])
-                lease.check()
-            if str(digest) != cargo.digest:
-                raise DataIntegrityError(
-                    f"{cargo.origin_key} at {origin} is not what was recorded: {digest}, not {cargo.digest}.",
-                    code="transport.origin_damaged",
-                    remedy="The copy there is damaged; send the package again from a good one.",
-                )
+                done += count
+                lease.check(done)
+            if done != cargo.size or str(digest) != cargo.digest:
+                found, recorded = f"{done} bytes, {digest}", f"{cargo.size} bytes, {cargo.digest}"
+                raise damaged(what, found, recorded)
+
+
+def _read(stream: BinaryIO, into: memoryview, what: str) -> int:
+    with reading(what):
+        count: int = stream.readinto(into)  # type: ignore[attr-defined]
+    return count

@@ -7,25 +7,27 @@ Keys, known hosts and ports belong into the ssh configuration of the worker's ac
 from __future__ import annotations
 
 import hashlib
-import json
 import shlex
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import ClassVar
 
 import environ
 
-from ccatdc.common.errors import LocationIdentityError, NoSpaceError, TransportError
+from ccatdc.common.errors import KeyMissingError, NoSpaceError, TransportError
 from datamgmt.models import DiskDataLocation
+from datamgmt.storage.identity import Marker
 from datamgmt.storage.keys import MARKER_KEY, RESERVED
 from transfer.holding import Held
+from transfer.origins import damaged, missing
 from transfer.transports.base import Cargo, Place, Transport
 
 #: Seconds for a short command on the other host, and of silence after which rsync gives up.
 COMMAND_SECONDS = 120
 SILENCE_SECONDS = 300
-#: rsync's exit codes after which the other end is full (11: file I/O, with this text).
+#: What rsync and the commands on the other host say when a disk is full.
 NO_SPACE = "No space left on device"
 
 
@@ -50,9 +52,7 @@ class Rsync(Transport):
         """Send under a temporary name, fsync there, give it its name without replacing anything."""
         there = _disk(destination)
         _check_identity(there)
-        here = origin.storage.local_path(cargo.origin_key)
-        if here is None:
-            raise TransportError(f"{cargo.origin_key} is no local file at {origin}.")
+        here = _require_there(cargo, origin)
         part = _part(there, cargo.destination_key, attempt)
         final = _path(there, cargo.destination_key)
         folder = str(Path(final).parent)
@@ -93,28 +93,54 @@ class Rsync(Transport):
             str(here),
             f"{_login(there)}:{part}",
         ]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            while process.poll() is None:
-                lease.check()
-                time.sleep(0.2)
-        finally:
-            if process.poll() is None:
+        # A file, since a pipe that nobody reads meanwhile would stop rsync when it is full.
+        with tempfile.TemporaryFile("w+", errors="replace") as errors:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+            )
+            try:
+                while process.poll() is None:
+                    lease.check(_bytes_read(process.pid))
+                    time.sleep(0.2)
+            finally:
                 process.kill()
-            _, errors = process.communicate()
-        if process.returncode != 0:
-            raise _failure(there, f"rsync ended with {process.returncode}", errors)
+                process.wait()
+            if process.returncode != 0:
+                errors.seek(0)
+                raise _failure(there, f"rsync ended with {process.returncode}", errors.read())
 
 
 def _disk(place: Place) -> DiskDataLocation:
     assert isinstance(place.location, DiskDataLocation)  # noqa: S101  can_move() said so
     return place.location
+
+
+def _require_there(cargo: Cargo, origin: Place) -> Path:
+    """The file to send, with the size that was recorded: rsync would tell neither from a bad link."""
+    what = f"{cargo.origin_key} at {origin}"
+    try:
+        found = origin.storage.stat(cargo.origin_key)
+    except KeyMissingError as error:
+        raise missing(what) from error
+    if found.size != cargo.size:
+        raise damaged(what, f"{found.size} bytes", f"{cargo.size} bytes")
+    path = origin.storage.local_path(cargo.origin_key)
+    if path is None:
+        raise TransportError(f"{what} is no local file.")
+    return path
+
+
+def _bytes_read(pid: int) -> int | None:
+    """What a process has read so far, as the kernel counts; None when it is gone."""
+    try:
+        counters = Path(f"/proc/{pid}/io").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    (line,) = (line for line in counters.splitlines() if line.startswith("rchar:"))
+    return int(line.split()[1])
 
 
 def _login(there: DiskDataLocation) -> str:
@@ -170,15 +196,5 @@ def _check_identity(there: DiskDataLocation) -> None:
     """The marker on the other host, read over ssh: an unmounted disk there must not be filled."""
     path = shlex.quote(_path(there, MARKER_KEY))
     found = _remote(there, f"if [ -f {path} ]; then cat {path}; fi")
-    if not found.strip():
-        raise LocationIdentityError(
-            f"{there.path} on {there.host} has no marker of {there.full_name}.",
-            code="location.marker_missing",
-            remedy="Mount it, or register the location on that host, then retry.",
-        )
-    if json.loads(found).get("uuid") != str(there.uuid):
-        raise LocationIdentityError(
-            f"{there.path} on {there.host} belongs to another location than {there.full_name}.",
-            code="location.marker_foreign",
-            remedy="Correct path or host of the location, or the mount.",
-        )
+    marker = Marker(there.uuid, there.full_name)
+    marker.require(found.encode() if found.strip() else None, f"{there.path} on {there.host}")

@@ -102,7 +102,7 @@ def test_only_built_packages_that_wait_are_bundled(world: World, fields: dict[st
     "fields",
     [
         {"integrity": Integrity.SUSPECT},
-        {"integrity": Integrity.UNVERIFIED},
+        {"integrity": Integrity.MISSING},
         {"status": PhysicalCopyStatus.DELETION_SCHEDULED},
         {"status": PhysicalCopyStatus.DELETED},
     ],
@@ -112,6 +112,12 @@ def test_a_package_whose_copy_is_not_good_is_not_sent(world: World, fields: dict
     ready(world, "a")
     PhysicalCopy.objects.non_polymorphic().update(**fields)
     assert BundleManager().run_once() == 0
+
+
+def test_a_copy_that_is_to_be_checked_again_is_sent_and_read_on_the_way(world: World) -> None:
+    ready(world, "a")
+    PhysicalCopy.objects.non_polymorphic().update(integrity=Integrity.UNVERIFIED)
+    assert BundleManager().run_once() == 1
 
 
 def test_a_buffer_that_is_off_sends_nothing(world: World) -> None:

@@ -76,7 +76,7 @@ def test_a_package_in_a_buffer_of_another_site_is_not_archived_from_there(world:
     "fields",
     [
         {"integrity": Integrity.DAMAGED},
-        {"integrity": Integrity.UNVERIFIED},
+        {"integrity": Integrity.MISSING},
         {"status": PhysicalCopyStatus.DELETION_SCHEDULED},
     ],
     ids=str,
@@ -84,6 +84,11 @@ def test_a_package_in_a_buffer_of_another_site_is_not_archived_from_there(world:
 def test_a_copy_that_is_not_good_is_not_archived(world: World, fields: dict[str, Any]) -> None:
     world.copy(world.package(), world.input_buffer, **fields)
     assert ArchiveManager().run_once() == 0
+
+
+def test_a_copy_that_is_to_be_checked_again_is_archived_and_read_on_the_way(world: World) -> None:
+    world.copy(world.package(), world.input_buffer, integrity=Integrity.UNVERIFIED)
+    assert ArchiveManager().run_once() == 1
 
 
 def test_a_buffer_that_is_off_is_not_read(world: World) -> None:

@@ -58,7 +58,7 @@ def test_a_damaged_origin_is_marked_and_nothing_of_it_stays_in_the_archive(flow:
     flow.run_scheduled()
 
     operation = LongTermArchiveTransfer.objects.get()
-    assert operation.error_code == "archive.origin_damaged"
+    assert operation.error_code == "origin.damaged"
     copy.refresh_from_db()
     assert copy.integrity == Integrity.DAMAGED
     assert RawDataPackage.objects.get().state != PackageState.ARCHIVED

@@ -39,7 +39,7 @@ class TestCopying(TransportContract):
         with pytest.raises(DataIntegrityError) as caught:
             self.move(cargo)
 
-        assert caught.value.code == "transport.origin_damaged"
+        assert caught.value.code == "origin.damaged"
         assert self.left_at_destination() == []
 
     def test_it_cannot_move_to_a_place_that_is_not_mounted(self) -> None:
