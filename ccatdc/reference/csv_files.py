@@ -19,7 +19,7 @@ from typing import Any
 from django.db import models
 
 from ccatdc.reference.declarations import BY_SECTION, Declaration, ModelField
-from ccatdc.reference.entries import Entry, Value
+from ccatdc.reference.entries import UNREADABLE, Entry, Value
 from ccatdc.reference.merging import did_you_mean
 from ccatdc.reference.problems import Place, Problem
 from ccatdc.reference.values import UnusableValueError
@@ -29,9 +29,12 @@ from planning.scan_parameters import SCAN_PARAMETERS
 SUFFIX = ".csv"
 #: The field that scan parameters given as columns make up.
 SCAN_PARAMS = "scan_params"
-_WHOLE = re.compile(r"[+-]?\d+")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+# Digits of ASCII, and not more than Python reads; PostgreSQL has no number as long either.
+_WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,300}\.?[0-9]{0,300}|\.[0-9]{1,300})([eE][+-]?[0-9]{1,4})?")
 _NOT_GIVEN = object()
+# A description may be longer than the 131,072 characters that the module stops at by default.
+csv.field_size_limit(2**31 - 1)
 
 
 def read_csv(file: Path, text: str, folder: int, problems: list[Problem]) -> list[Entry]:
@@ -43,8 +46,8 @@ def read_csv(file: Path, text: str, folder: int, problems: list[Problem]) -> lis
         return []
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
-        header = next(reader, None)
-        if header is None or not _is_header(header, declaration, Place(file, 1), problems):
+        header = next(reader, [])
+        if not _is_header(header, declaration, Place(file, 1), problems):
             return []
         return list(_entries(reader, header, declaration, (file, folder), problems))
     except csv.Error as error:
@@ -65,12 +68,22 @@ def _is_header(
     scan = scan_parameters(declaration)
     known = {*declaration.fields, *declaration.links, *scan}
     before = len(problems)
+    if len(header) == 1 and (wrong := next((c for c in ";\t" if c in header[0]), None)):
+        problems.append(Problem(place, "", f"cells are separated by commas here, not by {wrong!r}"))
+        return False
+    if not any(header):
+        problems.append(Problem(place, "", "is empty: the first line names the fields"))
+        return False
     for number, name in enumerate(header):
         if name not in known:
             reason = f"is no field of {declaration.section}{did_you_mean(name, known)}"
             problems.append(Problem(place, name, reason))
         elif name in header[:number]:
             problems.append(Problem(place, name, "is given twice"))
+    for name in declaration.key:
+        if name not in header:
+            reason = f"is missing: it names the {declaration.section}"
+            problems.append(Problem(place, name, reason))
     if SCAN_PARAMS in header and set(header) & set(scan) - declaration.fields.keys():
         reason = "is given as a whole and by columns of its own"
         problems.append(Problem(place, SCAN_PARAMS, reason))
@@ -97,7 +110,6 @@ def _entries(
             continue
         values: dict[str, Value] = {}
         scan: dict[str, Any] = {}
-        before = len(problems)
         for name, cell in zip(header, cells, strict=True):
             try:
                 if name in by_columns:
@@ -107,10 +119,10 @@ def _entries(
                     values[name] = Value(value, place)
             except UnusableValueError as error:
                 problems.append(Problem(place, name, str(error)))
+                values[name] = Value(UNREADABLE, place)
         if scan or by_columns & set(header):
             values[SCAN_PARAMS] = Value(scan, place)
-        if len(problems) == before:
-            yield Entry(declaration.section, values, place, folder)
+        yield Entry(declaration.section, values, place, folder)
 
 
 def _written(declaration: Declaration, name: str, cell: str) -> Any:
@@ -150,6 +162,17 @@ def _number(cell: str) -> int | float | str:
 
 def _json(cell: str) -> Any:
     try:
-        return json.loads(cell)
-    except json.JSONDecodeError as error:
-        raise UnusableValueError(f"{cell!r} is not JSON: {error.msg}") from error
+        return json.loads(cell, object_pairs_hook=_object)
+    except (ValueError, RecursionError) as error:
+        shown = cell if len(cell) <= 80 else f"{cell[:80]}…"
+        raise UnusableValueError(f"{shown!r} is not JSON: {error}") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; readers keep the last of equal names without a word."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise ValueError(f"{name} is given twice")
+        found[name] = value
+    return found

@@ -111,7 +111,7 @@ def key_part(value: Any) -> str:
     """A value as part of a row's name: the same text for what is equal."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
-    return str(value)
+    return str(value + 0.0 if isinstance(value, float) else value)  # no -0.0
 
 
 def family_of(model: type[models.Model]) -> type[models.Model]:

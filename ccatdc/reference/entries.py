@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ccatdc.reference.problems import Place
+
+#: In place of a value that could not be read; that is reported already.
+UNREADABLE: Final = object()
 
 
 @dataclass(frozen=True, slots=True)

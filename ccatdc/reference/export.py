@@ -27,6 +27,25 @@ from ccatdc.reference.stored import StoredRows
 from ccatdc.reference.templates import PARAMETER_SECTION, configurations_by_template
 from planning.models import ChaiTiling
 
+#: The library folds some characters so that they do not come back.
+_NEVER_FOLDED = 2**31
+
+
+class _Dumper(yaml.SafeDumper):
+    """Plain YAML that reads back as it was."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        """Escapes for what does not print: the library writes a next-line character as a line's end."""
+        escaped = not text.replace("\n", "").isprintable()
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style='"' if escaped else None)
+
+    def ignore_aliases(self, _data: Any) -> bool:
+        """A value that occurs twice is written twice: aliases are not read."""
+        return True
+
+
+_Dumper.add_representer(str, _Dumper.represent_text)
+
 #: What a file says of one row.
 Written = dict[str, Any]
 
@@ -100,8 +119,13 @@ def _value(column: models.Field[Any, Any], value: Any, stored: StoredRows) -> An
 
 def _write_yaml(path: Path, declaration: Declaration, rows: Sequence[Written]) -> None:
     with path.open("w", encoding="utf-8") as file:
-        yaml.safe_dump(
-            {declaration.section: list(rows)}, file, sort_keys=False, allow_unicode=True, width=120
+        yaml.dump(
+            {declaration.section: list(rows)},
+            file,
+            _Dumper,
+            sort_keys=False,
+            allow_unicode=True,
+            width=_NEVER_FOLDED,
         )
 
 
@@ -116,8 +140,12 @@ def _write_csv(path: Path, declaration: Declaration, rows: Sequence[Written]) ->
     columns = [n for n in (*declaration.fields, *declaration.links, *scan) if n in given]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
+        # The writer quotes its own end of line only, but a reader takes a carriage return for one too.
+        careful = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(columns)
-        writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+        for row in rows:
+            cells = [_cell(row.get(name)) for name in columns]
+            (careful if any("\r" in cell for cell in cells) else writer).writerow(cells)
 
 
 def _cell(value: Any) -> str:

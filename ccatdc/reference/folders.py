@@ -2,11 +2,14 @@
 
 Directly in a folder: ``*.yaml`` (.yaml_files), ``<section>.csv`` (.csv_files), ``*.cat``, a
 catalogue of sources; in its folders ``tiling`` and ``inpar`` what CHAI's software reads
-(.kosma_files). All are UTF-8. Other files are not looked at.
+(.kosma_files). All are UTF-8. Hidden files and files of other kinds are not looked at; what has the
+name of a file to read and is none (a folder, a link that leads nowhere) is a problem.
 """
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 from ccatdc.reference import csv_files, kosma_files, yaml_files
@@ -17,6 +20,8 @@ _READERS = dict.fromkeys(yaml_files.SUFFIXES, yaml_files.read_yaml) | {
     csv_files.SUFFIX: csv_files.read_csv,
     kosma_files.CATALOGUE_SUFFIX: kosma_files.read_catalogue,
 }
+#: Bytes. A file is read as a whole, and half a million sources are less.
+_LARGEST = 100_000_000
 _IN_FOLDERS = {"tiling": kosma_files.read_tiling, "inpar": kosma_files.read_inpar}
 
 
@@ -32,32 +37,51 @@ def read_folders(folders: list[Path], problems: list[Problem]) -> list[Entry]:
             reader = _IN_FOLDERS.get(file.parent.name) if file.parent != folder else None
             text = _text(file, problems)
             if text is not None:
-                read = reader or _READERS[file.suffix]
+                read = reader or _READERS[file.suffix.lower()]
                 entries.extend(read(file, text, number, problems))
     return entries
 
 
 def _files_of(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        reason = "is not a folder" if folder.exists() else "does not exist"
-        raise ReferenceDataError([Problem(Place(folder, 0), "", reason)])
-    files = [path for path in folder.iterdir() if path.suffix in _READERS and path.is_file()]
-    for name in _IN_FOLDERS:
-        if (inner := folder / name).is_dir():
-            files += [p for p in inner.iterdir() if p.is_file() and not p.name.startswith(".")]
-    if not files:
+    """Paths that are named like files to read, in order."""
+    try:
+        paths = [path for path in _shown(folder) if path.suffix.lower() in _READERS]
+        for name in _IN_FOLDERS:
+            if os.path.lexists(inner := folder / name):
+                paths += _shown(inner)
+    except OSError as error:
+        place = Place(Path(error.filename), 0)
+        reason = f"is no folder to read: {error.strerror}"
+        raise ReferenceDataError([Problem(place, "", reason)]) from error
+    if not paths:
         raise ReferenceDataError(
             [Problem(Place(folder, 0), "", f"holds no {', '.join(_READERS)} file")]
         )
-    return sorted(files)
+    return sorted(paths)
+
+
+def _shown(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if not path.name.startswith(".")]
 
 
 def _text(file: Path, problems: list[Problem]) -> str | None:
+    """The text of a file, or None and a problem."""
+    line = 1
     try:
-        return file.read_bytes().decode("utf-8-sig")  # spreadsheets write the mark
+        about = file.stat()
+        if not stat.S_ISREG(about.st_mode):  # a pipe would be waited for
+            reason = "is not a file"
+        elif about.st_size > _LARGEST:
+            reason = f"has {about.st_size:,} bytes, more than {_LARGEST:,}: split it"
+        else:
+            text = file.read_bytes().decode("utf-8-sig")  # spreadsheets write the mark
+            if text.strip():
+                return text
+            reason = "is empty"
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        problems.append(Problem(Place(file, line), "", "is not UTF-8"))
+        reason = "is not UTF-8"
     except OSError as error:
-        problems.append(Problem(Place(file, 1), "", f"cannot be read: {error.strerror}"))
+        reason = f"cannot be read: {error.strerror}"
+    problems.append(Problem(Place(file, line), "", reason))
     return None

@@ -9,6 +9,7 @@ their ``inpar_template``. reference_data/README.md describes them for those who 
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,8 @@ CATALOGUE_SUFFIX = ".cat"
 #: The section of inpar lines until the configurations that they belong to are known.
 INPAR_SECTION = "inpar"
 _TOKEN = re.compile(r"'([^']*)'|\"([^\"]*)\"|([^\s!'\"]+)")
-_WHOLE = re.compile(r"[+-]?\d+")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
+_NUMBER = re.compile(r"[+-]?([0-9]{1,300}\.?[0-9]{0,300}|\.[0-9]{1,300})([eEdD][+-]?[0-9]{1,4})?")
 _UNIT = re.compile(r"(?P<comment>.*?)\s*\[(?P<unit>[^\[\]]*)\]")
 #: KOSMA's coordinate systems as astropy's frames; HORIZON is no place on the sky.
 _FRAMES = {
@@ -149,7 +150,8 @@ def _named(file: Path, text: str, problems: list[Problem]) -> Iterator[Line]:
 
 
 def _lines(file: Path, text: str, problems: list[Problem]) -> Iterator[Line]:
-    for number, written in enumerate(text.split("\n"), start=1):
+    # Not splitlines(), which also splits at characters that a description may hold.
+    for number, written in enumerate(re.split("\r\n|\r|\n", text), start=1):
         place, rest = Place(file, number), written.strip()
         words: list[str] = []
         while rest and not rest.startswith("!"):
@@ -182,9 +184,10 @@ def _position(
         ("beta", bet, "deg", (-90, 90)),
     ):
         try:
-            degrees = float(Angle(written, unit=unit).deg)
-        except ValueError:
-            problems.append(Problem(place, field, f"{written!r} is not an angle"))
+            with warnings.catch_warnings(action="error"):  # 60 seconds, which it would carry over
+                degrees = float(Angle(written, unit=unit).deg)
+        except (ValueError, Warning):
+            problems.append(Problem(place, field, f"{_short(written)} is not an angle"))
             return None
         if not limits[0] <= degrees <= limits[1] or degrees == 360:
             reason = f"{degrees:g} degrees is not within {limits[0]} and {limits[1]}"
@@ -195,6 +198,10 @@ def _position(
         return angles[0], angles[1]
     found = SkyCoord(*angles, unit="deg", frame=frame).icrs
     return float(found.ra.deg), float(found.dec.deg)
+
+
+def _short(written: str) -> str:
+    return repr(written if len(written) <= 40 else f"{written[:40]}…")
 
 
 def _float(written: str) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ccatdc.reference.declarations import BY_SECTION, DECLARATIONS, Declaration
-from ccatdc.reference.entries import Entry, Value
+from ccatdc.reference.entries import UNREADABLE, Entry, Value
 from ccatdc.reference.problems import Place, Problem
 from ccatdc.reference.values import UnusableValueError, key_written
 
@@ -93,6 +93,8 @@ def _name_in(entry: Entry, declaration: Declaration, problems: list[Problem]) ->
     for key in declaration.key:
         if key not in entry.values:
             problems.append(Problem(entry.place, key, f"is missing: it names the {entry.section}"))
+            continue
+        if entry.values[key].value is UNREADABLE:
             continue
         try:
             parts.append(key_written(declaration.fields[key], entry.values[key].value))

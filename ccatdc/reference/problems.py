@@ -35,6 +35,16 @@ class Problem:
         )
 
 
+#: More are counted only: a table with the wrong separator is wrong in every line.
+_SHOWN = 200
+
+
+class AmbiguousNameError(RequestError):
+    """Two rows of the database are named alike in files, since a part of a name holds the separator."""
+
+    default_code = "reference.ambiguous_name"
+
+
 class ReferenceDataError(RequestError):
     """The files cannot be loaded. Nothing was stored; ``problems`` lists everything found."""
 
@@ -42,7 +52,9 @@ class ReferenceDataError(RequestError):
 
     def __init__(self, problems: list[Problem]) -> None:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        lines = "\n".join(f"  {problem}" for problem in problems)
+        lines = "\n".join(f"  {problem}" for problem in problems[:_SHOWN])
+        if len(problems) > _SHOWN:
+            lines += f"\n  and {len(problems) - _SHOWN} more"
         super().__init__(
             f"The reference data has {count}:\n{lines}",
             remedy="\nNothing was loaded. Correct the files and load them again.",

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import models
 
 from ccatdc.reference.declarations import family_of
+from ccatdc.reference.entries import UNREADABLE
 from ccatdc.reference.merging import Row
 from ccatdc.reference.problems import Problem
 from ccatdc.reference.stored import StoredRows
@@ -39,6 +40,9 @@ class Resolver:
         """None when something is wrong with the row, or with one that it needs."""
         declaration, found, complete = row.declaration, Resolved(), True
         for name, written in row.values.items():
+            if written.value is UNREADABLE:
+                complete = False
+                continue
             try:
                 if name in declaration.links:
                     target = target_of(declaration.links[name])

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import models
 
 from ccatdc.reference.declarations import declaration_of, family_of, key_part
+from ccatdc.reference.problems import AmbiguousNameError
 
 
 class StoredRows:
@@ -23,10 +24,17 @@ class StoredRows:
         self._links: dict[tuple[type[models.Model], str], dict[Any, set[Any]]] = {}
 
     def rows(self, family: type[models.Model]) -> dict[str, models.Model]:
-        """All rows of a family by name."""
+        """All rows of a family by name. Raises :class:`AmbiguousNameError`."""
         if family not in self._rows:
-            found = list(family._default_manager.order_by("pk"))
-            self._rows[family] = {self._name(row): row for row in found}
+            found: dict[str, models.Model] = {}
+            for row in family._default_manager.order_by("pk"):
+                if (name := self._name(row)) in found:
+                    raise AmbiguousNameError(
+                        f"Two rows of {family._meta.db_table} are both called {name!r} in files.",
+                        remedy="Rename one of them in the portal.",
+                    )
+                found[name] = row
+            self._rows[family] = found
         return self._rows[family]
 
     def name_of(self, family: type[models.Model], pk: Any) -> str:

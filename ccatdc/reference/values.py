@@ -7,11 +7,13 @@ true into "True". Both are refused here with a reason, so that a file means what
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils.dateparse import parse_datetime
 
 from ccatdc.reference.declarations import ModelField, key_part
 
@@ -51,40 +53,92 @@ def key_written(column: ModelField, written: Any) -> str:
     """A part of a row's own name. Raises :class:`UnusableValueError`."""
     if isinstance(column, models.FloatField | models.DateTimeField):
         return key_part(plain_value(column, written))
-    return name_written(written)
+    name = name_written(written)
+    if not name:
+        raise UnusableValueError("may not be empty")
+    if name != name.strip() or not name.isprintable():
+        # Two rows would look the same, and only one would be found by what is printed.
+        raise UnusableValueError(f"{name!r} has spaces at an end, or characters that do not print")
+    return name
 
 
 def _require_kind(column: ModelField, written: Any) -> None:
     if isinstance(column, models.JSONField):
-        return
-    if isinstance(column, models.BooleanField):
+        _require_json(column, written)
+    elif isinstance(column, models.BooleanField):
         if not isinstance(written, bool):
             raise UnusableValueError(f"{written!r} is neither true nor false")
     elif isinstance(column, _TEXT):
         if not isinstance(written, str):
             raise UnusableValueError(f"{written!r} was read as {_kind(written)}: put it in quotes")
-        if "\0" in written:
-            raise UnusableValueError("has a NUL character")
+        _require_storable(written)
     elif isinstance(column, models.IntegerField):
         if isinstance(written, bool) or not isinstance(written, int):
             raise UnusableValueError(f"{written!r} is not a whole number")
     elif isinstance(column, models.DateTimeField):
-        _require_time(column, written)
+        _require_time(written)
     elif isinstance(column, models.FloatField | models.DecimalField):
         if isinstance(written, bool) or not isinstance(written, int | float):
             raise UnusableValueError(f"{written!r} is not a number")
-        if not math.isfinite(written):
+        if not _is_finite(written):
             raise UnusableValueError(f"{written!r} is not a finite number")
 
 
-def _require_time(column: ModelField, written: Any) -> None:
+def _is_finite(number: float) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number beyond all doubles
+        return False
+
+
+def _require_time(written: Any) -> None:
     """A time without zone would be local to whoever loads it."""
     try:
-        moment = column.to_python(written)
-    except ValidationError as error:
-        raise UnusableValueError("; ".join(error.messages)) from error
-    if not isinstance(written, str | datetime) or moment.tzinfo is None:
-        raise UnusableValueError(f"{str(written)!r} is no time with zone: 2026-04-01T03:00:00Z")
+        moment = parse_datetime(written) if isinstance(written, str) else written
+        if isinstance(moment, datetime) and moment.tzinfo is not None:
+            moment.astimezone(UTC)
+            return
+    except (ValueError, OverflowError) as error:
+        raise UnusableValueError(f"{str(written)!r} is no time: {error}") from error
+    raise UnusableValueError(f"{str(written)!r} is no time with zone: 2026-04-01T03:00:00Z")
+
+
+def _require_storable(text: str) -> None:
+    """PostgreSQL takes neither NUL nor half a character (from an escape in YAML or JSON)."""
+    if "\0" in text:
+        raise UnusableValueError("has a NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise UnusableValueError("has half a surrogate pair, which is no character")
+
+
+def _require_json(column: ModelField, written: Any) -> None:
+    """Of the shape of the field's default (a list of texts, or an object), and JSON all through."""
+    if not isinstance(written, kind := type(column.get_default())):
+        wanted = "a list" if kind is list else "an object of names and values"
+        raise UnusableValueError(f"{written!r} is not {wanted}")
+    for value in _parts(written):
+        if isinstance(value, str):
+            _require_storable(value)
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise UnusableValueError(f"{value!r} is not a finite number")
+        elif value is not written and (
+            kind is list or not isinstance(value, bool | int | float | list | dict | None)
+        ):
+            raise UnusableValueError(f"{value!r} was read as {_kind(value)}: put it in quotes")
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A JSON value and all values inside it, names too."""
+    yield value
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if not isinstance(name, str):
+                raise UnusableValueError(f"the name {name!r} is {_kind(name)}: put it in quotes")
+            yield name
+            yield from _parts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _parts(inner)
 
 
 def _kind(written: Any) -> str:

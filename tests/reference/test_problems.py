@@ -165,7 +165,7 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     "tagged value": (
         "observatory:\n  - short_name: ccat\n    name: !!python/name:os.system\n",
         3,
-        "",
+        "name",
         "is not YAML",
     ),
     "list of files": ("- a\n", 1, "", "a file is a mapping"),
@@ -238,5 +238,5 @@ def test_a_folder_without_files_is_an_error(kind: str, tmp_path: Path) -> None:
     elif kind == "file":
         folder.write_text("")
 
-    with pytest.raises(ReferenceDataError, match=r"does not exist|holds no|is not a folder"):
+    with pytest.raises(ReferenceDataError, match=r"No such file|holds no|Not a directory"):
         load_reference([folder])

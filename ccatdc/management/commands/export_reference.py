@@ -8,7 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ccatdc.reference.export import FolderInUseError, export_reference
+from ccatdc.common.errors import RequestError
+from ccatdc.reference.export import export_reference
 
 
 class Command(BaseCommand):
@@ -25,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         try:
             files = export_reference(options["folder"])
-        except (FolderInUseError, OSError) as error:
+        except (RequestError, OSError) as error:
             raise CommandError(str(error)) from error
         if options["verbosity"] >= 1:
             self.stdout.write(f"{len(files)} files written to {options['folder']}.")

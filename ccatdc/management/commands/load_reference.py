@@ -9,8 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import record
+from ccatdc.common.errors import RequestError
 from ccatdc.reference.loader import Change, Report, load_reference
-from ccatdc.reference.problems import ReferenceDataError
 
 
 class Command(BaseCommand):
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         folders, dry_run = options["folders"], options["dry_run"]
         try:
             report = load_reference(folders, dry_run=dry_run)
-        except ReferenceDataError as error:
+        except RequestError as error:
             raise CommandError(str(error)) from error
         if options["verbosity"] >= 1:
             self._print(report, dry_run=dry_run, thorough=options["verbosity"] >= 2)
