@@ -21,6 +21,8 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "write:transfers": "Retry and cancel work, approve deletions, change packages on their way.",
     "configure:system": "Change sites, locations, routes and instruments.",
     "manage:users": "Manage people, roles and tokens.",
+    "relay:observations": "File on behalf of others: site gateways.",
+    "mirror:reference": "Read all reference data, people and hashes of tokens included: site gateways.",
 }
 
 ROLES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
@@ -36,6 +38,10 @@ ROLES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "service": (
         "Instrument software: files observations and reads them back.",
         frozenset({"read:observations", "write:observations"}),
+    ),
+    "gateway": (
+        "A site gateway: files what was filed there, and has a copy of the reference data.",
+        frozenset({"write:observations", "relay:observations", "mirror:reference"}),
     ),
 }
 

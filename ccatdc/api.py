@@ -51,6 +51,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("planning.api.urls")),
     path("", include("datamgmt.api.urls")),
     path("", include("transfer.api.urls")),
+    path("", include("gateway.api.urls")),
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     re_path(r"", nothing_here),

@@ -12,7 +12,7 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 
-APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer")
+APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer", "gateway")
 #: Endings of field names that say their unit. The longest ending counts.
 UNITS = {
     "_deg": "degrees",

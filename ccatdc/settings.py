@@ -14,8 +14,9 @@ from pathlib import Path
 import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
-from django.templatetags.static import static
 from django.urls import reverse_lazy
+
+from ccatdc.portal_look import UNFOLD  # noqa: F401  read by the portal
 
 django_stubs_ext.monkeypatch()
 
@@ -44,7 +45,11 @@ X_FRAME_OPTIONS = "DENY"
 if env.bool("CCATDC_BEHIND_TLS_PROXY", default=False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-ROOT_URLCONF = "ccatdc.urls"
+# "primary": the data center. "secondary": a gateway at the telescope, which files while the link is cut (gateway/).
+SITE_ROLE = env.str("CCATDC_SITE_ROLE", default="primary")
+if SITE_ROLE not in ("primary", "secondary"):
+    raise ImproperlyConfigured(f"CCATDC_SITE_ROLE is {SITE_ROLE!r}; it is primary or secondary.")
+ROOT_URLCONF = "ccatdc.urls" if SITE_ROLE == "primary" else "ccatdc.secondary_urls"
 WSGI_APPLICATION = "ccatdc.wsgi.application"
 PORTAL_URL = env.str("CCATDC_PORTAL_URL", default="http://127.0.0.1:8000")
 
@@ -66,11 +71,13 @@ INSTALLED_APPS = [
     "django_filters",
     "django_tables2",
     "django_q",
+    "pgtrigger",
     "observatory",
     "accounts",
     "planning",
     "datamgmt",
     "transfer",
+    "gateway",
     "ccatdc",
 ]
 
@@ -164,6 +171,24 @@ RETRY_MAX_SECONDS = env.float("CCATDC_RETRY_MAX_SECONDS", default=3600.0)
 MANAGER_POLL_SECONDS = env.float("CCATDC_MANAGER_POLL_SECONDS", default=30.0)
 LOG_DIR = Path(env.str("CCATDC_LOG_DIR", default=str(BASE_DIR / "var" / "log")))
 
+# --- The site gateway: at the telescope only (gateway/) ---------------------------------------------------------------
+
+# Where the main site is, and the token of this gateway there (scopes write:observations, relay:observations,
+# mirror:reference).
+PRIMARY_URL = env.str("CCATDC_PRIMARY_URL", default="").rstrip("/")
+PRIMARY_TOKEN = env.str("CCATDC_PRIMARY_TOKEN", default="").strip()
+# Connections to the main site: so many observations are sent at a time.
+GATEWAY_CONNECTIONS = env.int("CCATDC_GATEWAY_CONNECTIONS", default=4)
+# How often the reference data is asked for. An unchanged one costs one short request.
+GATEWAY_REFRESH_SECONDS = env.float("CCATDC_GATEWAY_REFRESH_SECONDS", default=60.0)
+# The longest wait between two tries of a link that is down, and of a call that the main site failed over.
+GATEWAY_RETRY_MAX_SECONDS = env.float("CCATDC_GATEWAY_RETRY_MAX_SECONDS", default=60.0)
+# From when on /health and the portal warn: of a backlog, and of an old copy of the reference data.
+GATEWAY_BACKLOG_MAX_SECONDS = env.float("CCATDC_GATEWAY_BACKLOG_MAX_SECONDS", default=900.0)
+GATEWAY_REFERENCE_MAX_SECONDS = env.float("CCATDC_GATEWAY_REFERENCE_MAX_SECONDS", default=86_400.0)
+# How long calls are kept that the main site has.
+GATEWAY_KEEP_DAYS = env.float("CCATDC_GATEWAY_KEEP_DAYS", default=30.0)
+
 # --- People and programs that log in ----------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
@@ -195,7 +220,7 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ccatdc.common.api.AlwaysJson",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "ccatdc.common.openapi.ProblemSchema",
-    "DEFAULT_PAGINATION_CLASS": "ccatdc.common.api.LargeTablePagination",
+    "DEFAULT_PAGINATION_CLASS": "ccatdc.common.api_pages.KeysetPagination",
     "PAGE_SIZE": 100,
     "EXCEPTION_HANDLER": "ccatdc.common.problems.problem_response",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
@@ -242,41 +267,6 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 DJANGO_TABLES2_TEMPLATE = "tables/table.html"
-UNFOLD = {
-    "SITE_TITLE": "CCAT Data Center",
-    "SITE_HEADER": "CCAT Data Center",
-    "SITE_SUBHEADER": "Operations, all times UTC",
-    "SITE_SYMBOL": "satellite_alt",
-    "SITE_URL": reverse_lazy("home"),
-    "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("favicon.svg")}
-    ],
-    "SHOW_VIEW_ON_SITE": False,
-    "SHOW_BACK_BUTTON": True,
-    "BORDER_RADIUS": "6px",
-    "STYLES": [
-        lambda _request: static("css/badges.css"),
-        lambda _request: static("css/portal.css"),
-    ],
-    "SCRIPTS": [lambda _request: static("js/refresh.js")],
-    "COLORS": {
-        "primary": {
-            "50": "#eef6ff",
-            "100": "#d9eaff",
-            "200": "#bbdaff",
-            "300": "#8cc2ff",
-            "400": "#559fff",
-            "500": "#2f7bf5",
-            "600": "#1a5fdc",
-            "700": "#174cb2",
-            "800": "#194291",
-            "900": "#1a3a74",
-            "950": "#142548",
-        }
-    },
-    "SIDEBAR": {"show_search": False, "navigation": "ccatdc.portal_navigation.navigation"},
-}
-
 # --- Mail and logs ----------------------------------------------------------------------------------------------------
 
 EMAIL_CONFIG = env.email_url("CCATDC_EMAIL_URL", default="consolemail://")

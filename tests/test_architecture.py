@@ -22,7 +22,7 @@ from transfer.pipeline import PIPELINE, OperationType, Stage
 
 ROOT = Path(__file__).resolve().parent.parent
 #: From the ground up; each may import those before it. ``ccatdc.common`` is the ground itself.
-FLOORS = ("observatory", "accounts", "planning", "datamgmt", "transfer", "ccatdc")
+FLOORS = ("observatory", "accounts", "planning", "datamgmt", "transfer", "gateway", "ccatdc")
 GROUND = "ccatdc.common"
 MAX_LINES = 300
 #: Names that say nothing about what is in a module.

@@ -122,7 +122,7 @@ class TestDocument:
     def test_its_diagrams_are_mermaid(self) -> None:
         blocks = document().split("```mermaid\n")[1:]
 
-        assert len(blocks) == 5
+        assert len(blocks) == 6
         for block in blocks:
             head, *lines = block.split("```")[0].splitlines()
             assert head == "erDiagram"

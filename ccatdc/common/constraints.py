@@ -18,8 +18,8 @@ from django.db.backends.ddl_references import Statement
 class CompositeForeignKey(models.BaseConstraint):
     """The columns ``fields`` together name a row of ``to``, where ``to_fields`` must be unique.
 
-    Empty when one of them is empty, as SQL does it. With ``follow`` a change of the columns there is
-    followed here. Standing in ``Meta.constraints`` it is part of the migrations as any other constraint.
+    Empty when one of them is empty, as SQL does it. Checked at once, unless a transaction defers it. With ``follow`` a change
+    of the columns there is followed here. Standing in ``Meta.constraints`` it is part of the migrations as any other constraint.
     """
 
     default_violation_error_message = "These values do not belong together."
@@ -102,7 +102,7 @@ class CompositeForeignKey(models.BaseConstraint):
 
         return Statement(
             "ALTER TABLE %(table)s ADD CONSTRAINT %(name)s FOREIGN KEY (%(columns)s)"
-            " REFERENCES %(to_table)s (%(to_columns)s)%(follow)s",
+            " REFERENCES %(to_table)s (%(to_columns)s)%(follow)s DEFERRABLE INITIALLY IMMEDIATE",
             table=quote(model._meta.db_table),
             name=quote(self.name),
             columns=columns(model, self.fields),

@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import ApiToken
+from accounts.relaying import filing_token
+from datamgmt.api.execution_serializers import ExecutionSerializer
 from datamgmt.api.filing_serializers import (
-    ExecutionSerializer,
     FiledFileSerializer,
     FileReportSerializer,
     FinishSerializer,
@@ -21,10 +21,6 @@ from datamgmt.api.filing_serializers import (
 )
 from datamgmt.filing import finish_execution, register_files, start_execution
 from datamgmt.filing_rows import read_file_reports
-
-
-def _token(request: Request) -> ApiToken | None:
-    return request.auth if isinstance(request.auth, ApiToken) else None
 
 
 def _status(created: bool) -> HTTPStatus:
@@ -45,7 +41,7 @@ class StartExecutionView(APIView):
         """Start an execution: 201; 200 when it was started so before."""
         body = StartSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        execution, created = start_execution(body.report(), token=_token(request))
+        execution, created = start_execution(body.report(), token=filing_token(request))
         return Response(ExecutionSerializer(execution).data, status=_status(created))
 
 
@@ -63,7 +59,7 @@ class FinishExecutionView(APIView):
         """Finish an execution, also by aborting it. The same again changes nothing."""
         body = FinishSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        execution, _ = finish_execution(pk, body.report(), token=_token(request))
+        execution, _ = finish_execution(pk, body.report(), token=filing_token(request))
         return Response(ExecutionSerializer(execution).data)
 
 
@@ -80,7 +76,7 @@ class RegisterFileView(APIView):
     def post(self, request: Request) -> Response:
         """Register a file: 201; 200 when it was registered so before."""
         (report,) = reports = read_file_reports([request.data])
-        registered = register_files(reports, token=_token(request))
+        registered = register_files(reports, token=filing_token(request))
         body = {"id": str(report.id), "created": bool(registered.created)}
         return Response(body, status=_status(bool(registered.created)))
 
@@ -97,6 +93,6 @@ class RegisterFilesView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Register files, all or nothing: 201; 200 when all were registered so before."""
-        registered = register_files(read_file_reports(request.data), token=_token(request))
+        registered = register_files(read_file_reports(request.data), token=filing_token(request))
         body = {"created": registered.created, "unchanged": registered.unchanged}
         return Response(body, status=_status(bool(registered.created)))

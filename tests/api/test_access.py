@@ -29,7 +29,13 @@ PLACEHOLDERS = {
     "<int:pk>": "1",
     "<slug:short_name>": "primecam",
 }
-ALL_PERMISSIONS = ("read:observations", "write:observations", "stage:data", "write:transfers")
+ALL_PERMISSIONS = (
+    "read:observations",
+    "write:observations",
+    "stage:data",
+    "write:transfers",
+    "mirror:reference",
+)
 
 
 def endpoints() -> Iterator[tuple[str, str, Any]]:

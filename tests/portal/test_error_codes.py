@@ -10,7 +10,7 @@ from pathlib import Path
 from django.conf import settings
 
 ROOT: Path = settings.BASE_DIR
-FOLDERS = ("accounts", "ccatdc", "datamgmt", "observatory", "planning", "transfer")
+FOLDERS = ("accounts", "ccatdc", "datamgmt", "gateway", "observatory", "planning", "transfer")
 CODE = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 PAGE = ROOT / "docs" / "operations" / "errors.md"
 

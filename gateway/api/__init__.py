@@ -1,0 +1,1 @@
+"""What the main site offers to its gateways, and what a gateway offers to instruments."""

@@ -1,0 +1,14 @@
+"""Addresses below ``/api/`` of a gateway: those of the main site's filing (datamgmt/api/filing_urls.py)."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from gateway import accepting
+
+urlpatterns = [
+    path("executed_obs_units/start", accepting.StartExecutionView.as_view()),
+    path("executed_obs_units/<uuid:pk>/finish", accepting.FinishExecutionView.as_view()),
+    path("raw_data_files/", accepting.RegisterFileView.as_view()),
+    path("raw_data_files/bulk", accepting.RegisterFilesView.as_view()),
+]

@@ -1,0 +1,28 @@
+"""``manage.py refresh_reference``: fetches the main site's reference data now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from ccatdc.common.errors import CcatError
+from gateway.primary import PrimarySite
+from gateway.reference.refresh import refresh
+
+
+class Command(BaseCommand):
+    """One refresh; also the first, when a gateway is set up."""
+
+    help = "Makes this gateway's copy of the reference data equal to the main site's."
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        """Fetch, apply, say what changed."""
+        if settings.SITE_ROLE != "secondary":
+            raise CommandError("This is the main site (CCATDC_SITE_ROLE is not secondary).")
+        try:
+            with PrimarySite(connections=1) as primary:
+                self.stdout.write(f"{refresh(primary)}.")
+        except CcatError as error:
+            raise CommandError(str(error)) from error

@@ -1,0 +1,42 @@
+"""``manage.py run_gateway``: sends what was filed at the telescope to the main site."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from ccatdc.common.errors import CcatError
+from gateway.loop import GatewayLoop
+from gateway.primary import PrimarySite
+
+
+class Command(BaseCommand):
+    """Send until stopped."""
+
+    help = (
+        "Sends what was filed at this gateway to the main site, in order, and keeps the reference "
+        "data fresh. Needs CCATDC_SITE_ROLE=secondary; several copies may run."
+    )
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Whether only once."""
+        parser.add_argument("--once", action="store_true", help="send what can be sent, then end")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Connect, then loop."""
+        if settings.SITE_ROLE != "secondary":
+            raise CommandError("This is the main site (CCATDC_SITE_ROLE is not secondary).")
+        threads = settings.GATEWAY_CONNECTIONS
+        try:
+            with PrimarySite(connections=threads) as primary:
+                loop = GatewayLoop(primary, threads=threads)
+                if options["once"]:
+                    loop.run_pass()
+                else:
+                    loop.run()
+        except CcatError as error:
+            raise CommandError(str(error)) from error
