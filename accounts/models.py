@@ -17,6 +17,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from ccatdc.common.indexes import words_index
+from ccatdc.common.history import TABLE, ChangeContext, ChangeTime, ChangeUser, root_of
 from ccatdc.common.states import known_values
 from observatory.models import Instrument
 
@@ -175,7 +177,9 @@ class SystemLog(models.Model):
     timestamp = models.DateTimeField(default=timezone.now, db_index=True)
     level = models.CharField(max_length=16, choices=LogLevel.choices, default=LogLevel.INFO)
     component = models.CharField(max_length=64)
-    user = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    user = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     message = models.TextField()
     context = models.JSONField(default=dict, blank=True)
     object_type = models.CharField(max_length=64, blank=True)
@@ -184,11 +188,76 @@ class SystemLog(models.Model):
     class Meta:
         db_table = "system_log"
         ordering = ["-timestamp"]
-        indexes = [models.Index(fields=["object_type", "object_id"], name="system_log_object")]
+        indexes = [
+            models.Index(fields=["object_type", "object_id"], name="system_log_object"),
+            # The portal's lists and its search: the diary grows with everything that happens.
+            models.Index(fields=["level", "-timestamp"], name="system_log_by_level"),
+            models.Index(fields=["user", "-timestamp"], name="system_log_by_user"),
+            words_index("message", "system_log_words"),
+        ]
         constraints = [known_values("level", LogLevel, "system_log_level_known")]
 
     def __str__(self) -> str:
         return f"{self.timestamp:%Y-%m-%d %H:%M:%S} {self.component}: {self.message}"
+
+
+class ChangeAction(models.TextChoices):
+    """What happened to a row."""
+
+    ADDED = "added", "Added"
+    CHANGED = "changed", "Changed"
+    DELETED = "deleted", "Deleted"
+
+
+class ChangeQuerySet(models.QuerySet["Change"]):
+    """Questions about history."""
+
+    def about(self, obj: models.Model) -> ChangeQuerySet:
+        """What happened to one thing, the newest first."""
+        kind = root_of(type(obj))._meta.label_lower
+        return self.filter(object_type=kind, object_id=str(obj.pk))
+
+    def outside_accounts(self) -> ChangeQuerySet:
+        """Without people, roles and tokens, which not everybody may read."""
+        return self.exclude(object_type__startswith="accounts.")
+
+
+class Change(models.Model):
+    """One row that was added, changed or deleted: history, written by triggers of the database, read by people.
+
+    ``changes`` is {column: value} of a row that came or went, {column: [from, to]} of one that changed, {column: null} where
+    only the fact may be kept (a password). ``context`` says how: in the portal, through the API, by a command. A kind of
+    something (a fixed source) has two tables, ``table_name`` says which; the object is named by its base.
+    """
+
+    at = models.DateTimeField(db_default=ChangeTime(), editable=False)
+    user = models.ForeignKey(
+        User,
+        models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_default=ChangeUser(),
+        related_name="+",
+        help_text="Who; empty for a command.",
+    )
+    context = models.JSONField(db_default=ChangeContext(), help_text="How it was done.")
+    action = models.CharField(max_length=16, choices=ChangeAction.choices)
+    object_type = models.CharField(max_length=64)
+    object_id = models.CharField(max_length=64)
+    object_name = models.TextField(help_text="Its name at the time.")
+    table_name = models.CharField(max_length=64)
+    changes = models.JSONField()
+
+    objects = ChangeQuerySet.as_manager()
+
+    class Meta:
+        db_table = TABLE
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["object_type", "object_id"], name="change_history_object")]
+        constraints = [known_values("action", ChangeAction, "change_history_action_known")]
+
+    def __str__(self) -> str:
+        return f"{self.object_name}: {self.action}"
 
 
 def record(

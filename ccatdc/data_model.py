@@ -178,7 +178,8 @@ def _constraint(constraint: models.BaseConstraint) -> str:
 
 def _index(index: models.Index) -> str:
     where = f" where {_condition(index.condition)}" if index.condition else ""
-    return f"`{index.name}`: index ({', '.join(index.fields)}){where}"
+    columns = index.fields or map(str, index.expressions)
+    return f"`{index.name}`: index ({', '.join(columns)}){where}"
 
 
 _OPERATORS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<", "exact": "=", "range": "between"}

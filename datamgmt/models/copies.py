@@ -63,7 +63,9 @@ class PhysicalCopy(PolymorphicModel):
     machines = {"status": COPY_MOVES, "integrity": INTEGRITY_MOVES}
 
     type = models.CharField(max_length=40, choices=CopyType.choices, editable=False)
-    data_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="copies")
+    data_location = models.ForeignKey(
+        DataLocation, models.PROTECT, related_name="copies", db_index=False
+    )
     raw_data_file = models.ForeignKey(
         RawDataFile, models.PROTECT, null=True, blank=True, related_name="copies"
     )
@@ -118,6 +120,19 @@ class PhysicalCopy(PolymorphicModel):
             ),
         ]
         indexes = [
+            # The portal's lists: what is or was at a location; what is on its way out, or staged;
+            # the few bundles among 10^8 copies.
+            models.Index(fields=["data_location", "id"], name="copy_by_place"),
+            models.Index(
+                fields=["status", "id"],
+                condition=~Q(status__in=[PhysicalCopyStatus.PRESENT, PhysicalCopyStatus.DELETED]),
+                name="copy_in_passing",
+            ),
+            models.Index(
+                fields=["id"],
+                condition=Q(type=CopyType.DATA_TRANSFER_PACKAGE),
+                name="copy_of_bundle",
+            ),
             # The portal's counts: what exists at a location.
             models.Index(
                 fields=["data_location", "status", "type"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
+from ccatdc.common.indexes import words_index
 from ccatdc.common.models import UuidPrimaryKey
 from ccatdc.common.states import STATUS_MOVES, Status, known_values
 from datamgmt.models.locations import DataLocation
@@ -38,11 +39,12 @@ class RawDataPackage(UuidPrimaryKey):
     executed_obs_unit = models.ForeignKey(
         ExecutedObsUnit, models.PROTECT, related_name="raw_data_packages"
     )
+    # The indexes of these two are below, each with the order of a list.
     instrument_module = models.ForeignKey(
-        InstrumentModule, models.PROTECT, related_name="raw_data_packages"
+        InstrumentModule, models.PROTECT, related_name="raw_data_packages", db_index=False
     )
     source_location = models.ForeignKey(
-        DataLocation, models.PROTECT, related_name="raw_data_packages"
+        DataLocation, models.PROTECT, related_name="raw_data_packages", db_index=False
     )
     status = models.CharField(
         max_length=16, choices=Status.choices, default=Status.PENDING, editable=False
@@ -73,6 +75,18 @@ class RawDataPackage(UuidPrimaryKey):
             ),
             models.Index(fields=["-created_at"], name="package_by_creation"),
             models.Index(fields=["-archived_at"], name="package_by_archival"),
+            words_index("name", "package_words"),
+            # Lists narrowed by what may be rare, or lie far back: in the order that they show.
+            models.Index(fields=["instrument_module", "-archived_at"], name="package_by_module"),
+            models.Index(fields=["source_location", "-created_at"], name="package_by_source"),
+            models.Index(
+                fields=["status", "-created_at"],
+                condition=~Q(status=Status.COMPLETED),
+                name="package_in_the_making",
+            ),
+            models.Index(
+                fields=["-created_at"], condition=Q(is_late=True), name="package_of_late_files"
+            ),
         ]
         constraints = [
             known_values("status", Status, "package_status_known"),

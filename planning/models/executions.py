@@ -105,6 +105,12 @@ class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
             "reported_by_token",
         )
 
+    def with_set_ups(self) -> ExecutedObsUnitQuerySet:
+        """With the set-ups that were used, as pages name them."""
+        rows = InstrumentModuleConfiguration.objects.non_polymorphic()
+        named = rows.select_related("instrument_module__instrument").order_by("pk")
+        return self.prefetch_related(models.Prefetch("instrument_module_configurations", named))
+
 
 class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     """One execution of an obs unit: times (UTC), conditions, quality.
@@ -177,10 +183,9 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
         indexes = [
             models.Index(fields=["obs_unit", "start_time"], name="execution_by_obs_unit"),
             models.Index(fields=["-start_time"], name="execution_by_start"),
-            # "Executions that never finish" are few among millions.
-            models.Index(
-                fields=["start_time"], condition=Q(status="running"), name="execution_running"
-            ),
+            # Lists narrowed by what is rare among millions; "executions that never finish" too.
+            models.Index(fields=["status", "-start_time"], name="execution_by_status"),
+            models.Index(fields=["quality", "-start_time"], name="execution_by_quality"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -37,6 +37,7 @@ class DataTransferLog(LogEntry):
 
     class Meta(LogEntry.Meta):
         db_table = "data_transfer_log"
+        indexes = [models.Index(fields=["status", "-timestamp"], name="transfer_log_by_status")]
 
 
 class LongTermArchiveTransferLog(LogEntry):
@@ -48,6 +49,7 @@ class LongTermArchiveTransferLog(LogEntry):
 
     class Meta(LogEntry.Meta):
         db_table = "long_term_archive_transfer_log"
+        indexes = [models.Index(fields=["status", "-timestamp"], name="archive_log_by_status")]
 
 
 class StagingJobLog(LogEntry):
@@ -60,3 +62,4 @@ class StagingJobLog(LogEntry):
 
     class Meta(LogEntry.Meta):
         db_table = "staging_job_log"
+        indexes = [models.Index(fields=["status", "-timestamp"], name="job_log_by_status")]

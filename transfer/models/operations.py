@@ -107,7 +107,9 @@ class Operation(PolymorphicModel):
 
     operation_type = models.CharField(max_length=40, choices=OperationType.choices, editable=False)
     subject = models.CharField(max_length=255, editable=False)
-    location = models.ForeignKey(DataLocation, models.PROTECT, related_name="operations")
+    location = models.ForeignKey(
+        DataLocation, models.PROTECT, related_name="operations", db_index=False
+    )
     status = models.CharField(
         max_length=16, choices=Status.choices, default=Status.PENDING, editable=False
     )
@@ -175,6 +177,18 @@ class Operation(PolymorphicModel):
             models.Index(fields=["-created_at"], name="operation_by_creation"),
             models.Index(
                 fields=["-finished_at"], condition=Q(status="failed"), name="operation_failed"
+            ),
+            # The portal's lists, newest first: at a place, of a kind, with something set aside; and
+            # the search for an error.
+            models.Index(fields=["location", "-created_at"], name="operation_at_place"),
+            models.Index(fields=["operation_type", "-created_at"], name="operation_of_kind"),
+            models.Index(
+                fields=["-created_at"], condition=~Q(problems=[]), name="operation_with_problems"
+            ),
+            models.Index(
+                fields=["error_code", "-created_at"],
+                condition=~Q(error_code=""),
+                name="operation_by_error",
             ),
         ]
 

@@ -221,6 +221,14 @@ class DeletionItem(models.Model):
 
     class Meta:
         db_table = "deletion_item"
+        indexes = [
+            # What was not deleted is rare.
+            models.Index(
+                fields=["outcome", "id"],
+                condition=~Q(outcome=DeletionOutcome.DELETED),
+                name="deletion_item_not_deleted",
+            )
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["deletion", "physical_copy"], name="deletion_item_once_per_batch"
