@@ -17,8 +17,8 @@ from datamgmt.models.files import FileType
 MAX_LISTED: Final = 100
 #: How far a clock may be ahead of ours.
 CLOCK_AHEAD: Final = timedelta(days=1)
-#: Before this no instrument of ours observed; clocks that were never set begin in 1970 or 1980.
-FIRST_OBSERVATION: Final = datetime(2000, 1, 1, tzinfo=UTC)
+#: Before this no instrument of ours observed; clocks that lost the time begin in 1970, 1980, 2000.
+FIRST_OBSERVATION: Final = datetime(2020, 1, 1, tzinfo=UTC)
 #: Columns of ExecutedObsUnit with the conditions of an observation, in its units.
 CONDITIONS: Final = (
     "pwv_mm_mean",
