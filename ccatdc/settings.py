@@ -219,7 +219,7 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ccatdc.common.api.AlwaysJson",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "ccatdc.common.openapi.ProblemSchema",
-    "DEFAULT_PAGINATION_CLASS": "ccatdc.common.api.LargeTablePagination",
+    "DEFAULT_PAGINATION_CLASS": "ccatdc.common.api_pages.KeysetPagination",
     "PAGE_SIZE": 100,
     "EXCEPTION_HANDLER": "ccatdc.common.problems.problem_response",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",

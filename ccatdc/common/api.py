@@ -1,6 +1,6 @@
-"""What every API view shares: strict bodies, pages of large tables, unknown parameters refused.
+"""What every API view shares: strict bodies, and unknown fields refused.
 
-Errors are the business of :mod:`ccatdc.common.problems`.
+Errors are the business of :mod:`ccatdc.common.problems`, reading that of :mod:`ccatdc.common.api_views`.
 """
 
 from __future__ import annotations
@@ -8,52 +8,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from django.core.exceptions import ValidationError as DjangoValidationError
 from django.http import Http404
 from rest_framework import exceptions, serializers
 from rest_framework.negotiation import DefaultContentNegotiation
-from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.parsers import JSONParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from ccatdc.common.texts import is_storable
-
-if TYPE_CHECKING:  # the framework's views read the settings that name these classes
-    from rest_framework.views import APIView
-
-
-class LargeTablePagination(CursorPagination):
-    """Pages by position, not by number: the last page of 10^8 rows costs what the first does."""
-
-    page_size = 100
-    page_size_query_param = "page_size"
-    max_page_size = 1000
-    ordering: tuple[str, ...] = ("-created_at", "-id")
-
-    def paginate_queryset(
-        self, queryset: Any, request: Request, view: APIView | None = None
-    ) -> list[Any] | None:
-        """One page; 404 for a cursor that no page ever handed out."""
-        try:
-            return super().paginate_queryset(queryset, request, view)
-        except (DjangoValidationError, ValueError, TypeError, OverflowError) as error:
-            raise exceptions.NotFound("The cursor is not one of ours.") from error
-
-    def decode_cursor(self, request: Request) -> Cursor | None:
-        """The position; 404 for a text that no column can hold."""
-        cursor = super().decode_cursor(request)
-        if cursor is not None and "\0" in str(cursor.position or ""):
-            raise exceptions.NotFound("The cursor is not one of ours.")
-        return cursor
-
-
-class ByIdPagination(LargeTablePagination):
-    """For tables of reference data, in the order in which their rows were made."""
-
-    ordering = ("id",)
 
 
 class StrictJsonParser(JSONParser):

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db import models
-from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
+from ccatdc.common.api_expand import ExpandingSchema
 from ccatdc.common.problems import MEDIA_TYPE
 
 
@@ -51,7 +51,7 @@ WITH_BODY: Final = {
 }
 
 
-class ProblemSchema(AutoSchema):
+class ProblemSchema(ExpandingSchema):
     """Adds to each endpoint the errors that it may answer with, and says which values may be empty."""
 
     def _map_serializer_field(

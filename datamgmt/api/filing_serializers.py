@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Count, Q, Sum
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ccatdc.common.api import FiniteFloatField, StorableJsonField, StrictSerializer
 from datamgmt.filing import FinishReport, StartReport
-from datamgmt.filing_reports import CONDITIONS
 from datamgmt.filing_rows import MAX_SIZE, PATH_LENGTH, TEXT_LENGTH
 from datamgmt.models.files import ChecksumAlgorithm, FileType
-from planning.models import ExecutedObsUnit, ExecutionQuality, ExecutionStatus, ObsUnit
+from planning.models import ExecutionQuality, ExecutionStatus, ObsUnit
 
 ENDED = [choice for choice in ExecutionStatus.choices if choice[0] != ExecutionStatus.RUNNING]
 
@@ -111,76 +108,6 @@ class FinishSerializer(StrictSerializer):
             quality=data["quality"],
             quality_comment=data["quality_comment"],
         )
-
-
-class FileCountsSerializer(serializers.Serializer[Any]):
-    """The files of an execution."""
-
-    count = serializers.IntegerField()
-    bytes = serializers.IntegerField()
-    unpackaged = serializers.IntegerField(help_text="In no package yet.")
-
-
-class ExecutionSerializer(serializers.ModelSerializer[ExecutedObsUnit]):
-    """An execution as the data center knows it."""
-
-    obs_unit_name = serializers.CharField(source="obs_unit.name")
-    program = serializers.CharField(source="obs_unit.observing_program.short_name")
-    source = serializers.CharField(  # type: ignore[assignment]
-        source="obs_unit.source.name", help_text="What was pointed at."
-    )
-    conditions = serializers.SerializerMethodField()
-    operator = serializers.SlugRelatedField[Any]("username", read_only=True)
-
-    class Meta:
-        model = ExecutedObsUnit
-        fields = [
-            "id",
-            "obs_unit",
-            "obs_unit_name",
-            "program",
-            "source",
-            "status",
-            "start_time",
-            "end_time",
-            "finished_at",
-            "parameters",
-            "conditions",
-            "quality",
-            "quality_comment",
-            "operator",
-        ]
-        read_only_fields = fields
-
-    def get_conditions(self, execution: ExecutedObsUnit) -> dict[str, float | None]:
-        """By name, in the units of the finish call."""
-        return {name: getattr(execution, name) for name in CONDITIONS}
-
-
-class ExecutionDetailSerializer(ExecutionSerializer):
-    """With what became of its files."""
-
-    files = serializers.SerializerMethodField()
-    packages = serializers.SerializerMethodField()
-
-    class Meta(ExecutionSerializer.Meta):
-        fields = [*ExecutionSerializer.Meta.fields, "files", "packages"]
-        read_only_fields = fields
-
-    @extend_schema_field(FileCountsSerializer)
-    def get_files(self, execution: ExecutedObsUnit) -> dict[str, int]:
-        """How many, how large, and how many of them are in no package yet."""
-        found: dict[str, Any] = execution.raw_data_files.aggregate(
-            count=Count("id"),
-            bytes=Sum("size"),
-            unpackaged=Count("id", filter=Q(raw_data_package__isnull=True)),
-        )
-        return {name: int(value or 0) for name, value in found.items()}
-
-    def get_packages(self, execution: ExecutedObsUnit) -> dict[str, int]:
-        """Number of packages by state."""
-        rows = execution.raw_data_packages.order_by().values_list("state")
-        return dict(rows.annotate(Count("id")))
 
 
 class FileReportSerializer(serializers.Serializer[Any]):

@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.relaying import filing_token
+from datamgmt.api.execution_serializers import ExecutionSerializer
 from datamgmt.api.filing_serializers import (
-    ExecutionSerializer,
     FiledFileSerializer,
     FileReportSerializer,
     FinishSerializer,

@@ -1,4 +1,4 @@
-"""What lists of packages and executions can be narrowed by."""
+"""What lists of executions, files, packages, copies and locations can be narrowed by."""
 
 from __future__ import annotations
 
@@ -8,13 +8,27 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 
+from ccatdc.common.api_filters import FlagFilter, IdFilter, MomentFilter, OneOfFilter, RowFilter
 from ccatdc.common.states import Status
-from datamgmt.models import RawDataPackage
-from datamgmt.states import PackageState
-from planning.models import ExecutedObsUnit, ExecutionStatus
+from datamgmt.models import DataLocation, LocationType, StorageType
+from datamgmt.models.copies import CopyType
+from datamgmt.models.files import FileType
+from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
+from planning.models import ExecutionQuality, ExecutionStatus
 
 
-class _ByDay(django_filters.FilterSet):  # type: ignore[misc]
+class PlaceFilter(django_filters.CharFilter):  # type: ignore[misc]
+    """A location by its full name, ``ccat_output_buffer``; none has a name that nobody gave."""
+
+    def filter(self, rows: QuerySet[Any], value: str | None) -> QuerySet[Any]:
+        """Those at the place."""
+        if not value:
+            return rows
+        places = DataLocation.objects.non_polymorphic().named(value).order_by().values("pk")
+        return rows.filter(**{f"{self.field_name}__in": places})
+
+
+class ByDay(RowFilter):
     """By the day (UTC) on which the observation began."""
 
     start_path = "start_time"
@@ -40,35 +54,111 @@ class _ByDay(django_filters.FilterSet):  # type: ignore[misc]
         )
 
 
-class PackageFilter(_ByDay):
+class PackageFilter(ByDay):
     """Packages by what they hold and where they are in their life."""
 
     start_path = "executed_obs_unit__start_time"
 
-    state = django_filters.ChoiceFilter(choices=PackageState.choices)
-    status = django_filters.ChoiceFilter(choices=Status.choices)
+    name = django_filters.CharFilter("name")
+    state = OneOfFilter(choices=PackageState.choices)
+    status = OneOfFilter(choices=Status.choices)
     execution = django_filters.UUIDFilter("executed_obs_unit")
+    obs_unit = IdFilter("executed_obs_unit__obs_unit")
     program = django_filters.CharFilter(
         "executed_obs_unit__obs_unit__observing_program__short_name"
     )
     source = django_filters.CharFilter("executed_obs_unit__obs_unit__source__name")
     instrument = django_filters.CharFilter("instrument_module__instrument__short_name")
     module = django_filters.CharFilter("instrument_module__short_name")
-    late = django_filters.BooleanFilter("is_late")
+    source_location = PlaceFilter("source_location")
+    bundle = IdFilter("data_transfer_packages", help_text="In this data transfer package.")
+    late = FlagFilter("is_late")
+    created_from = MomentFilter("created_at", lookup_expr="gte")
+    created_to = MomentFilter("created_at", lookup_expr="lt")
 
-    class Meta:
-        model = RawDataPackage
-        fields: list[str] = []
 
+class ExecutionFilter(ByDay):
+    """Executions by plan, time, set-up and outcome."""
 
-class ExecutionFilter(_ByDay):
-    """Executions by plan, time and outcome."""
-
-    status = django_filters.ChoiceFilter(choices=ExecutionStatus.choices)
-    obs_unit = django_filters.NumberFilter("obs_unit")
+    status = OneOfFilter(choices=ExecutionStatus.choices)
+    quality = OneOfFilter(choices=ExecutionQuality.choices)
+    obs_unit = IdFilter("obs_unit")
     program = django_filters.CharFilter("obs_unit__observing_program__short_name")
     source = django_filters.CharFilter("obs_unit__source__name")
+    instrument = django_filters.CharFilter("obs_unit__obs_mode__instrument__short_name")
+    operator = django_filters.CharFilter("operator__username")
+    slot = IdFilter("pre_scheduled_slot")
+    instrument_module_configuration = IdFilter("instrument_module_configurations")
+    started_from = MomentFilter("start_time", lookup_expr="gte")
+    started_to = MomentFilter("start_time", lookup_expr="lt")
 
-    class Meta:
-        model = ExecutedObsUnit
-        fields: list[str] = []
+
+class FileFilter(RowFilter):
+    """Files by execution, package, module and place."""
+
+    execution = django_filters.UUIDFilter("executed_obs_unit")
+    package = django_filters.UUIDFilter("raw_data_package")
+    packaged = FlagFilter(method="in_a_package", help_text="Whether they are in a package.")
+    instrument = django_filters.CharFilter("instrument_module__instrument__short_name")
+    module = django_filters.CharFilter("instrument_module__short_name")
+    source_location = PlaceFilter("source_location")
+    file_type = OneOfFilter(choices=FileType.choices)
+
+    def in_a_package(self, rows: QuerySet[Any], _name: str, packaged: bool) -> QuerySet[Any]:
+        """Those that are, or those that are not."""
+        return rows.filter(raw_data_package__isnull=not packaged)
+
+
+class MetadataFilter(RowFilter):
+    """Metadata by package."""
+
+    package = django_filters.UUIDFilter("raw_data_package")
+
+
+class BundleFilter(RowFilter):
+    """Data transfer packages by where they go, what they hold, and whether they are made."""
+
+    name = django_filters.CharFilter("name")
+    status = OneOfFilter(choices=Status.choices)
+    origin_location = PlaceFilter("origin_location")
+    destination_site = django_filters.CharFilter("destination_site__short_name")
+    final_site = django_filters.CharFilter("final_site__short_name")
+    package = django_filters.UUIDFilter("raw_data_packages", help_text="Holds this package.")
+
+
+class CopyFilter(RowFilter):
+    """Copies by what is copied, where, and how it fares."""
+
+    type = OneOfFilter(choices=CopyType.choices)
+    location = PlaceFilter("data_location")
+    location_type = OneOfFilter("data_location__location_type", choices=LocationType.choices)
+    status = OneOfFilter(choices=PhysicalCopyStatus.choices)
+    integrity = OneOfFilter(choices=Integrity.choices)
+    file = django_filters.UUIDFilter("raw_data_file")
+    package = django_filters.UUIDFilter("raw_data_package")
+    bundle = IdFilter("data_transfer_package")
+
+
+class SiteFilter(RowFilter):
+    """Sites by whether they are in use."""
+
+    active = FlagFilter("active")
+
+
+class LocationFilter(RowFilter):
+    """Locations by site, purpose, technology, and whether they are in use."""
+
+    site = django_filters.CharFilter("site__short_name")
+    name = django_filters.CharFilter("name")
+    full_name = PlaceFilter("pk")
+    location_type = OneOfFilter(choices=LocationType.choices)
+    storage_type = OneOfFilter(choices=StorageType.choices)
+    instrument = django_filters.CharFilter("instrument__short_name")
+    active = FlagFilter("active")
+
+
+class ArchiveFilter(RowFilter):
+    """Archives by site, and whether they are in use."""
+
+    site = django_filters.CharFilter("site__short_name")
+    active = FlagFilter("active")

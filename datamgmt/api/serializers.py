@@ -7,9 +7,16 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from datamgmt.models import DataLocation, RawDataFile, RawDataPackage
+from ccatdc.common.api_expand import Expandable, Relation
+from datamgmt.api import rows
+from datamgmt.api.execution_serializers import ExecutionSerializer
+from datamgmt.api.place_serializers import LocationSerializer
+from datamgmt.models import RawDataFile, RawDataPackage, RawDataPackageMetadata
 from datamgmt.states import Integrity, PhysicalCopyStatus
 from datamgmt.whereabouts import copies_of_file
+from observatory.api.rows import modules
+from observatory.api.serializers import InstrumentModuleSerializer
+from planning.api.rows import executions
 
 
 class CopySerializer(serializers.Serializer[Any]):
@@ -31,8 +38,42 @@ class CopySerializer(serializers.Serializer[Any]):
     deleted_at = serializers.DateTimeField(source="copy.deleted_at", allow_null=True)
 
 
-class PackageSerializer(serializers.ModelSerializer[RawDataPackage]):
+class MetadataSerializer(serializers.ModelSerializer[RawDataPackageMetadata]):
+    """What IVOA records need beyond the core tables. Degrees, metres, seconds."""
+
+    package = serializers.UUIDField(source="raw_data_package_id")
+
+    class Meta:
+        model = RawDataPackageMetadata
+        fields = [
+            "id",
+            "package",
+            "instrument_parameters",
+            "quality_metrics",
+            "provenance",
+            "custom_metadata",
+            "s_fov_deg",
+            "s_region",
+            "em_min_m",
+            "em_max_m",
+            "t_exptime_s",
+            "pol_states",
+            "metadata_version",
+            "created_at",
+            "updated_at",
+        ]
+        read_only_fields = fields
+
+
+class PackageSerializer(Expandable, serializers.ModelSerializer[RawDataPackage]):
     """A package: what it holds, and where it is in its life."""
+
+    relations = {
+        "execution": Relation("executed_obs_unit", ExecutionSerializer, executions),
+        "instrument_module": Relation("instrument_module", InstrumentModuleSerializer, modules),
+        "source_location": Relation("source_location", LocationSerializer, rows.locations),
+        "metadata": Relation("metadata", MetadataSerializer, rows.metadata),
+    }
 
     execution = serializers.UUIDField(source="executed_obs_unit_id")
     obs_unit = serializers.CharField(source="executed_obs_unit.obs_unit.name")
@@ -82,8 +123,15 @@ class PackageInBriefSerializer(serializers.ModelSerializer[RawDataPackage]):
         read_only_fields = fields
 
 
-class FileSerializer(serializers.ModelSerializer[RawDataFile]):
+class FileSerializer(Expandable, serializers.ModelSerializer[RawDataFile]):
     """A raw file as it was filed, and its digest once it is packaged."""
+
+    relations = {
+        "execution": Relation("executed_obs_unit", ExecutionSerializer, executions),
+        "instrument_module": Relation("instrument_module", InstrumentModuleSerializer, modules),
+        "source_location": Relation("source_location", LocationSerializer, rows.locations),
+        "raw_data_package": Relation("raw_data_package", PackageSerializer, rows.packages),
+    }
 
     execution = serializers.UUIDField(source="executed_obs_unit_id")
     instrument = serializers.CharField(source="instrument_module.instrument.short_name")
@@ -104,6 +152,7 @@ class FileSerializer(serializers.ModelSerializer[RawDataFile]):
             "instrument",
             "module",
             "source_location",
+            "raw_data_package",
             "file_type",
             "created_at",
             "registered_at",
@@ -126,31 +175,3 @@ class FileDetailSerializer(FileSerializer):
     def get_copies(self, file: RawDataFile) -> Any:
         """Its own at SOURCE, then those of its package."""
         return CopySerializer(copies_of_file(file), many=True).data
-
-
-class LocationSerializer(serializers.ModelSerializer[DataLocation]):
-    """A place where data can be. Bytes, percent."""
-
-    full_name = serializers.CharField()
-    site = serializers.CharField(source="site.short_name")
-    instrument = serializers.SlugRelatedField[Any]("short_name", read_only=True)
-    used_pct = serializers.FloatField(allow_null=True)
-
-    class Meta:
-        model = DataLocation
-        fields = [
-            "id",
-            "full_name",
-            "site",
-            "name",
-            "location_type",
-            "storage_type",
-            "instrument",
-            "priority",
-            "active",
-            "capacity_bytes",
-            "used_bytes",
-            "used_pct",
-            "checked_at",
-        ]
-        read_only_fields = fields

@@ -1,105 +1,138 @@
-"""Reading what was filed: executions, files and where they are, packages, locations."""
+"""Reading what was filed: executions, files and where they are, packages and their metadata."""
 
 from __future__ import annotations
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from rest_framework.generics import RetrieveAPIView
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from ccatdc.common.api import ByIdPagination, LargeTablePagination
-from ccatdc.common.lists import StrictListView
-from datamgmt.api.filing_serializers import ExecutionDetailSerializer, ExecutionSerializer
-from datamgmt.api.filters import ExecutionFilter, PackageFilter
-from datamgmt.api.serializers import (
-    FileDetailSerializer,
-    FileSerializer,
-    LocationSerializer,
-    PackageSerializer,
-)
-from datamgmt.models import DataLocation, RawDataFile, RawDataPackage
+from ccatdc.common.api_views import StrictDetailView, StrictListView
+from ccatdc.common.viewers import visible
+from datamgmt.api import filters, rows, serializers
+from datamgmt.api.execution_serializers import ExecutionDetailSerializer, ExecutionSerializer
+from datamgmt.api.filing_views import RegisterFileView
+from datamgmt.models import RawDataFile, RawDataPackage, RawDataPackageMetadata
+from planning.api.rows import executions
+from planning.api.views import OF_OBS_UNIT
 from planning.models import ExecutedObsUnit
 
-
-class ByPathPagination(LargeTablePagination):
-    """Files of one package, in the order of the tar."""
-
-    ordering = ("relative_path", "id")
-
-
-class ByStartPagination(LargeTablePagination):
-    """Executions, the latest first."""
-
-    ordering = ("-start_time", "id")
+READ = {"GET": "read:observations"}
+OF_EXECUTION = (
+    "obs_unit",
+    *(f"obs_unit.{name}" for name in OF_OBS_UNIT),
+    "instrument_module_configurations",
+    "instrument_module_configurations.instrument_module",
+    "instrument_module_configurations.line",
+    "observation_configuration",
+    "observation_configuration.tiling",
+    "pre_scheduled_slot",
+)
+#: What rows about data can carry along of the execution that it is from.
+ITS_EXECUTION = (
+    "execution",
+    "execution.obs_unit",
+    "execution.obs_unit.program",
+    "execution.obs_unit.source",
+    "execution.instrument_module_configurations",
+)
+OF_PACKAGE = (
+    *ITS_EXECUTION,
+    "instrument_module",
+    "instrument_module.instrument",
+    "source_location",
+    "source_location.site",
+    "metadata",
+)
 
 
 class ExecutionListView(StrictListView[ExecutedObsUnit]):
     """What was observed, the latest first."""
 
-    needs = {"GET": "read:observations"}
-    queryset = ExecutedObsUnit.objects.with_plan()
+    needs = READ
+    queryset = executions()
     serializer_class = ExecutionSerializer
-    filterset_class = ExecutionFilter
-    pagination_class = ByStartPagination
+    filterset_class = filters.ExecutionFilter
+    orders = ("-start_time", "start_time", "-created_at", "created_at", "-updated_at", "updated_at")
+    expands = OF_EXECUTION
 
 
-class ExecutionView(RetrieveAPIView[ExecutedObsUnit]):
+class ExecutionView(StrictDetailView[ExecutedObsUnit]):
     """One execution: the number of its files, and of its packages by state."""
 
-    needs = {"GET": "read:observations"}
-    queryset = ExecutedObsUnit.objects.with_plan()
+    needs = READ
+    queryset = executions()
     serializer_class = ExecutionDetailSerializer
+    expands = OF_EXECUTION
 
 
-class FileView(RetrieveAPIView[RawDataFile]):
+class FilesView(RegisterFileView, StrictListView[RawDataFile]):
+    """Files: all that are filed, and one more."""
+
+    needs = {**RegisterFileView.needs, **READ}
+    queryset = rows.files()
+    serializer_class = serializers.FileSerializer
+    filterset_class = filters.FileFilter
+    expands = (*ITS_EXECUTION, "instrument_module", "source_location", "raw_data_package")
+
+    @extend_schema(operation_id="list_files")
+    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
+        """A page of files, in the order of their ids."""
+        return super().get(request, *args, **kwargs)
+
+
+class FileView(StrictDetailView[RawDataFile]):
     """Where is my file? The file, its package, and all copies, also those of its package."""
 
-    needs = {"GET": "read:observations"}
-    queryset = RawDataFile.objects.select_related(
-        "raw_data_package", "instrument_module__instrument", "source_location__site"
-    )
-    serializer_class = FileDetailSerializer
+    needs = READ
+    queryset = rows.files()
+    serializer_class = serializers.FileDetailSerializer
+    expands = FilesView.expands
 
 
 class PackageListView(StrictListView[RawDataPackage]):
     """Packages, the latest first."""
 
-    needs = {"GET": "read:observations"}
-    queryset = RawDataPackage.objects.for_listing().select_related("source_location__site")
-    serializer_class = PackageSerializer
-    filterset_class = PackageFilter
+    needs = READ
+    queryset = rows.packages()
+    serializer_class = serializers.PackageSerializer
+    filterset_class = filters.PackageFilter
+    orders = ("-created_at", "created_at", "name", "-name")
+    expands = OF_PACKAGE
 
 
 class PackageFilesView(StrictListView[RawDataFile]):
-    """Files of a package, by path."""
+    """Files of a package, in the order of the tar."""
 
-    needs = {"GET": "read:observations"}
-    queryset = RawDataFile.objects.select_related(
-        "instrument_module__instrument", "source_location__site"
-    )
-    serializer_class = FileSerializer
-    pagination_class = ByPathPagination
+    needs = READ
+    queryset = rows.files()
+    serializer_class = serializers.FileSerializer
+    orders = ("relative_path",)
+    expands = ("execution", "instrument_module", "source_location")
 
     def get_queryset(self) -> QuerySet[RawDataFile]:
         """Those of the package; 404 when there is no such package."""
-        rows = super().get_queryset()
+        files = super().get_queryset()
         if getattr(self, "swagger_fake_view", False):
-            return rows
-        package = get_object_or_404(RawDataPackage, pk=self.kwargs["pk"])
-        return rows.filter(raw_data_package=package)
+            return files
+        packages = visible(RawDataPackage.objects.all(), self.request.user)
+        package = get_object_or_404(packages, pk=self.kwargs["pk"])
+        return files.filter(raw_data_package=package)
 
 
-class LocationListView(StrictListView[DataLocation]):
-    """All locations with their usage."""
+class MetadataListView(StrictListView[RawDataPackageMetadata]):
+    """Metadata of packages."""
 
-    needs = {"GET": "read:observations"}
-    queryset = DataLocation.objects.non_polymorphic().select_related("site", "instrument")
-    serializer_class = LocationSerializer
-    pagination_class = ByIdPagination
+    needs = READ
+    queryset = rows.metadata()
+    serializer_class = serializers.MetadataSerializer
+    filterset_class = filters.MetadataFilter
 
 
-class LocationView(RetrieveAPIView[DataLocation]):
-    """One location."""
+class MetadataView(StrictDetailView[RawDataPackageMetadata]):
+    """Metadata of one package, by its own id."""
 
-    needs = {"GET": "read:observations"}
-    queryset = DataLocation.objects.non_polymorphic().select_related("site", "instrument")
-    serializer_class = LocationSerializer
+    needs = READ
+    queryset = rows.metadata()
+    serializer_class = serializers.MetadataSerializer

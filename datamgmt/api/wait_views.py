@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from ccatdc.common.api import StrictSerializer
 from ccatdc.common.openapi import ProblemSerializer
 from ccatdc.common.problems import MEDIA_TYPE
-from datamgmt.api.filing_serializers import ExecutionDetailSerializer
+from datamgmt.api.execution_serializers import ExecutionDetailSerializer
 from datamgmt.api.views import ExecutionView
 from datamgmt.milestones import Milestone, wait_until
 
@@ -39,6 +39,8 @@ class WaitedSerializer(serializers.Serializer[Any]):
 
 class WaitView(ExecutionView):
     """Has it come so far? Who may read the execution may wait for it."""
+
+    parameters = ("state", "timeout")
 
     @extend_schema(
         operation_id="wait_for_execution",

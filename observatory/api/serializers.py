@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
+from ccatdc.common.api_expand import Expandable, Relation
+from ccatdc.common.api_kinds import ByKindSerializer
+from observatory.api import rows
 from observatory.models import (
     ChaiModuleConfiguration,
     Instrument,
     InstrumentModule,
-    InstrumentModuleConfiguration,
     Line,
     Observatory,
     PrimeCamModuleConfiguration,
@@ -19,19 +20,23 @@ from observatory.models import (
 )
 
 
-class ObservatorySerializer(serializers.ModelSerializer[Observatory]):
+class ObservatoryInBriefSerializer(serializers.ModelSerializer[Observatory]):
     """A facility."""
-
-    telescopes = serializers.SlugRelatedField[Any]("short_name", many=True, read_only=True)
 
     class Meta:
         model = Observatory
-        fields = ["id", "short_name", "name", "description", "url", "telescopes"]
+        fields = ["id", "short_name", "name", "description", "url"]
         read_only_fields = fields
 
 
-class TelescopeSerializer(serializers.ModelSerializer[Telescope]):
+class TelescopeSerializer(Expandable, serializers.ModelSerializer[Telescope]):
     """A telescope, where it stands (degrees, east-positive; metres) and what its mount can reach."""
+
+    relations = {
+        "observatory": Relation(
+            "observatory", ObservatoryInBriefSerializer, Observatory.objects.all
+        )
+    }
 
     observatory = serializers.CharField(source="observatory.short_name")
 
@@ -50,11 +55,26 @@ class TelescopeSerializer(serializers.ModelSerializer[Telescope]):
             "az_max_deg",
             "el_min_deg",
             "el_max_deg",
+            "plate_scale_arcsec_per_mm",
         ]
         read_only_fields = fields
 
 
-class InstrumentModuleSerializer(serializers.ModelSerializer[InstrumentModule]):
+class ObservatorySerializer(Expandable, ObservatoryInBriefSerializer):
+    """A facility and its telescopes."""
+
+    relations = {
+        "telescopes": Relation("telescopes", TelescopeSerializer, rows.telescopes, many=True)
+    }
+
+    telescopes = serializers.SlugRelatedField[Any]("short_name", many=True, read_only=True)
+
+    class Meta(ObservatoryInBriefSerializer.Meta):
+        fields = [*ObservatoryInBriefSerializer.Meta.fields, "telescopes"]
+        read_only_fields = fields
+
+
+class ModuleInBriefSerializer(serializers.ModelSerializer[InstrumentModule]):
     """A module; a file names it by the short names of instrument and module, or by this id."""
 
     class Meta:
@@ -63,11 +83,13 @@ class InstrumentModuleSerializer(serializers.ModelSerializer[InstrumentModule]):
         read_only_fields = fields
 
 
-class InstrumentSerializer(serializers.ModelSerializer[Instrument]):
+class InstrumentSerializer(Expandable, serializers.ModelSerializer[Instrument]):
     """An instrument with its modules."""
 
+    relations = {"telescope": Relation("telescope", TelescopeSerializer, rows.telescopes)}
+
     telescope = serializers.CharField(source="telescope.short_name")
-    modules = InstrumentModuleSerializer(many=True, read_only=True)
+    modules = ModuleInBriefSerializer(many=True, read_only=True)
 
     class Meta:
         model = Instrument
@@ -84,8 +106,41 @@ class InstrumentSerializer(serializers.ModelSerializer[Instrument]):
         read_only_fields = fields
 
 
-class LineSerializer(serializers.ModelSerializer[Line]):
+class InstrumentModuleSerializer(Expandable, serializers.ModelSerializer[InstrumentModule]):
+    """A module in full. GHz, arcseconds, arcminutes in the focal plane."""
+
+    relations = {"instrument": Relation("instrument", InstrumentSerializer, rows.instruments)}
+
+    instrument = serializers.CharField(source="instrument.short_name")
+
+    class Meta:
+        model = InstrumentModule
+        fields = [
+            "id",
+            "instrument",
+            "short_name",
+            "name",
+            "available",
+            "n_pixels",
+            "freq_min_ghz",
+            "freq_max_ghz",
+            "focal_plane_slot",
+            "offset_x_arcmin",
+            "offset_y_arcmin",
+            "beam_fwhm_arcsec",
+            "polarization_sensitive",
+        ]
+        read_only_fields = fields
+
+
+class LineSerializer(Expandable, serializers.ModelSerializer[Line]):
     """A spectral line; the rest frequency in GHz is text, so that no digit is lost."""
+
+    relations = {
+        "instrument_modules": Relation(
+            "instrument_modules", InstrumentModuleSerializer, rows.modules, many=True
+        )
+    }
 
     instrument_modules = serializers.PrimaryKeyRelatedField[Any](many=True, read_only=True)
 
@@ -117,13 +172,20 @@ _SET_UP = [
 ]
 
 
-class _SetUpSerializer(serializers.ModelSerializer[Any]):
+_MODULE = Relation("instrument_module", InstrumentModuleSerializer, rows.modules)
+
+
+class _SetUpSerializer(Expandable, serializers.ModelSerializer[Any]):
+    relations = {"instrument_module": _MODULE}
+
     instrument = serializers.CharField(source="instrument_module.instrument.short_name")
     module = serializers.CharField(source="instrument_module.short_name")
 
 
 class ChaiModuleConfigurationSerializer(_SetUpSerializer):
     """The tuning of a CHAI array. GHz, kHz, km/s; the line by its id."""
+
+    relations = {"instrument_module": _MODULE, "line": Relation("line", LineSerializer, rows.lines)}
 
     class Meta:
         model = ChaiModuleConfiguration
@@ -165,20 +227,10 @@ class PrimeCamModuleConfigurationSerializer(_SetUpSerializer):
         read_only_fields = fields
 
 
-BY_TYPE: dict[type[InstrumentModuleConfiguration], type[_SetUpSerializer]] = {
-    ChaiModuleConfiguration: ChaiModuleConfigurationSerializer,
-    PrimeCamModuleConfiguration: PrimeCamModuleConfigurationSerializer,
-}
-ANY_SET_UP = PolymorphicProxySerializer(
-    component_name="InstrumentModuleConfiguration",
-    serializers={str(model.TYPE): serializer for model, serializer in BY_TYPE.items()},
-    resource_type_field_name="type",
-)
-
-
-class ModuleConfigurationSerializer(serializers.BaseSerializer[InstrumentModuleConfiguration]):
+class ModuleConfigurationSerializer(ByKindSerializer):
     """A set-up as what it is."""
 
-    def to_representation(self, instance: InstrumentModuleConfiguration) -> Any:
-        """The shape of its kind."""
-        return BY_TYPE[type(instance)](instance, context=self.context).data
+    kinds = {
+        ChaiModuleConfiguration: ChaiModuleConfigurationSerializer,
+        PrimeCamModuleConfiguration: PrimeCamModuleConfigurationSerializer,
+    }

@@ -1,133 +1,130 @@
-"""Reading the hierarchy that produces data."""
+"""Reading the hierarchy that produces data. Telescopes, instruments and observatories are named by their short names."""
 
 from __future__ import annotations
 
-import django_filters
-from drf_spectacular.utils import extend_schema
-from rest_framework.generics import RetrieveAPIView
-from rest_framework.request import Request
-from rest_framework.response import Response
+from typing import Any
 
-from ccatdc.common.api import ByIdPagination
-from ccatdc.common.lists import StrictListView
-from observatory.api.serializers import (
-    ANY_SET_UP,
-    InstrumentSerializer,
-    LineSerializer,
-    ModuleConfigurationSerializer,
-    ObservatorySerializer,
-    TelescopeSerializer,
-)
-from observatory.models import (
-    Instrument,
-    InstrumentModuleConfiguration,
-    Line,
-    ModuleConfigurationType,
-    Observatory,
-    Telescope,
-)
+from ccatdc.common.api_views import StrictDetailView, StrictListView
+from observatory.api import filters, rows, serializers
+from observatory.models import Instrument, InstrumentModule, Line, Observatory, Telescope
 
-_INSTRUMENTS = Instrument.objects.select_related("telescope").prefetch_related("modules")
-
-
-class InstrumentListView(StrictListView[Instrument]):
-    """All instruments with their modules."""
-
-    needs = {"GET": "read:observations"}
-    queryset = _INSTRUMENTS
-    serializer_class = InstrumentSerializer
-    pagination_class = ByIdPagination
-
-
-class InstrumentView(RetrieveAPIView[Instrument]):
-    """One instrument, by its short name."""
-
-    needs = {"GET": "read:observations"}
-    queryset = _INSTRUMENTS
-    serializer_class = InstrumentSerializer
-    lookup_field = "short_name"
+READ = {"GET": "read:observations"}
 
 
 class ObservatoryListView(StrictListView[Observatory]):
     """All facilities."""
 
-    needs = {"GET": "read:observations"}
-    queryset = Observatory.objects.prefetch_related("telescopes")
-    serializer_class = ObservatorySerializer
-    pagination_class = ByIdPagination
+    needs = READ
+    queryset = rows.observatories()
+    serializer_class = serializers.ObservatorySerializer
+    filterset_class = filters.ObservatoryFilter
+    expands = ("telescopes",)
+
+
+class ObservatoryView(StrictDetailView[Observatory]):
+    """One facility."""
+
+    needs = READ
+    queryset = rows.observatories()
+    serializer_class = serializers.ObservatorySerializer
+    lookup_field = "short_name"
+    expands = ("telescopes",)
 
 
 class TelescopeListView(StrictListView[Telescope]):
     """All telescopes."""
 
-    needs = {"GET": "read:observations"}
-    queryset = Telescope.objects.select_related("observatory")
-    serializer_class = TelescopeSerializer
-    pagination_class = ByIdPagination
+    needs = READ
+    queryset = rows.telescopes()
+    serializer_class = serializers.TelescopeSerializer
+    filterset_class = filters.TelescopeFilter
+    expands = ("observatory",)
 
 
-class LineFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """Lines by name, module and frequency (GHz)."""
+class TelescopeView(StrictDetailView[Telescope]):
+    """One telescope."""
 
-    name = django_filters.CharFilter("name", lookup_expr="icontains")
-    module = django_filters.CharFilter("instrument_modules__short_name")
-    min_ghz = django_filters.NumberFilter("rest_frequency_ghz", lookup_expr="gte")
-    max_ghz = django_filters.NumberFilter("rest_frequency_ghz", lookup_expr="lte")
+    needs = READ
+    queryset = rows.telescopes()
+    serializer_class = serializers.TelescopeSerializer
+    lookup_field = "short_name"
+    expands = ("observatory",)
 
-    class Meta:
-        model = Line
-        fields: list[str] = []
+
+class InstrumentListView(StrictListView[Instrument]):
+    """All instruments with their modules."""
+
+    needs = READ
+    queryset = rows.instruments()
+    serializer_class = serializers.InstrumentSerializer
+    filterset_class = filters.InstrumentFilter
+    expands = ("telescope", "telescope.observatory")
+
+
+class InstrumentView(StrictDetailView[Instrument]):
+    """One instrument."""
+
+    needs = READ
+    queryset = rows.instruments()
+    serializer_class = serializers.InstrumentSerializer
+    lookup_field = "short_name"
+    expands = InstrumentListView.expands
+
+
+class InstrumentModuleListView(StrictListView[InstrumentModule]):
+    """All modules."""
+
+    needs = READ
+    queryset = rows.modules()
+    serializer_class = serializers.InstrumentModuleSerializer
+    filterset_class = filters.InstrumentModuleFilter
+    expands = ("instrument", "instrument.telescope")
+
+
+class InstrumentModuleView(StrictDetailView[InstrumentModule]):
+    """One module."""
+
+    needs = READ
+    queryset = rows.modules()
+    serializer_class = serializers.InstrumentModuleSerializer
+    expands = InstrumentModuleListView.expands
 
 
 class LineListView(StrictListView[Line]):
     """Spectral lines."""
 
-    needs = {"GET": "read:observations"}
-    queryset = Line.objects.prefetch_related("instrument_modules")
-    serializer_class = LineSerializer
-    filterset_class = LineFilter
-    pagination_class = ByIdPagination
+    needs = READ
+    queryset = rows.lines()
+    serializer_class = serializers.LineSerializer
+    filterset_class = filters.LineFilter
+    orders = ("id", "name", "-name", "rest_frequency_ghz", "-rest_frequency_ghz")
+    expands = ("instrument_modules", "instrument_modules.instrument")
 
 
-_SET_UPS = InstrumentModuleConfiguration.objects.select_related("instrument_module__instrument")
+class LineView(StrictDetailView[Line]):
+    """One line."""
+
+    needs = READ
+    queryset = rows.lines()
+    serializer_class = serializers.LineSerializer
+    expands = LineListView.expands
 
 
-class ModuleConfigurationFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """Set-ups by instrument, module, kind, and whether they are in use."""
+class ModuleConfigurationListView(StrictListView[Any]):
+    """Set-ups of instrument modules, each as what it is."""
 
-    instrument = django_filters.CharFilter("instrument_module__instrument__short_name")
-    module = django_filters.CharFilter("instrument_module__short_name")
-    type = django_filters.ChoiceFilter(choices=ModuleConfigurationType.choices)
-    active = django_filters.BooleanFilter("active")
-
-    class Meta:
-        model = InstrumentModuleConfiguration
-        fields: list[str] = []
+    needs = READ
+    queryset = rows.set_ups()
+    serializer_class = serializers.ModuleConfigurationSerializer
+    filterset_class = filters.ModuleConfigurationFilter
+    orders = ("id", "name", "-name")
+    expands = ("instrument_module", "instrument_module.instrument", "line")
 
 
-class ModuleConfigurationListView(StrictListView[InstrumentModuleConfiguration]):
-    """Set-ups of instrument modules."""
-
-    needs = {"GET": "read:observations"}
-    queryset = _SET_UPS
-    serializer_class = ModuleConfigurationSerializer
-    filterset_class = ModuleConfigurationFilter
-    pagination_class = ByIdPagination
-
-    @extend_schema(responses=ANY_SET_UP)
-    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """A page of set-ups."""
-        return super().get(request, *args, **kwargs)
-
-
-class ModuleConfigurationView(RetrieveAPIView[InstrumentModuleConfiguration]):
+class ModuleConfigurationView(StrictDetailView[Any]):
     """One set-up."""
 
-    needs = {"GET": "read:observations"}
-    queryset = _SET_UPS
-    serializer_class = ModuleConfigurationSerializer
-
-    @extend_schema(responses=ANY_SET_UP)
-    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """The set-up as what it is."""
-        return super().get(request, *args, **kwargs)
+    needs = READ
+    queryset = rows.set_ups()
+    serializer_class = serializers.ModuleConfigurationSerializer
+    expands = ModuleConfigurationListView.expands

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
+from ccatdc.common.api_expand import Expandable, Relation
+from ccatdc.common.api_kinds import ByKindSerializer
+from observatory.api.rows import instruments, telescopes
+from observatory.api.serializers import InstrumentSerializer, TelescopeSerializer
+from planning.api import rows
+from planning.api.source_serializers import SourceSerializer
 from planning.models import (
     ChaiInparParameter,
     ChaiObservationConfiguration,
     ChaiTiling,
-    ObservationConfiguration,
     ObsMode,
     PreScheduledSlot,
     PrimeCamObservationConfiguration,
@@ -21,8 +25,10 @@ from planning.models import (
 COMMON = ["id", "type", "obs_unit", "version", "comment"]
 
 
-class ObsModeSerializer(serializers.ModelSerializer[ObsMode]):
+class ObsModeSerializer(Expandable, serializers.ModelSerializer[ObsMode]):
     """An observing strategy, of one instrument or of all."""
+
+    relations = {"instrument": Relation("instrument", InstrumentSerializer, instruments)}
 
     instrument = serializers.SlugRelatedField[Any]("short_name", read_only=True)
 
@@ -41,10 +47,50 @@ class InparParameterSerializer(serializers.ModelSerializer[ChaiInparParameter]):
         read_only_fields = fields
 
 
+class InparParameterInFullSerializer(InparParameterSerializer):
+    """With the configuration that it belongs to."""
+
+    class Meta(InparParameterSerializer.Meta):
+        fields = [
+            "id",
+            "chai_observation_configuration",
+            *InparParameterSerializer.Meta.fields,
+        ]
+        read_only_fields = fields
+
+
+class ChaiTilingSerializer(Expandable, serializers.ModelSerializer[ChaiTiling]):
+    """One tile of a large CHAI map. Arcseconds from the source."""
+
+    relations = {"source": Relation("source", SourceSerializer, rows.sources)}
+
+    class Meta:
+        model = ChaiTiling
+        fields = [
+            "id",
+            "name",
+            "tile_number",
+            "source",
+            "obs_unit",
+            "center_x_arcsec",
+            "center_y_arcsec",
+            "width_arcsec",
+            "height_arcsec",
+            "angle_deg",
+            "n_coverages_goal",
+            "priority",
+            "scan_direction",
+        ]
+        read_only_fields = fields
+
+
 class ChaiObservationConfigurationSerializer(
-    serializers.ModelSerializer[ChaiObservationConfiguration]
+    Expandable, serializers.ModelSerializer[ChaiObservationConfiguration]
 ):
     """How CHAI observes. Arcseconds, degrees, seconds."""
+
+    relations = {"tiling": Relation("tiling", ChaiTilingSerializer, rows.tiles)}
+    reads = ("inpar_parameters",)
 
     inpar_parameters = InparParameterSerializer(many=True, read_only=True)
 
@@ -93,50 +139,19 @@ class PrimeCamObservationConfigurationSerializer(
         read_only_fields = fields
 
 
-BY_TYPE: dict[type[ObservationConfiguration], type[serializers.ModelSerializer[Any]]] = {
-    ChaiObservationConfiguration: ChaiObservationConfigurationSerializer,
-    PrimeCamObservationConfiguration: PrimeCamObservationConfigurationSerializer,
-}
-ANY_CONFIGURATION = PolymorphicProxySerializer(
-    component_name="ObservationConfiguration",
-    serializers={str(model.TYPE): serializer for model, serializer in BY_TYPE.items()},
-    resource_type_field_name="type",
-)
-
-
-class ObservationConfigurationSerializer(serializers.BaseSerializer[ObservationConfiguration]):
+class ObservationConfigurationSerializer(ByKindSerializer):
     """A configuration as what it is."""
 
-    def to_representation(self, instance: ObservationConfiguration) -> Any:
-        """The shape of its kind."""
-        return BY_TYPE[type(instance)](instance, context=self.context).data
+    kinds = {
+        ChaiObservationConfiguration: ChaiObservationConfigurationSerializer,
+        PrimeCamObservationConfiguration: PrimeCamObservationConfigurationSerializer,
+    }
 
 
-class ChaiTilingSerializer(serializers.ModelSerializer[ChaiTiling]):
-    """One tile of a large CHAI map. Arcseconds from the source."""
-
-    class Meta:
-        model = ChaiTiling
-        fields = [
-            "id",
-            "name",
-            "tile_number",
-            "source",
-            "obs_unit",
-            "center_x_arcsec",
-            "center_y_arcsec",
-            "width_arcsec",
-            "height_arcsec",
-            "angle_deg",
-            "n_coverages_goal",
-            "priority",
-            "scan_direction",
-        ]
-        read_only_fields = fields
-
-
-class SlotSerializer(serializers.ModelSerializer[PreScheduledSlot]):
+class SlotSerializer(Expandable, serializers.ModelSerializer[PreScheduledSlot]):
     """A time that is given away (UTC)."""
+
+    relations = {"telescope": Relation("telescope", TelescopeSerializer, telescopes)}
 
     telescope = serializers.CharField(source="telescope.short_name")
 

@@ -1,120 +1,108 @@
-"""Reading how obs units are observed: modes, configurations, tiles, slots."""
+"""Reading how obs units are observed: modes, configurations, inpar parameters, tiles, slots."""
 
 from __future__ import annotations
 
-import django_filters
-from drf_spectacular.utils import extend_schema
-from rest_framework.generics import RetrieveAPIView
-from rest_framework.request import Request
-from rest_framework.response import Response
+from typing import Any
 
-from ccatdc.common.api import ByIdPagination
-from ccatdc.common.lists import StrictListView
-from planning.api.configuration_serializers import (
-    ANY_CONFIGURATION,
-    ChaiTilingSerializer,
-    ObservationConfigurationSerializer,
-    ObsModeSerializer,
-    SlotSerializer,
-)
-from planning.models import (
-    ChaiTiling,
-    ObservationConfiguration,
-    ObsMode,
-    PreScheduledSlot,
-    SlotStatus,
-)
-from planning.models.configurations import ObservationConfigurationType
+from ccatdc.common.api_views import StrictDetailView, StrictListView
+from planning.api import configuration_serializers as serializers
+from planning.api import filters, rows
+from planning.models import ChaiInparParameter, ChaiTiling, ObsMode, PreScheduledSlot
+
+READ = {"GET": "read:observations"}
 
 
 class ObsModeListView(StrictListView[ObsMode]):
     """Observing modes."""
 
-    needs = {"GET": "read:observations"}
-    queryset = ObsMode.objects.select_related("instrument")
-    serializer_class = ObsModeSerializer
-    pagination_class = ByIdPagination
+    needs = READ
+    queryset = rows.obs_modes()
+    serializer_class = serializers.ObsModeSerializer
+    filterset_class = filters.ObsModeFilter
+    orders = ("id", "name", "-name")
+    expands = ("instrument", "instrument.telescope")
 
 
-class ConfigurationFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """Configurations by obs unit, program and kind."""
+class ObsModeView(StrictDetailView[ObsMode]):
+    """One mode."""
 
-    obs_unit = django_filters.NumberFilter("obs_unit")
-    program = django_filters.CharFilter("obs_unit__observing_program__short_name")
-    type = django_filters.ChoiceFilter(choices=ObservationConfigurationType.choices)
-
-    class Meta:
-        model = ObservationConfiguration
-        fields: list[str] = []
+    needs = READ
+    queryset = rows.obs_modes()
+    serializer_class = serializers.ObsModeSerializer
+    expands = ObsModeListView.expands
 
 
-class ConfigurationListView(StrictListView[ObservationConfiguration]):
-    """How obs units are observed."""
+class ConfigurationListView(StrictListView[Any]):
+    """How obs units are observed, each as what it is."""
 
-    needs = {"GET": "read:observations"}
-    queryset = ObservationConfiguration.objects.all()
-    serializer_class = ObservationConfigurationSerializer
-    filterset_class = ConfigurationFilter
-    pagination_class = ByIdPagination
-
-    @extend_schema(responses=ANY_CONFIGURATION)
-    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """A page of configurations."""
-        return super().get(request, *args, **kwargs)
+    needs = READ
+    queryset = rows.configurations()
+    serializer_class = serializers.ObservationConfigurationSerializer
+    filterset_class = filters.ConfigurationFilter
+    expands = ("tiling", "tiling.source")
 
 
-class ConfigurationView(RetrieveAPIView[ObservationConfiguration]):
+class ConfigurationView(StrictDetailView[Any]):
     """One configuration."""
 
-    needs = {"GET": "read:observations"}
-    queryset = ObservationConfiguration.objects.all()
-    serializer_class = ObservationConfigurationSerializer
-
-    @extend_schema(responses=ANY_CONFIGURATION)
-    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """The configuration as what it is."""
-        return super().get(request, *args, **kwargs)
+    needs = READ
+    queryset = rows.configurations()
+    serializer_class = serializers.ObservationConfigurationSerializer
+    expands = ConfigurationListView.expands
 
 
-class ChaiTilingFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """Tiles by the name of their map."""
+class InparParameterListView(StrictListView[ChaiInparParameter]):
+    """Parameters of CHAI's inpar files."""
 
-    name = django_filters.CharFilter("name")
+    needs = READ
+    queryset = rows.inpar_parameters()
+    serializer_class = serializers.InparParameterInFullSerializer
+    filterset_class = filters.InparParameterFilter
 
-    class Meta:
-        model = ChaiTiling
-        fields: list[str] = []
+
+class InparParameterView(StrictDetailView[ChaiInparParameter]):
+    """One parameter."""
+
+    needs = READ
+    queryset = rows.inpar_parameters()
+    serializer_class = serializers.InparParameterInFullSerializer
 
 
 class ChaiTilingListView(StrictListView[ChaiTiling]):
     """Tiles of large CHAI maps."""
 
-    needs = {"GET": "read:observations"}
-    queryset = ChaiTiling.objects.all()
-    serializer_class = ChaiTilingSerializer
-    filterset_class = ChaiTilingFilter
-    pagination_class = ByIdPagination
+    needs = READ
+    queryset = rows.tiles()
+    serializer_class = serializers.ChaiTilingSerializer
+    filterset_class = filters.ChaiTilingFilter
+    orders = ("id", "tile_number", "priority")
+    expands = ("source",)
 
 
-class SlotFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """Slots by telescope, obs unit, status, and the time that they reach into."""
+class ChaiTilingView(StrictDetailView[ChaiTiling]):
+    """One tile."""
 
-    telescope = django_filters.CharFilter("telescope__short_name")
-    obs_unit = django_filters.NumberFilter("obs_unit")
-    status = django_filters.ChoiceFilter(choices=SlotStatus.choices)
-    ends_after = django_filters.IsoDateTimeFilter("end_time", lookup_expr="gt")
-    starts_before = django_filters.IsoDateTimeFilter("start_time", lookup_expr="lt")
-
-    class Meta:
-        model = PreScheduledSlot
-        fields: list[str] = []
+    needs = READ
+    queryset = rows.tiles()
+    serializer_class = serializers.ChaiTilingSerializer
+    expands = ChaiTilingListView.expands
 
 
 class SlotListView(StrictListView[PreScheduledSlot]):
     """Times that are given away."""
 
-    needs = {"GET": "read:observations"}
-    queryset = PreScheduledSlot.objects.select_related("telescope")
-    serializer_class = SlotSerializer
-    filterset_class = SlotFilter
-    pagination_class = ByIdPagination
+    needs = READ
+    queryset = rows.slots()
+    serializer_class = serializers.SlotSerializer
+    filterset_class = filters.SlotFilter
+    orders = ("id", "start_time", "-start_time", "end_time", "-end_time")
+    expands = ("telescope",)
+
+
+class SlotView(StrictDetailView[PreScheduledSlot]):
+    """One slot."""
+
+    needs = READ
+    queryset = rows.slots()
+    serializer_class = serializers.SlotSerializer
+    expands = SlotListView.expands

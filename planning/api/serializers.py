@@ -1,26 +1,29 @@
-"""The shapes of programs, obs units and sources."""
+"""The shapes of programs and obs units."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 
-from planning.models import (
-    ConstantElevationSource,
-    FixedSource,
-    ObservingProgram,
-    ObsUnit,
-    SolarSystemObject,
-    Source,
-    SubObservingProgram,
+from ccatdc.common.api_expand import Expandable, Relation
+from observatory.api.rows import instruments, set_ups, telescopes
+from observatory.api.serializers import (
+    InstrumentSerializer,
+    ModuleConfigurationSerializer,
+    TelescopeSerializer,
 )
+from planning.api import rows
+from planning.api.configuration_serializers import (
+    ObservationConfigurationSerializer,
+    ObsModeSerializer,
+    SlotSerializer,
+)
+from planning.api.source_serializers import SourceSerializer
+from planning.models import ObservingProgram, ObsUnit, SubObservingProgram
 
-COMMON = ["id", "type", "name", "aliases", "description", "source_class"]
 
-
-class SubProgramSerializer(serializers.ModelSerializer[SubObservingProgram]):
+class SubProgramInBriefSerializer(serializers.ModelSerializer[SubObservingProgram]):
     """A smaller project inside a program."""
 
     class Meta:
@@ -29,12 +32,16 @@ class SubProgramSerializer(serializers.ModelSerializer[SubObservingProgram]):
         read_only_fields = fields
 
 
-class ProgramSerializer(serializers.ModelSerializer[ObservingProgram]):
+class ProgramSerializer(Expandable, serializers.ModelSerializer[ObservingProgram]):
     """A program with its sub-programs and instruments."""
+
+    relations = {
+        "instruments": Relation("instruments", InstrumentSerializer, instruments, many=True)
+    }
 
     lead = serializers.SlugRelatedField[Any]("username", read_only=True)
     instruments = serializers.SlugRelatedField[Any]("short_name", many=True, read_only=True)
-    sub_programs = SubProgramSerializer(many=True, read_only=True)
+    sub_programs = SubProgramInBriefSerializer(many=True, read_only=True)
 
     class Meta:
         model = ObservingProgram
@@ -53,8 +60,37 @@ class ProgramSerializer(serializers.ModelSerializer[ObservingProgram]):
         read_only_fields = fields
 
 
-class ObsUnitSerializer(serializers.ModelSerializer[ObsUnit]):
+class SubProgramSerializer(Expandable, serializers.ModelSerializer[SubObservingProgram]):
+    """A smaller project inside a program, in full."""
+
+    relations = {"program": Relation("observing_program", ProgramSerializer, rows.programs)}
+
+    program = serializers.CharField(source="observing_program.short_name")
+    lead = serializers.SlugRelatedField[Any]("username", read_only=True)
+
+    class Meta:
+        model = SubObservingProgram
+        fields = ["id", "program", "short_name", "name", "description", "lead", "active"]
+        read_only_fields = fields
+
+
+class ObsUnitSerializer(Expandable, serializers.ModelSerializer[ObsUnit]):
     """A planned observation. Seconds, degrees, mm, hours."""
+
+    relations = {
+        "program": Relation("observing_program", ProgramSerializer, rows.programs),
+        "sub_program": Relation("sub_observing_program", SubProgramSerializer, rows.sub_programs),
+        "source": Relation("source", SourceSerializer, rows.sources),
+        "obs_mode": Relation("obs_mode", ObsModeSerializer, rows.obs_modes),
+        "telescope": Relation("telescope", TelescopeSerializer, telescopes),
+        "instrument_module_configurations": Relation(
+            "instrument_module_configurations", ModuleConfigurationSerializer, set_ups, many=True
+        ),
+        "observation_configuration": Relation(
+            "observation_configuration", ObservationConfigurationSerializer, rows.configurations
+        ),
+        "slots": Relation("slots", SlotSerializer, rows.slots, many=True),
+    }
 
     program = serializers.CharField(source="observing_program.short_name")
     sub_program = serializers.SlugRelatedField[Any](
@@ -91,73 +127,7 @@ class ObsUnitSerializer(serializers.ModelSerializer[ObsUnit]):
             "min_sun_distance_deg",
             "lst_start_h",
             "lst_stop_h",
+            "created_at",
+            "updated_at",
         ]
         read_only_fields = fields
-
-
-class FixedSourceSerializer(serializers.ModelSerializer[FixedSource]):
-    """A position on the sky, ICRS, degrees."""
-
-    class Meta:
-        model = FixedSource
-        fields = [
-            *COMMON,
-            "ra_deg",
-            "dec_deg",
-            "frame",
-            "vlsr_km_s",
-            "pm_ra_mas_yr",
-            "pm_dec_mas_yr",
-            "extent_arcmin",
-        ]
-        read_only_fields = fields
-
-
-class SolarSystemObjectSerializer(serializers.ModelSerializer[SolarSystemObject]):
-    """A planet, moon or minor body."""
-
-    class Meta:
-        model = SolarSystemObject
-        fields = [*COMMON, "ephemeris_name", "naif_id", "is_calibrator", "tracking_kind"]
-        read_only_fields = fields
-
-
-class ConstantElevationSourceSerializer(serializers.ModelSerializer[ConstantElevationSource]):
-    """A field scanned at one elevation, degrees and hours."""
-
-    class Meta:
-        model = ConstantElevationSource
-        fields = [
-            *COMMON,
-            "elevation_deg",
-            "az_min_deg",
-            "az_max_deg",
-            "rising",
-            "ra_center_deg",
-            "dec_center_deg",
-            "width_deg",
-            "height_deg",
-            "lst_start_h",
-            "lst_stop_h",
-        ]
-        read_only_fields = fields
-
-
-BY_TYPE: dict[type[Source], type[serializers.ModelSerializer[Any]]] = {
-    FixedSource: FixedSourceSerializer,
-    SolarSystemObject: SolarSystemObjectSerializer,
-    ConstantElevationSource: ConstantElevationSourceSerializer,
-}
-ANY_SOURCE = PolymorphicProxySerializer(
-    component_name="Source",
-    serializers={str(model.TYPE): serializer for model, serializer in BY_TYPE.items()},
-    resource_type_field_name="type",
-)
-
-
-class SourceSerializer(serializers.BaseSerializer[Source]):
-    """A source as what it is: fixed, of the solar system, or a field at one elevation."""
-
-    def to_representation(self, instance: Source) -> Any:
-        """The shape of its kind."""
-        return BY_TYPE[type(instance)](instance, context=self.context).data

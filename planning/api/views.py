@@ -1,138 +1,131 @@
-"""Reading the plan: programs, obs units, sources."""
+"""Reading the plan: programs, sub-programs, obs units, sources."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import django_filters
-from drf_spectacular.utils import extend_schema
-from rest_framework.exceptions import ValidationError
-from rest_framework.generics import RetrieveAPIView
-from rest_framework.request import Request
-from rest_framework.response import Response
-
-from ccatdc.common.api import ByIdPagination
-from ccatdc.common.lists import StrictListView
-from planning.api.serializers import (
-    ANY_SOURCE,
-    ObsUnitSerializer,
-    ProgramSerializer,
-    SourceSerializer,
+from ccatdc.common.api_views import StrictDetailView, StrictListView
+from planning.api import filters, rows, serializers, source_serializers
+from planning.models import (
+    ConstantElevationAzimuthRange,
+    ObservingProgram,
+    ObsUnit,
+    SubObservingProgram,
 )
-from planning.models import FixedSource, ObservingProgram, ObsUnit, Source
-from planning.models.obs_units import ObsUnitState
-from planning.models.sources import SourceType
 
-_PROGRAMS = ObservingProgram.objects.select_related("lead").prefetch_related(
-    "instruments", "sub_programs"
+READ = {"GET": "read:observations"}
+#: What rows about an obs unit can carry along of it.
+OF_OBS_UNIT = (
+    "program",
+    "sub_program",
+    "source",
+    "source.azimuth_ranges",
+    "obs_mode",
+    "obs_mode.instrument",
+    "telescope",
+    "instrument_module_configurations",
+    "instrument_module_configurations.instrument_module",
+    "instrument_module_configurations.instrument_module.instrument",
+    "instrument_module_configurations.line",
+    "observation_configuration",
+    "observation_configuration.tiling",
+    "slots",
 )
-_OBS_UNITS = ObsUnit.objects.select_related(
-    "observing_program", "sub_observing_program", "source", "obs_mode", "telescope"
-).prefetch_related("instrument_module_configurations")
-
-
-class ObsUnitFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """Obs units by program, name and state."""
-
-    program = django_filters.CharFilter("observing_program__short_name")
-    name = django_filters.CharFilter("name")
-    source = django_filters.CharFilter("source__name")
-    state = django_filters.ChoiceFilter(choices=ObsUnitState.choices)
-
-    class Meta:
-        model = ObsUnit
-        fields: list[str] = []
-
-
-class SourceFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """Sources by name and kind."""
-
-    name = django_filters.CharFilter("name", lookup_expr="icontains")
-    type = django_filters.ChoiceFilter(choices=SourceType.choices)
-    cone = django_filters.CharFilter(
-        method="in_cone", label="Fixed sources around a place: ra,dec,radius in degrees, ICRS."
-    )
-
-    def in_cone(self, rows: Any, _name: str, value: str) -> Any:
-        """Those within the angle."""
-        return rows.filter(pk__in=FixedSource.objects.within(*_cone(value)).order_by().values("pk"))
-
-    class Meta:
-        model = Source
-        fields: list[str] = []
-
-
-def _cone(text: str) -> tuple[float, float, float]:
-    """``ra,dec,radius`` in degrees."""
-    try:
-        ra, dec, radius = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise ValidationError({"cone": "Write three numbers: ra,dec,radius in degrees."}) from error
-    if not (0 <= ra < 360 and -90 <= dec <= 90 and 0 < radius <= 180):
-        raise ValidationError(
-            {"cone": "RA is from 0 to 360, Dec from -90 to 90, the radius up to 180 degrees."}
-        )
-    return ra, dec, radius
 
 
 class ProgramListView(StrictListView[ObservingProgram]):
     """All programs with their sub-programs."""
 
-    needs = {"GET": "read:observations"}
-    queryset = _PROGRAMS
-    serializer_class = ProgramSerializer
-    pagination_class = ByIdPagination
+    needs = READ
+    queryset = rows.programs()
+    serializer_class = serializers.ProgramSerializer
+    filterset_class = filters.ProgramFilter
+    orders = ("id", "short_name", "-short_name")
+    expands = ("instruments",)
 
 
-class ProgramView(RetrieveAPIView[ObservingProgram]):
+class ProgramView(StrictDetailView[ObservingProgram]):
     """One program."""
 
-    needs = {"GET": "read:observations"}
-    queryset = _PROGRAMS
-    serializer_class = ProgramSerializer
+    needs = READ
+    queryset = rows.programs()
+    serializer_class = serializers.ProgramSerializer
+    expands = ProgramListView.expands
+
+
+class SubProgramListView(StrictListView[SubObservingProgram]):
+    """All sub-programs."""
+
+    needs = READ
+    queryset = rows.sub_programs()
+    serializer_class = serializers.SubProgramSerializer
+    filterset_class = filters.SubProgramFilter
+    orders = ("id", "short_name", "-short_name")
+    expands = ("program",)
+
+
+class SubProgramView(StrictDetailView[SubObservingProgram]):
+    """One sub-program."""
+
+    needs = READ
+    queryset = rows.sub_programs()
+    serializer_class = serializers.SubProgramSerializer
+    expands = SubProgramListView.expands
 
 
 class ObsUnitListView(StrictListView[ObsUnit]):
     """Planned observations."""
 
-    needs = {"GET": "read:observations"}
-    queryset = _OBS_UNITS
-    serializer_class = ObsUnitSerializer
-    filterset_class = ObsUnitFilter
-    pagination_class = ByIdPagination
+    needs = READ
+    queryset = rows.obs_units()
+    serializer_class = serializers.ObsUnitSerializer
+    filterset_class = filters.ObsUnitFilter
+    orders = ("id", "name", "-name", "priority", "-priority", "updated_at", "-updated_at")
+    expands = OF_OBS_UNIT
 
 
-class ObsUnitView(RetrieveAPIView[ObsUnit]):
+class ObsUnitView(StrictDetailView[ObsUnit]):
     """One planned observation."""
 
-    needs = {"GET": "read:observations"}
-    queryset = _OBS_UNITS
-    serializer_class = ObsUnitSerializer
+    needs = READ
+    queryset = rows.obs_units()
+    serializer_class = serializers.ObsUnitSerializer
+    expands = OF_OBS_UNIT
 
 
-class SourceListView(StrictListView[Source]):
-    """What can be pointed at."""
+class SourceListView(StrictListView[Any]):
+    """What can be pointed at, each as what it is."""
 
-    needs = {"GET": "read:observations"}
-    queryset = Source.objects.all()
-    serializer_class = SourceSerializer
-    filterset_class = SourceFilter
-    pagination_class = ByIdPagination
-
-    @extend_schema(responses=ANY_SOURCE)
-    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """A page of sources."""
-        return super().get(request, *args, **kwargs)
+    needs = READ
+    queryset = rows.sources()
+    serializer_class = source_serializers.SourceSerializer
+    filterset_class = filters.SourceFilter
+    orders = ("id", "name", "-name")
+    expands = ("azimuth_ranges",)
 
 
-class SourceView(RetrieveAPIView[Source]):
+class SourceView(StrictDetailView[Any]):
     """One source."""
 
-    needs = {"GET": "read:observations"}
-    queryset = Source.objects.all()
-    serializer_class = SourceSerializer
+    needs = READ
+    queryset = rows.sources()
+    serializer_class = source_serializers.SourceSerializer
+    expands = SourceListView.expands
 
-    @extend_schema(responses=ANY_SOURCE)
-    def get(self, request: Request, *args: object, **kwargs: object) -> Response:
-        """The source as what it is."""
-        return super().get(request, *args, **kwargs)
+
+class AzimuthRangeListView(StrictListView[ConstantElevationAzimuthRange]):
+    """Lines of the azimuth tables of fields."""
+
+    needs = READ
+    queryset = rows.azimuth_ranges()
+    serializer_class = source_serializers.AzimuthRangeSerializer
+    filterset_class = filters.AzimuthRangeFilter
+    orders = ("id", "lst_start_h")
+
+
+class AzimuthRangeView(StrictDetailView[ConstantElevationAzimuthRange]):
+    """One line."""
+
+    needs = READ
+    queryset = rows.azimuth_ranges()
+    serializer_class = source_serializers.AzimuthRangeSerializer

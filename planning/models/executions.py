@@ -111,6 +111,12 @@ class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
         named = rows.select_related("instrument_module__instrument").order_by("pk")
         return self.prefetch_related(models.Prefetch("instrument_module_configurations", named))
 
+    def with_set_ups(self) -> ExecutedObsUnitQuerySet:
+        """With the set-ups that were used, as pages name them."""
+        rows = InstrumentModuleConfiguration.objects.non_polymorphic()
+        named = rows.select_related("instrument_module__instrument").order_by("pk")
+        return self.prefetch_related(models.Prefetch("instrument_module_configurations", named))
+
 
 class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     """One execution of an obs unit: times (UTC), conditions, quality.

@@ -113,17 +113,15 @@ class TestPackages:
         ["x", "cD1nYXJiYWdl", "cD0lMDA", "bz05OTk5OTk5OTk5OTk5OTk5OTk5", "\x00", "====", "ü"],
     )
     @pytest.mark.parametrize("address", [PACKAGES, "/api/sources/", "files"])
-    def test_a_cursor_that_is_not_ours_is_404(
+    def test_a_cursor_that_is_not_ours_is_refused(
         self, viewer_api: ApiClient, address: str, cursor: str
     ) -> None:
         if address == "files":
             package = RawDataPackageFactory.create()
             RawDataFileFactory.create(raw_data_package=package)
             address = f"{PACKAGES}{package.pk}/files/"
-        answer = viewer_api.get(address, cursor=cursor)
-        assert answer.status_code in {200, 404}, answer.content
-        if answer.status_code == 404:
-            problem(answer, 404, "request.not_found")
+        answer = problem(viewer_api.get(address, cursor=cursor), 400, "request.invalid")
+        assert [error["field"] for error in answer["errors"]] == ["cursor"]
 
     def test_many_packages_take_as_many_queries_as_one(self, viewer_api: ApiClient) -> None:
         RawDataPackageFactory.create()

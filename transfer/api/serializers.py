@@ -7,7 +7,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from datamgmt.api.serializers import CopySerializer, LocationSerializer, PackageSerializer
+from datamgmt.api.place_serializers import LocationSerializer
+from datamgmt.api.serializers import CopySerializer, PackageSerializer
 from datamgmt.models import RawDataPackage
 from datamgmt.whereabouts import copies_of_package
 from transfer.models import Operation, ServiceHeartbeat
@@ -30,8 +31,10 @@ class OperationSerializer(serializers.ModelSerializer[Operation]):
         fields = [
             "id",
             "operation_type",
+            "subject",
             "location",
             "status",
+            "priority",
             "attempts",
             "max_attempts",
             "error_code",

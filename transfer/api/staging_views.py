@@ -5,7 +5,6 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-import django_filters
 from django.db.models import Count, QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
@@ -14,8 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import may, user_of
-from ccatdc.common.lists import StrictListView
-from ccatdc.common.states import Status
+from ccatdc.common.api_views import StrictListView
+from transfer.api.filters import StagingJobFilter
 from transfer.api.staging_serializers import (
     ExtensionSerializer,
     StagingJobDetailSerializer,
@@ -46,16 +45,6 @@ def shown(request: Request, pk: int, status: HTTPStatus = HTTPStatus.OK) -> Resp
     return Response(StagingJobDetailSerializer(job_of(request, pk)).data, status=status)
 
 
-class StagingJobFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """Jobs by status."""
-
-    status = django_filters.ChoiceFilter(choices=Status.choices)
-
-    class Meta:
-        model = StagingJob
-        fields: list[str] = []
-
-
 class StagingJobsView(StrictListView[StagingJob]):
     """One's own jobs, the latest first."""
 
@@ -63,6 +52,7 @@ class StagingJobsView(StrictListView[StagingJob]):
     queryset = StagingJob.objects.none()
     serializer_class = StagingJobSerializer
     filterset_class = StagingJobFilter
+    orders = ("-created_at", "created_at")
 
     def get_queryset(self) -> QuerySet[StagingJob]:
         """Those that the asker may see."""

@@ -1,0 +1,69 @@
+"""Filters of lists that refuse what they cannot read, where the library's would overlook it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters
+from django import forms
+from rest_framework import serializers
+
+_FLAGS = {"true": True, "false": False}
+
+
+class FlagField(forms.CharField):
+    """``true`` or ``false``."""
+
+    def clean(self, value: Any) -> bool | None:
+        """The truth; ValidationError for any other word."""
+        text = super().clean(value)
+        if not text:
+            return None
+        if text not in _FLAGS:
+            raise forms.ValidationError("Give true or false.", code="invalid")
+        return _FLAGS[text]
+
+
+class FlagFilter(django_filters.BooleanFilter):  # type: ignore[misc]
+    """``?active=true``; anything but true and false is refused."""
+
+    field_class = FlagField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.extra.pop("widget", None)
+
+
+class IdFilter(django_filters.NumberFilter):  # type: ignore[misc]
+    """A key that is a whole number."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, min_value=0, max_value=2**63 - 1, **kwargs)
+
+    def get_max_validator(self) -> None:
+        """The field has its own bounds."""
+
+
+class OneOfFilter(django_filters.BaseInFilter, django_filters.ChoiceFilter):  # type: ignore[misc]
+    """One value, or several separated by commas."""
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
+    """A time in ISO 8601, in UTC or with its offset."""
+
+
+class RowFilter(django_filters.FilterSet):  # type: ignore[misc]
+    """Base of all filters of the API: what they filter by is declared, nothing follows from the model."""
+
+
+def numbers(text: str, count: int, name: str, form: str) -> list[float]:
+    """So many numbers separated by commas; ValidationError of the parameter ``name`` otherwise."""
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise serializers.ValidationError({name: f"Write {form}."}) from error
+    if len(found) != count:
+        raise serializers.ValidationError({name: f"Write {form}."})
+    return found

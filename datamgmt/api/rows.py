@@ -1,0 +1,64 @@
+"""Rows of this app with all that their shapes read, so that a page takes a constant number of queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from datamgmt.models import (
+    DataArchive,
+    DataLocation,
+    DataTransferPackage,
+    PhysicalCopy,
+    RawDataFile,
+    RawDataPackage,
+    RawDataPackageMetadata,
+    Site,
+)
+
+
+def sites() -> QuerySet[Site]:
+    """Places with infrastructure."""
+    return Site.objects.all()
+
+
+def locations() -> QuerySet[DataLocation]:
+    """With site and instrument, in the columns that all kinds share."""
+    rows: QuerySet[DataLocation] = DataLocation.objects.non_polymorphic()
+    return rows.select_related("site", "instrument")
+
+
+def archives() -> QuerySet[DataArchive]:
+    """With site and location."""
+    return DataArchive.objects.select_related("site", "data_location__site")
+
+
+def files() -> QuerySet[RawDataFile]:
+    """With package, module and place."""
+    return RawDataFile.objects.select_related(
+        "raw_data_package", "instrument_module__instrument", "source_location__site"
+    )
+
+
+def packages() -> QuerySet[RawDataPackage]:
+    """With what was observed, module and place."""
+    return RawDataPackage.objects.for_listing().select_related("source_location__site")
+
+
+def metadata() -> QuerySet[RawDataPackageMetadata]:
+    """Of packages."""
+    return RawDataPackageMetadata.objects.all()
+
+
+def bundles() -> QuerySet[DataTransferPackage]:
+    """With where they come from and go to."""
+    return DataTransferPackage.objects.select_related(
+        "origin_location__site", "destination_site", "final_site", "destination_location__site"
+    )
+
+
+def copies() -> QuerySet[Any]:
+    """As one table; the path needs the location as what it is (see the shape)."""
+    rows: QuerySet[Any] = PhysicalCopy.objects.non_polymorphic()
+    return rows.select_related("raw_data_file")

@@ -1,0 +1,46 @@
+"""Rows of this app with all that their shapes read, so that a page takes a constant number of queries."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from observatory.models import (
+    Instrument,
+    InstrumentModule,
+    InstrumentModuleConfiguration,
+    Line,
+    Observatory,
+    Telescope,
+)
+
+
+def observatories() -> QuerySet[Observatory]:
+    """With the names of their telescopes."""
+    return Observatory.objects.prefetch_related("telescopes")
+
+
+def telescopes() -> QuerySet[Telescope]:
+    """With their observatories."""
+    return Telescope.objects.select_related("observatory")
+
+
+def instruments() -> QuerySet[Instrument]:
+    """With telescope and modules."""
+    return Instrument.objects.select_related("telescope").prefetch_related("modules")
+
+
+def modules() -> QuerySet[InstrumentModule]:
+    """With their instruments."""
+    return InstrumentModule.objects.select_related("instrument")
+
+
+def lines() -> QuerySet[Line]:
+    """With the modules that can observe them."""
+    return Line.objects.prefetch_related("instrument_modules")
+
+
+def set_ups() -> QuerySet[Any]:
+    """Of every kind, with module and instrument."""
+    return InstrumentModuleConfiguration.objects.select_related("instrument_module__instrument")
