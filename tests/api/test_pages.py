@@ -184,7 +184,7 @@ class TestLinks:
 
 
 class TestParameters:
-    @pytest.mark.parametrize("size", ["0", "-1", "1001", "many", "1.5", "١٠", "9" * 30])
+    @pytest.mark.parametrize("size", ["0", "-1", "1001", "many", "1.5", "١٠", "9" * 30])  # noqa: RUF001
     def test_a_page_size_that_makes_no_sense_is_refused(
         self, viewer_api: ApiClient, size: str
     ) -> None:
