@@ -62,7 +62,7 @@ def rounds(seconds: float, examples: int, seed: int) -> int:
     secret = vars(ApiTokenFactory.create(user=user, scopes=rights))["secret"]
     furniture, all_of_it = furnish(), Outcome()
     began = time.monotonic()
-    while (used := time.monotonic() - began) < seconds:
+    while time.monotonic() - began < seconds:
         outcome = campaign(
             furniture,
             {"Authorization": f"Bearer {secret}"},
@@ -70,8 +70,9 @@ def rounds(seconds: float, examples: int, seed: int) -> int:
             seed=seed,
             until=began + seconds,
         )
+        minutes = (time.monotonic() - began) / 60
         print(
-            f"seed {seed}: {outcome.calls:,} calls after {used / 60:.1f} min, "
+            f"seed {seed}: {outcome.calls:,} calls, {minutes:.1f} min since the start, "
             f"{len(outcome.findings)} findings",
             flush=True,
         )

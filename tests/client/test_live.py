@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 import time
 from uuid import UUID
 
@@ -172,3 +174,48 @@ def test_watch_ends_when_all_packages_are_archived(instrument: Instrument, unit:
     assert done.returncode == 0, done.stderr
     assert "1 packages archived" in done.stderr
     assert RawDataPackage.objects.count() == 1
+
+
+def test_watch_learns_of_it_at_once_and_does_not_ask_again_and_again(
+    instrument: Instrument, unit: ObsUnit
+) -> None:
+    instrument.write("a.g3")
+    observation = start(instrument, unit)
+    instrument.run("files", observation, instrument.root, "--root", instrument.root, *place())
+    instrument.run("finish", observation, "--wait", "20")
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "ccat_file", "watch", observation, "--interval", "50"],
+        env=instrument.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(2)  # it waits at the server by now
+    execution = ExecutedObsUnit.objects.get()
+    package = RawDataPackageFactory.create(executed_obs_unit=execution, archived=True)
+    RawDataFile.objects.update(raw_data_package=package)
+    _, said = watching.communicate(timeout=30)  # less than the interval
+    assert watching.returncode == 0, said
+    assert said.splitlines()[-1] == "ccat-file: archived"
+
+
+def test_a_refused_call_can_be_given_up(instrument: Instrument, unit: ObsUnit) -> None:
+    observation = start(instrument, unit, "--wait", "20")
+    wrong = ["--end-time", "2030-01-01T00:00:00Z", "--wait", "20"]
+    assert instrument.run("finish", observation, *wrong).returncode == 3
+    instrument.run("finish", observation)  # the right one, behind it
+    assert "filing.clock" in instrument.run("status").stdout
+    (dead,) = instrument.filing().spool.dead()
+    given_up = instrument.run("discard", str(dead.number))
+    assert given_up.returncode == 0, given_up.stderr
+    instrument.until_sent()
+    assert ExecutedObsUnit.objects.get().status == ExecutionStatus.COMPLETED
+    assert instrument.run("status").returncode == 0
+
+
+def test_status_says_why_calls_wait(instrument: Instrument, gate: Gate, unit: ObsUnit) -> None:
+    gate.cut()
+    instrument.run("start", "--obs-unit-id", str(unit.pk))
+    deadline = time.monotonic() + 10
+    while "does not answer" not in (said := instrument.run("status").stdout):
+        assert time.monotonic() < deadline, said
+        time.sleep(0.1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from uuid import UUID
 import pytest
 
 from ccat_file import Settings, SettingsError
-from ccat_file.sender import Backoff, Sender
-from ccat_file.spool import Call, Spool
+from ccat_file.answers import seconds_after
+from ccat_file.calls import Call
+from ccat_file.sender import MAX_AFTER, Backoff, Sender
+from ccat_file.spool import Spool
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
 TAKEN: tuple[int, Any] = (201, {"id": "x"})
@@ -25,6 +28,7 @@ class Server:
 
     def __init__(self) -> None:
         self.paths: list[str] = []
+        self.retry_after = ""
         self.answer: Callable[[str, int], tuple[int, Any]] = lambda _path, _n: TAKEN
         outer = self
 
@@ -36,6 +40,8 @@ class Server:
                 text = said if isinstance(said, bytes) else json.dumps(said).encode()
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(text)))
+                if status >= 400 and outer.retry_after:
+                    self.send_header("Retry-After", outer.retry_after)
                 self.end_headers()
                 self.wfile.write(text)
 
@@ -103,7 +109,6 @@ def test_a_refused_call_blocks_its_observation_only(spool: Spool, server: Server
         problem(503, "world.database", retryable=True),
         problem(500, "internal.error", retryable=False),
         problem(409, "filing.concurrent", retryable=True),
-        problem(429, "request.throttled", retryable=False),
     ],
 )
 def test_what_passes_is_tried_again_and_holds_only_its_observation(
@@ -126,9 +131,10 @@ def test_what_passes_is_tried_again_and_holds_only_its_observation(
         (403, b"forbidden by a proxy"),
         (502, b"bad gateway"),
         (302, b""),
+        problem(429, "request.throttled", retryable=False),
     ],
 )
-def test_an_answer_that_is_not_the_data_centers_decides_nothing(
+def test_an_answer_that_is_no_word_on_the_call_holds_everything(
     spool: Spool, server: Server, first: tuple[int, Any]
 ) -> None:
     server.answer = lambda path, n: first if path == "/1" and n == 1 else TAKEN
@@ -200,6 +206,36 @@ def test_nobody_sends_while_another_does(spool: Spool, server: Server) -> None:
     with spool.sole_sender():
         send(spool, server)
     assert server.paths == []
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_server_says_how_long_to_wait(spool: Spool, server: Server, status: int) -> None:
+    busy = problem(status, "world.database", retryable=True)
+    server.answer = lambda path, n: busy if n == 1 else TAKEN
+    server.retry_after = "2"
+    spool.append([call("/1")])
+    said = send(spool, server)  # its own pauses are at most 0.05 s
+    assert "waits 2.0 s" in said[0]
+    assert server.paths == ["/1", "/1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("120", 120), ("0", 0), ("", 0), ("-5", 0), ("soon", 0), ("9" * 400, 999_999_999),
+     ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("Fri, 99 Foo 2015", 0)],
+)  # fmt: skip
+def test_retry_after_is_read(text: str, seconds: float) -> None:
+    assert seconds_after(text) == seconds
+
+
+def test_retry_after_may_be_a_date() -> None:
+    later = datetime.now(UTC) + timedelta(seconds=60)
+    for zone in ("GMT", "-0000"):
+        assert 58 <= seconds_after(f"{later:%a, %d %b %Y %H:%M:%S} {zone}") <= 60
+
+
+def test_a_pause_that_a_server_asks_for_has_an_end() -> None:
+    assert Backoff(longest=1.0).next(at_least=86_400) == MAX_AFTER
 
 
 def test_pauses_double_to_a_limit_with_jitter() -> None:

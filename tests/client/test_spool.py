@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
 from ccat_file import SpoolError, UsageError
-from ccat_file.spool import Call, Spool
+from ccat_file.calls import Call
+from ccat_file.spool import Spool
 from tests.client.conftest import PACKAGE
 
 ONE, OTHER = UUID(int=1), UUID(int=2)
@@ -25,23 +25,6 @@ def call(observation: UUID = ONE, body: object = None) -> Call:
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "spool")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 256 kB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_calls_keep_their_order_and_their_content(spool: Spool) -> None:
@@ -68,9 +51,39 @@ def test_a_refused_call_keeps_its_answer_and_blocks_its_observation(spool: Spool
     assert [entry.number for entry in spool.sendable()] == [1, 2, 3]
 
 
-def test_retry_of_an_unknown_number_says_so(spool: Spool) -> None:
-    with pytest.raises(UsageError, match="No refused call has the number 7"):
-        spool.retry([7])
+def test_a_refused_call_that_is_given_up_is_kept_and_blocks_nothing(spool: Spool) -> None:
+    first, second = spool.append([call(body="wrong"), call()])
+    spool.refuse(first, {"code": "filing.differs"})
+    (kept,) = spool.discard([first.number])
+    assert (spool.dead(), spool.sendable()) == ([], [second])
+    assert kept.path == spool.folder / "discarded" / first.path.name
+    assert kept.document()["refused"] == {"code": "filing.differs"}
+    assert kept.read().body == "wrong"
+
+
+def test_an_unknown_number_says_so_and_moves_nothing(spool: Spool) -> None:
+    (first,) = spool.append([call()])
+    spool.refuse(first, {})
+    for act in (spool.retry, spool.discard):
+        with pytest.raises(UsageError, match="No refused call has the number 7"):
+            act([first.number, 7])
+    assert len(spool.dead()) == 1
+
+
+def test_a_correction_that_is_no_json_is_not_sent(spool: Spool) -> None:
+    first, second = spool.append([call(), call()])
+    for entry in (first, second):
+        spool.refuse(entry, {})
+    spool.dead()[1].path.write_text("{")
+    with pytest.raises(SpoolError, match="not JSON"):
+        spool.retry()
+    assert len(spool.dead()) == 2
+
+
+def test_the_last_line_of_the_log_says_why_calls_wait(spool: Spool) -> None:
+    assert spool.last_said() == ""
+    spool.log.write_text("long ago\n" * 1000 + "the server does not answer\n")
+    assert spool.last_said() == "the server does not answer"
 
 
 def test_a_half_written_call_is_no_call(spool: Spool) -> None:
@@ -116,7 +129,8 @@ def test_a_limit_on_file_sizes_is_a_clear_error(tmp_path: Path) -> None:
 import resource
 from pathlib import Path
 from uuid import UUID
-from ccat_file.spool import Call, Spool
+from ccat_file.calls import Call
+from ccat_file.spool import Spool
 spool = Spool(Path({str(tmp_path / "spool")!r}))
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 try:
@@ -156,7 +170,8 @@ def test_processes_that_spool_at_once_lose_nothing_and_share_no_number(tmp_path:
 from pathlib import Path
 from uuid import UUID
 import sys
-from ccat_file.spool import Call, Spool
+from ccat_file.calls import Call
+from ccat_file.spool import Spool
 spool = Spool(Path({str(folder)!r}))
 who = UUID(int=int(sys.argv[1]))
 for number in range(100):
@@ -188,7 +203,8 @@ DYING = """
 import os, sys
 from pathlib import Path
 from uuid import UUID
-from ccat_file.spool import Call, Spool
+from ccat_file.calls import Call
+from ccat_file.spool import Spool
 folder, what, left = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 def dying(step):
     def replacement(*arguments, **named):

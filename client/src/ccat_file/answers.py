@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -16,11 +18,7 @@ if TYPE_CHECKING:
     import httpx
 
 _SAID: Final = 500
-_AGAIN: Final = {
-    HTTPStatus.REQUEST_TIMEOUT,
-    HTTPStatus.TOO_EARLY,
-    HTTPStatus.TOO_MANY_REQUESTS,
-}
+_AGAIN: Final = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 
 
 class Meaning(Enum):
@@ -49,14 +47,14 @@ def judge(response: httpx.Response, expect: Mapping[str, Any]) -> Verdict:
     code = document.get("code")
     said = f"{status} {code or ''} {document.get('detail') or response.text[:_SAID]}"
     said = " ".join(said.split())
-    after = _seconds(response.headers.get("Retry-After", ""))
+    after = seconds_after(response.headers.get("Retry-After", ""))
     if response.is_success:
         ours = _is_ours(document, expect)
         return Verdict(Meaning.ACCEPTED if ours else Meaning.AWAY, f"answered {said}")
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # also of a proxy in front: it will not grow
         return Verdict(Meaning.REFUSED, said, document or {"status": status, "detail": said})
-    if not isinstance(code, str):
-        return Verdict(Meaning.AWAY, said, after_seconds=after)
+    if not isinstance(code, str) or status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Verdict(Meaning.AWAY, said, after_seconds=after)  # too many: of whichever calls
     if status == HTTPStatus.UNAUTHORIZED or code == "request.permission_denied":
         return Verdict(Meaning.DENIED, said, after_seconds=after)
     again = document.get("retryable") is True or status in _AGAIN
@@ -82,5 +80,14 @@ def _is_ours(document: Mapping[str, Any], expect: Mapping[str, Any]) -> bool:
     return bool(expect) and all(document.get(name) == value for name, value in expect.items())
 
 
-def _seconds(text: str) -> float:
-    return float(text) if text.isascii() and text.isdigit() else 0.0
+def seconds_after(text: str) -> float:
+    """What ``Retry-After`` says, in seconds from now: it is a number of them, or a date."""
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    if moment.tzinfo is None:  # "-0000": UTC, of an unknown place
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -6,6 +6,7 @@ Standard output has what programs want (a UUID, JSON); what people want is on st
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import sys
@@ -127,6 +128,7 @@ def _watch(filing: Filing, given: argparse.Namespace) -> Exit:
         filing.observation(given.observation),
         seconds=given.timeout,
         interval=given.interval,
+        at=given.at,
         tell=lambda sight: _say(str(sight)),
     )
     _say("archived")
@@ -151,6 +153,8 @@ def _status(filing: Filing, given: argparse.Namespace) -> Exit:
                 f"    {answer.get('code', '')} {answer.get('detail', '')}",
                 f"    {one['file']}",
             ]
+        if status["waiting"] and status["last_said"]:
+            lines.append(f"last said: {status['last_said'].removeprefix('ccat-file: ')}")
         print("\n".join(lines))
     if status["refused"]:
         return Exit.REFUSED
@@ -160,6 +164,13 @@ def _status(filing: Filing, given: argparse.Namespace) -> Exit:
 def _retry(filing: Filing, given: argparse.Namespace) -> Exit:
     given_back = filing.spool.retry(given.numbers or None)
     _say(f"{len(given_back)} calls are sent again")
+    filing.wake_sender()
+    return Exit.DONE
+
+
+def _discard(filing: Filing, given: argparse.Namespace) -> Exit:
+    for entry in filing.spool.discard(given.numbers):
+        _say(f"{entry.number} is given up, and kept in {entry.path}")
     filing.wake_sender()
     return Exit.DONE
 
@@ -177,7 +188,9 @@ def _send(filing: Filing, given: argparse.Namespace) -> Exit:
 
 
 def _say(text: str) -> None:
-    print(f"ccat-file: {text}", file=sys.stderr, flush=True)
+    # The log may be on the full disk that sending makes room on: a line is lost, no call.
+    with contextlib.suppress(OSError):
+        print(f"ccat-file: {text}", file=sys.stderr, flush=True)
 
 
 _COMMANDS = {
@@ -187,5 +200,6 @@ _COMMANDS = {
     "watch": _watch,
     "status": _status,
     "retry": _retry,
+    "discard": _discard,
     "send": _send,
 }

@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
+from ccat_file.calls import Call, Entry
 from ccat_file.errors import CcatFileError, RefusedError, StillWaitingError, UsageError
 from ccat_file.rows import FiledFile, in_calls
 from ccat_file.sender import start_sender
 from ccat_file.settings import Settings
-from ccat_file.spool import Call, Entry, Spool
+from ccat_file.spool import Spool
 
 _LOG = logging.getLogger("ccat_file")
 _LOOK_SECONDS: Final = 0.05
@@ -132,6 +133,7 @@ class Filing:
             "spool": str(self.spool.folder),
             "server": self.settings.url,
             "sending": self.spool.is_being_sent(),
+            "last_said": self.spool.last_said(),
             "waiting": len(waiting),
             "blocked": sum(entry.observation in blocked for entry in waiting),
             "refused": refused,
@@ -217,10 +219,11 @@ class Observation:
             time.sleep(_LOOK_SECONDS)
 
     def put(self, calls: Sequence[Call]) -> list[Entry]:
-        """Spool calls, and see to it that they are sent."""
-        entries = self._filing.spool.append(calls)
-        self._filing.wake_sender()
-        return entries
+        """Spool calls, and see to it that they are sent: also those before, when there is no room."""
+        try:
+            return self._filing.spool.append(calls)
+        finally:
+            self._filing.wake_sender()
 
 
 def time_text(moment: datetime | None) -> str:

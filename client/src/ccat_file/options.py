@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--token-file", type=Path, help="file with the token; mode 600")
     top.add_argument("--no-send", action="store_true", help="only spool: a service sends")
     commands = top.add_subparsers(dest="command", required=True)
-    for add in (_start, _files, _finish, _watch, _status, _retry, _send):
+    for add in (_start, _files, _finish, _watch, _status, _retry, _discard, _send):
         add(commands)
     return top
 
@@ -95,7 +95,8 @@ def _watch(commands: Any) -> None:
     one = _command(commands, "watch", "follow an observation until all of it is archived")
     one.add_argument("observation", type=UUID)
     one.add_argument("--timeout", type=_seconds, metavar="SECONDS", help="default: none")
-    one.add_argument("--interval", type=_seconds, default=5.0, metavar="SECONDS")
+    one.add_argument("--interval", type=_seconds, default=10.0, metavar="SECONDS")
+    one.add_argument("--at", default="", metavar="URL", help="of the main site, behind a gateway")
 
 
 def _status(commands: Any) -> None:
@@ -106,6 +107,11 @@ def _status(commands: Any) -> None:
 def _retry(commands: Any) -> None:
     one = _command(commands, "retry", "send refused calls again, in their old place")
     one.add_argument("numbers", type=int, nargs="*", metavar="NUMBER", help="default: all")
+
+
+def _discard(commands: Any) -> None:
+    one = _command(commands, "discard", "give refused calls up; later ones are sent then")
+    one.add_argument("numbers", type=int, nargs="+", metavar="NUMBER")
 
 
 def _send(commands: Any) -> None:

@@ -18,15 +18,18 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from ccat_file.answers import Meaning, Verdict, judge
+from ccat_file.calls import Entry
 from ccat_file.errors import SettingsError, SpoolError
 from ccat_file.settings import Settings
-from ccat_file.spool import Entry, Spool
+from ccat_file.spool import Spool
 
 if TYPE_CHECKING:
     import httpx
 
 FIRST_PAUSE: Final = 0.5
 MAX_PAUSE: Final = 60.0
+#: A server may ask for a longer pause (Retry-After), but not for one without an end.
+MAX_AFTER: Final = 900.0
 _LOOK_SECONDS: Final = 0.5
 _LOG_BYTES: Final = 1_000_000
 _TIMEOUT: Final = 60.0
@@ -45,7 +48,7 @@ class Backoff:
         full = min(self.longest, FIRST_PAUSE * (1 << min(self.failures, 20)))
         self.failures += 1
         pause = full * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
-        return max(pause, min(at_least, self.longest))
+        return max(pause, min(at_least, MAX_AFTER))
 
 
 class Sender:

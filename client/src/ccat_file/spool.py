@@ -2,6 +2,7 @@
 
     calls/<number>.<observation>.json    wait to be sent, by number
     dead/<number>.<observation>.json     refused by the server, with its answer under "refused"
+    discarded/<number>.<observation>.json  refused, and given up by a person
     call.part.<n>                        being written; never read
     numbers, sending                     the last number, under the writers' lock; the sender's lock
 
@@ -17,75 +18,15 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
-from uuid import UUID
 
+from ccat_file.calls import Call, Entry
 from ccat_file.errors import SpoolError, UsageError
 
 _DIGITS: Final = 16
+_LAST_BYTES: Final = 2000
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request to the server. ``expect`` is what a true answer to it holds."""
-
-    observation: UUID
-    method: str
-    path: str
-    body: Any
-    expect: Mapping[str, Any]
-
-    def as_json(self) -> bytes:
-        """As it is spooled. Raises UsageError when JSON cannot say it."""
-        document = {
-            "spooled_at": datetime.now(UTC).isoformat(),
-            "observation": str(self.observation),
-            "method": self.method,
-            "path": self.path,
-            "expect": dict(self.expect),
-            "body": self.body,
-        }
-        try:
-            return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise UsageError(f"This cannot be written as JSON: {error}") from error
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Entry:
-    """A spooled call by its name."""
-
-    number: int
-    observation: str
-    path: Path
-
-    def read(self) -> Call:
-        """The call. Raises SpoolError when somebody spoiled it, FileNotFoundError when it is gone."""
-        document = self.document()
-        try:
-            return Call(
-                UUID(document["observation"]),
-                document["method"],
-                document["path"],
-                document["body"],
-                document["expect"],
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise SpoolError(f"{self.path} is not a spooled call: {error!r}") from error
-
-    def document(self) -> dict[str, Any]:
-        """Everything that is stored; under "refused" the server's answer."""
-        try:
-            document = json.loads(self.path.read_bytes())
-        except ValueError as error:
-            raise SpoolError(f"{self.path} is not JSON: {error}") from error
-        if not isinstance(document, dict):
-            raise SpoolError(f"{self.path} is not a JSON object.")
-        return document
 
 
 class Spool:
@@ -95,6 +36,7 @@ class Spool:
         self.folder = folder
         self._calls = folder / "calls"
         self._dead = folder / "dead"
+        self._discarded = folder / "discarded"
         self.log = folder / "sender.log"
         try:
             for needed in (self._calls, self._dead):
@@ -192,19 +134,44 @@ class Spool:
 
     def retry(self, numbers: Sequence[int] | None = None) -> list[Entry]:
         """Give refused calls back to the sender under their old numbers: these, or all."""
-        given: list[Entry] = []
-        for entry in self.dead():
-            if numbers is None or entry.number in numbers:
-                entry.read()  # somebody may have corrected it by hand
-                back = self._entry(entry.number, entry.observation)
-                entry.path.rename(back.path)
-                given.append(back)
-        missing = set(numbers or ()) - {entry.number for entry in given}
+        chosen = self._refused(numbers)
+        for entry in chosen:
+            entry.read()  # somebody may have corrected it by hand
+        return self._move(chosen, self._calls)
+
+    def discard(self, numbers: Sequence[int]) -> list[Entry]:
+        """Give refused calls up: they are kept in a folder of their own, and block nothing any more."""
+        chosen = self._refused(numbers)
+        self._discarded.mkdir(mode=0o700, exist_ok=True)
+        _sync_folder(self.folder)
+        return self._move(chosen, self._discarded)
+
+    def _refused(self, numbers: Sequence[int] | None) -> list[Entry]:
+        dead = self.dead()
+        missing = set(numbers or ()) - {entry.number for entry in dead}
         if missing:
-            raise UsageError(f"No refused call has the number {sorted(missing)[0]}.")
-        _sync_folder(self._calls)
+            raise UsageError(f"No refused call has the number {min(missing)}.")
+        return [entry for entry in dead if numbers is None or entry.number in numbers]
+
+    def _move(self, entries: Sequence[Entry], folder: Path) -> list[Entry]:
+        moved = []
+        for entry in entries:
+            path = folder / entry.path.name
+            entry.path.rename(path)
+            moved.append(Entry(entry.number, entry.observation, path))
+        _sync_folder(folder)
         _sync_folder(self._dead)
-        return given
+        return moved
+
+    def last_said(self) -> str:
+        """The last line of the sender's log: why calls wait, if they do."""
+        try:
+            with self.log.open("rb") as stream:
+                stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LAST_BYTES))
+                lines = stream.read().decode(errors="replace").splitlines()
+        except FileNotFoundError:
+            return ""
+        return lines[-1] if lines else ""
 
     @contextmanager
     def sole_sender(self) -> Iterator[bool]:
