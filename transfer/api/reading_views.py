@@ -63,7 +63,8 @@ class _WorkView(ReadingView[Any]):
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
         """The shape, told why each piece of work waits."""
         shown = args[0] if kwargs.get("many") else args[:1]
-        context = {**self.get_serializer_context(), "reasons": why_waiting(shown)}
+        context = kwargs.pop("context", None) or self.get_serializer_context()
+        context = {**context, "reasons": why_waiting(shown)}
         return super().get_serializer(*args, context=context, **kwargs)
 
 
