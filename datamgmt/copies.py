@@ -122,13 +122,19 @@ def set_files_aside(files: Iterable[SetAside]) -> None:
     others go on. Two statements, were it a whole folder that is gone.
     """
     marks = list(files)
+    RawDataFile.objects.filter(pk__in=[f.file_id for f in marks]).update(raw_data_package=None)
+    mark_files(marks)
+
+
+def mark_files(files: Iterable[SetAside]) -> None:
+    """Mark the SOURCE copies of files, and leave these in their package: one statement."""
+    marks = list(files)
     columns = (
         [f.file_id for f in marks],
         [f.integrity for f in marks],
         [f.code for f in marks],
         [f.message for f in marks],
     )
-    RawDataFile.objects.filter(pk__in=columns[0]).update(raw_data_package=None)
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE physical_copy c SET integrity = v.integrity, error_code = v.code,"

@@ -164,8 +164,8 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
         return self.filter(~Exists(copies.filter(raw_data_package=OuterRef("pk"))))
 
     def present_in_archive(self) -> RawDataPackageQuerySet:
-        """With a good copy in some long-term archive."""
-        return self._with_copy(self._copies().in_archives().good())
+        """With a copy in some long-term archive that nothing is said against."""
+        return self._with_copy(self._copies().in_archives().usable())
 
     def _copies(self) -> Any:
         return self.model._meta.get_field("copies").related_model.objects.non_polymorphic()

@@ -22,21 +22,22 @@ from datamgmt.models import (
     RawDataPackage,
     Site,
 )
+from datamgmt.states import PackageState
 from transfer.models import DataTransfer
 
 Link: Any = RawDataPackage.data_transfer_packages.through
 
 
 def relayed(buffer: DataLocation, final_site: Site) -> QuerySet[RawDataPackage]:
-    """Good packages in this BUFFER that came here on their way to another site and have not been
-    put into a bundle since.
+    """Packages in this BUFFER that came here on their way to another site and have not been put into
+    a bundle since. One that failed waits until it is sent again: it would go round for ever.
     """
     links = Link.objects.filter(
         rawdatapackage=OuterRef("pk"), datatransferpackage__final_site=final_site
     )
     arrived = links.filter(_unpacked(), datatransferpackage__destination_site=buffer.site)
     sent_on = links.filter(datatransferpackage__origin_location__site=buffer.site)
-    here = RawDataPackage.objects.with_usable_copy_at(buffer)
+    here = RawDataPackage.objects.with_usable_copy_at(buffer).exclude(state=PackageState.FAILED)
     return here.filter(Exists(arrived), ~Exists(sent_on))
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from datamgmt.models import (
     BundleFormat,
     DataLocation,
@@ -20,6 +22,7 @@ from datamgmt.models import (
     PhysicalCopy,
     Site,
 )
+from datamgmt.querysets import PhysicalCopyQuerySet
 from transfer.models import DataTransferRoute, RoundRobinCursor, RouteType
 from transfer.waits import Waits
 
@@ -262,15 +265,22 @@ def archive_origin(package_id: object, archive: DataLocation) -> PhysicalCopy | 
     A BUFFER of another site is not mounted here; an archive is reached over the network from
     anywhere. Among several archives the first by priority, and the one verified last, serves.
     """
-    usable = PhysicalCopy.objects.of_package(package_id).usable().at_active().with_subjects()
-    at_site = usable.of_type_of_location(LocationType.BUFFER)
-    at_site = at_site.filter(data_location__site=archive.site)
+    origins = archive_origins(archive).of_package(package_id).with_subjects()
+    at_site = origins.of_type_of_location(LocationType.BUFFER)
     nearest: PhysicalCopy | None = at_site.order_by(*_SUREST, "id").first()
     if nearest is not None:
         return nearest
-    elsewhere = usable.in_archives().exclude(data_location=archive)
+    elsewhere = origins.in_archives()
     first: PhysicalCopy | None = elsewhere.order_by(*_SUREST, "-verified_at", "id").first()
     return first
+
+
+def archive_origins(archive: DataLocation) -> PhysicalCopyQuerySet:
+    """Every copy from which an archive could be filled now."""
+    is_near = Q(data_location__location_type=LocationType.BUFFER, data_location__site=archive.site)
+    is_archived = Q(data_location__location_type=LocationType.LONG_TERM_ARCHIVE)
+    usable: PhysicalCopyQuerySet = PhysicalCopy.objects.usable().at_active()
+    return usable.filter(is_near | is_archived).exclude(data_location=archive)
 
 
 def staging_origin(package_id: object, destination: DataLocation) -> PhysicalCopy | None:

@@ -1,22 +1,26 @@
 """*Send again*: how a package that is FAILED gets to the archive after all. The operator asks, the rows
 say which way is left. Used by the portal.
 
-In this order: what failed is tried again where that can help; a good copy in a BUFFER is bundled
-anew; without any good copy the package is made again of its files at SOURCE, which are kept until it
-is archived.
+In this order: what failed is tried again where that can help; a copy in a BUFFER that nothing is said
+against is bundled anew, or archived from there; without any the package is made again of its files at
+SOURCE, which are kept until it is archived.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.models import User, record
 from ccatdc.common.errors import ConflictError
-from ccatdc.common.states import transition
+from ccatdc.common.states import Status, transition
 from ccatdc.common.wake import wake_managers
 from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataPackage
 from datamgmt.states import PackageState
 from transfer import dispatch
+from transfer.following import follow_operation
 from transfer.models import (
     DataTransfer,
     DataTransferPackageCreation,
@@ -53,18 +57,17 @@ def send_again(package: RawDataPackage, user: User) -> None:
 
 def _send(package: RawDataPackage, user: User) -> str:
     """Open the first way there is; what it was, in words."""
-    failed = _newest_failure(package)
-    if failed is not None and _can_succeed(failed, package):
-        return _retry(failed, package, user)
+    for failed in _failures(package):
+        if _can_succeed(failed, package):
+            dispatch.retry(failed, user=user, reason=f"{package} is sent again.")
+            return f"{failed} is tried again"
     in_buffers = PhysicalCopy.objects.of_package(package.pk).usable().at_active()
     if in_buffers.of_type_of_location(LocationType.BUFFER).exists():
-        transition(package, PackageState.WAITING, field="state")
+        _bundle_anew(package)
         return "it waits for a new bundle"
     if _is_whole_at_source(package):
         _make_again(package)
         return "it is made again of its files"
-    if failed is not None:
-        return _retry(failed, package, user)
     raise ConflictError(
         f"Nothing good is left to send of {package}: no copy in a BUFFER, and not all files at SOURCE.",
         code="package.nothing_left",
@@ -72,29 +75,39 @@ def _send(package: RawDataPackage, user: User) -> str:
     )
 
 
-def _newest_failure(package: RawDataPackage) -> Operation | None:
+def _failures(package: RawDataPackage) -> Iterator[Operation]:
+    """What failed about it, the newest first."""
     failed = operations_about(package).failed().exclude(operation_type=OperationType.STAGING)
-    newest = failed.order_by("-finished_at", "-id").first()
-    return newest.get_real_instance() if newest is not None else None
+    for operation in failed.order_by("-finished_at", "-id"):
+        yield operation.get_real_instance()
 
 
 def _can_succeed(operation: Operation, package: RawDataPackage) -> bool:
     """Whether trying it again can help this package: what it reads is there."""
     if isinstance(operation, RawDataPackageCreation):
-        return bool(package.raw_data_files.exists())
+        return _is_whole_at_source(package)
     if isinstance(operation, LongTermArchiveTransfer):
         return archive_origin(package.pk, operation.destination_location) is not None
-    if operation.error_code in NEEDS_NEW_BUNDLE:
-        return False
     if isinstance(operation, DataTransferPackageCreation | DataTransfer):
         here = PhysicalCopy.objects.of_package(package.pk).at(operation.location)
-        return bool(here.usable().exists())
+        return operation.error_code not in NEEDS_NEW_BUNDLE and here.usable().exists()
     return True
 
 
-def _retry(operation: Operation, package: RawDataPackage, user: User) -> str:
-    dispatch.retry(operation, user=user, reason=f"{package} is sent again.")
-    return f"{operation} is tried again"
+def _bundle_anew(package: RawDataPackage) -> None:
+    """It waits again, as when it was made, and has left the bundles that failed: a relay would take
+    it for sent on.
+    """
+    of_bundles = {"data_transfer_package__raw_data_packages": package}
+    creations = DataTransferPackageCreation.objects.failed().filter(**of_bundles)
+    transfers = DataTransfer.objects.non_polymorphic().filter(**of_bundles)
+    failed = transfers.filter(Q(status=Status.FAILED) | Q(unpack_status=Status.FAILED))
+    for bundles in (creations, failed):
+        ids = bundles.order_by().values_list("data_transfer_package_id", flat=True)
+        package.data_transfer_packages.remove(*ids)
+    # A vain attempt to make it again is history: the tar is there.
+    RawDataPackage.objects.filter(pk=package.pk).update(status=Status.COMPLETED)
+    transition(package, PackageState.WAITING, field="state")
 
 
 def _is_whole_at_source(package: RawDataPackage) -> bool:
@@ -112,5 +125,5 @@ def _make_again(package: RawDataPackage) -> None:
         priority=package.executed_obs_unit.obs_unit.priority,
         total_bytes=package.size,
     )
-    transition(package, PackageState.WAITING, field="state")
+    follow_operation(operation, Status.PENDING)
     dispatch.submit(operation)

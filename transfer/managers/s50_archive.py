@@ -26,7 +26,13 @@ from transfer import dispatch
 from transfer.managers.base import StageManager
 from transfer.models import LongTermArchiveTransfer
 from transfer.relays import on_the_way_to
-from transfer.routes import NO_ORIGIN, archive_origin, buffers, require_receiving
+from transfer.routes import (
+    NO_ORIGIN,
+    archive_origin,
+    archive_origins,
+    buffers,
+    require_receiving,
+)
 from transfer.waits import Waits
 
 #: Packages planned for one archive in one pass, and open transfers from which on no history is
@@ -76,8 +82,10 @@ class ArchiveManager(StageManager[Missing | LongTermArchiveTransfer]):
     def plan(self, work: Missing | LongTermArchiveTransfer) -> int:
         """One archive transfer from the nearest good copy."""
         if isinstance(work, LongTermArchiveTransfer):
-            dispatch.retry(work, user=None, reason="There is a copy to read again.")
-            return 1
+            rows = LongTermArchiveTransfer.objects.non_polymorphic().failed()
+            if rows.select_for_update(of=("self",)).filter(pk=work.pk).exists():
+                dispatch.retry(work, user=None, reason="There is a copy to read again.")
+            return 0
         packages = RawDataPackage.objects.select_for_update(of=("self",), no_key=True)
         package = packages.select_related("executed_obs_unit__obs_unit").get(pk=work.package.pk)
         origin = archive_origin(package.pk, work.archive)
@@ -115,12 +123,11 @@ class ArchiveManager(StageManager[Missing | LongTermArchiveTransfer]):
 
 def _revivable(archive: DataLocation) -> Iterator[LongTermArchiveTransfer]:
     """Transfers to this archive that failed because there was nothing to read, when there is now."""
+    origins = archive_origins(archive).filter(raw_data_package=OuterRef("raw_data_package"))
     failed = LongTermArchiveTransfer.objects.failed().filter(
-        destination_location=archive, error_code=NO_ORIGIN
+        Exists(origins), destination_location=archive, error_code=NO_ORIGIN
     )
-    for transfer in failed:
-        if archive_origin(transfer.raw_data_package_id, archive) is not None:
-            yield transfer
+    yield from failed.order_by("pk")
 
 
 def _lacking(archive: DataLocation) -> RawDataPackageQuerySet:
@@ -134,7 +141,7 @@ def _lacking(archive: DataLocation) -> RawDataPackageQuerySet:
 
 def _history(archive: DataLocation) -> RawDataPackageQuerySet:
     """What other archives have, unless a bundle is bringing it."""
-    elsewhere = PhysicalCopy.objects.non_polymorphic().in_archives().good().at_active()
+    elsewhere = PhysicalCopy.objects.non_polymorphic().in_archives().usable().at_active()
     had = elsewhere.exclude(data_location=archive).filter(raw_data_package=OuterRef("pk"))
     history = _lacking(archive).archived().filter(Exists(had))
     return history.exclude(on_the_way_to(archive.site)).oldest_first()

@@ -10,24 +10,27 @@ import io
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, BinaryIO, Generic, TypeGuard, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from ccatdc.common.errors import CcatError, StorageError
-from datamgmt.models import DataLocation
+from datamgmt.models import DataLocation, PhysicalCopy
 from transfer.holding import Held
 from transfer.models import Operation
-from transfer.origins import OriginError
+from transfer.origins import OriginError, note_bad
 
 Op = TypeVar("Op", bound=Operation)
 
 
 class StageOperation(ABC, Generic[Op]):
-    """One piece of work by one worker. ``problems`` is what was set aside though the work went on."""
+    """One piece of work by one worker. ``problems`` is what was set aside though the work went on;
+    ``bad_copies`` are those that were read and turned out to be bad.
+    """
 
     def __init__(self, operation: Op, lease: Held) -> None:
         self.operation = operation
         self.lease = lease
         self.problems: list[dict[str, str]] = []
+        self.bad_copies: list[tuple[PhysicalCopy, OriginError]] = []
         self.log = logging.getLogger(type(self).__module__)
 
     @property
@@ -40,9 +43,15 @@ class StageOperation(ABC, Generic[Op]):
         """Whether a failure now is the one after which the operation is given up."""
         return self.operation.attempts + 1 >= self.operation.max_attempts
 
-    def is_verdict(self, error: CcatError) -> TypeGuard[OriginError]:
-        """Whether an error says something for good about the copy that was read."""
-        return isinstance(error, OriginError) and (not error.may_pass or self.is_last_attempt)
+    def judge(self, copy: PhysicalCopy, error: OriginError) -> bool:
+        """Whether an error is the last word about the copy that was read. It is noted then, and costs
+        the operation no attempt: the next one reads another copy.
+        """
+        if error.may_pass and not self.is_last_attempt:
+            return False
+        error.counts = False
+        self.bad_copies.append((copy, error))
+        return True
 
     def prepare(self) -> None:
         """Read the world again; what was true when the work was planned may have changed."""
@@ -56,9 +65,16 @@ class StageOperation(ABC, Generic[Op]):
 
     def record(self) -> None:
         """Write what was done, in the transaction that completes the operation."""
+        self.note_bad_copies()
 
-    def record_failure(self, error: CcatError) -> None:
+    def record_failure(self, error: CcatError) -> None:  # noqa: ARG002
         """Write what was learned from a failure, in the transaction that notes it."""
+        self.note_bad_copies()
+
+    def note_bad_copies(self) -> None:
+        """What was found wrong about copies is kept, whether the work was done or not."""
+        for copy, error in self.bad_copies:
+            note_bad(copy, error)
 
     def finished(self) -> None:
         """After the commit: what may be lost without harm."""

@@ -28,13 +28,14 @@ from datamgmt.copies import (
     PackagedFile,
     SetAside,
     end_replaced_copy,
+    mark_files,
     record_package_copy,
     record_packaged_files,
     set_files_aside,
 )
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile, RawDataPackage
 from datamgmt.naming import buffer_key
-from datamgmt.states import Integrity, VerifiedHow
+from datamgmt.states import Integrity, PackageState, VerifiedHow
 from datamgmt.storage import storage_for
 from datamgmt.storage.base import Writer
 from datamgmt.tarballs import (
@@ -74,12 +75,15 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
             key = buffer_key(self.package, earlier)
             self.buffer.discard_attempt(key, earlier)
             self.buffer.delete(key)
-        here = PhysicalCopy.objects.of_package(self.package.pk).at(self.destination)
-        self.replaced = here.existing().with_subjects().first()
+        copies = PhysicalCopy.objects.of_package(self.package.pk)
+        self.is_made = self.package.state == PackageState.ARCHIVED or copies.usable().exists()
+        self.replaced = copies.at(self.destination).existing().with_subjects().first()
         self.set_aside: dict[UUID, SetAside] = {}
 
     def work(self) -> None:
         """Write the tar; start again without the files that turn out to be wrong."""
+        if self.is_made:
+            return  # it is archived, or has a good copy again: other bytes would belie those
         files = {file.relative_path: file for file in self._files()}
         members = self._members(files)
         while members:
@@ -90,15 +94,31 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
                     self._put_aside(files[name], wrong.integrity, error)
                 members = [member for member in members if member.name not in wrong.errors]
             else:
+                self._require_whole()
                 return
+        self._require_whole()
         raise DataIntegrityError(
             f"None of the {len(files)} files of {self.package} can be packaged.",
             code="package.no_good_file",
             remedy="Look at its files in the portal, put them right at the source and let them be checked again.",
         )
 
+    def _require_whole(self) -> None:
+        """A package that is made again must not lose files: the bad copy, which is kept, may be the
+        last that has them.
+        """
+        if self.package.finalized_at is not None and self.set_aside:
+            raise DataIntegrityError(
+                f"{len(self.set_aside)} files of {self.package} are not good at {self.source.name}"
+                " any more, and it has no good copy.",
+                code="package.files_lost",
+                remedy="Restore them there, or a copy of the package; have them checked again, then send it again.",
+            )
+
     def verify(self) -> None:
         """The tar has the length that its members add up to; then a bad one may go for it."""
+        if self.is_made:
+            return
         promised = tar_size((m.name, m.size) for m in self.written.members)
         if self.written.size != promised:
             raise DataIntegrityError(
@@ -110,6 +130,8 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
 
     def record(self) -> None:
         """The package, its copy, its files' digests, and what was set aside."""
+        if self.is_made:
+            return
         set_files_aside(self.set_aside.values())
         ids = dict(self._files_by_path())
         record_packaged_files(
@@ -134,6 +156,8 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         """What was found wrong about files is kept although the package was not made."""
         if error.code == "package.no_good_file":
             set_files_aside(self.set_aside.values())
+        elif error.code == "package.files_lost":
+            mark_files(self.set_aside.values())
 
     def clean_up(self) -> None:
         """Only this attempt's name."""

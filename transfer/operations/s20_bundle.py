@@ -8,7 +8,7 @@ Safe to repeat because: the key holds the attempt, and packages are only read.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 from typing import BinaryIO, cast
 
@@ -28,25 +28,12 @@ from datamgmt.models import (
 from datamgmt.naming import bundle_key
 from datamgmt.states import VerifiedHow
 from datamgmt.storage import storage_for
-from datamgmt.tarballs import (
-    Member,
-    MemberChanged,
-    MemberUnreadable,
-    TarWritten,
-    tar_size,
-    write_tar,
-)
+from datamgmt.tarballs import Member, MemberChanged, TarWritten, tar_size, write_tar
 from transfer.holding import Part
 from transfer.models import DataTransferPackageCreation
 from transfer.operations.base import Watched
 from transfer.operations.packages_aside import BundleOperation
-from transfer.origins import (
-    OriginDamagedError,
-    OriginError,
-    OriginMissingError,
-    OriginUnreadableError,
-    open_origin,
-)
+from transfer.origins import OriginDamagedError, OriginError, open_origin
 
 
 class CreateBundle(BundleOperation[DataTransferPackageCreation]):
@@ -111,14 +98,13 @@ class CreateBundle(BundleOperation[DataTransferPackageCreation]):
     def _write_tar(self) -> None:
         """Begin again without the packages that turn out to be bad."""
         while True:
-            good = self._good()
             try:
-                written = self._write_tar_of(good)
+                written = self._write_tar_of(self._good())
             except _Bad as bad:
-                for package in good:
-                    if package.name in bad.errors:
-                        copy = self.copies[package.pk]
-                        self.set_package_aside(package, bad.errors[package.name], copy)
+                for package, error in bad.packages:
+                    if not self.judge(self.copies[package.pk], error):
+                        raise error from bad
+                    self.set_package_aside(package, error)
             else:
                 self.size, self.digest = written.size, written.digest
                 return
@@ -135,34 +121,32 @@ class CreateBundle(BundleOperation[DataTransferPackageCreation]):
         try:
             with self.buffer.writer(self.key, self.attempt, size) as out:
                 written = write_tar(members, out)
-                wrong = [_name(m.name) for m in written.members if m.filed_ok is False]
-                if wrong:
-                    raise _Bad({name: self._damaged(name) for name in wrong})
-        except (MemberChanged, MemberUnreadable) as error:
-            name = _name(error.name)
-            ours = (
-                OriginUnreadableError if isinstance(error, MemberUnreadable) else OriginDamagedError
-            )
-            raise _Bad({name: ours(error.message)}) from error
+                bad = [
+                    (package, self._differs(package, "it has another digest"))
+                    for package, member in zip(packages, written.members, strict=True)
+                    if member.filed_ok is False
+                ]
+                if bad:
+                    raise _Bad(bad)
+        except MemberChanged as error:
+            package = self.being_read
+            raise _Bad([(package, self._differs(package, error.message))]) from error
+        except OriginError as error:
+            raise _Bad([(self.being_read, error)]) from error
         return written
 
-    def _damaged(self, name: str) -> OriginDamagedError:
-        return OriginDamagedError(
-            f"{name} in {self.location.full_name} does not have the digest of its packaging."
-        )
+    def _differs(self, package: RawDataPackage, how: str) -> OriginDamagedError:
+        copy = self.copies[package.pk]
+        return OriginDamagedError(f"{copy} is not what was packaged: {how.rstrip('.')}.")
 
     def _open(self, package: RawDataPackage, before: int) -> BinaryIO:
-        try:
-            stream = open_origin(self.copies[package.pk])
-        except OriginMissingError as error:
-            raise _Bad({package.name: error}) from error
+        self.being_read = package
+        stream = open_origin(self.copies[package.pk])
         return cast("BinaryIO", Watched(stream, Part(self.lease, before)))
 
     def record(self) -> None:
         """The bundle without what was set aside, its digest and its copy."""
         super().record()
-        aside = [package for package in self.packages if package.pk in self.packages_aside]
-        self.bundle.raw_data_packages.remove(*aside)
         is_tar = self.bundle.bundle_format == BundleFormat.TAR
         DataTransferPackage.objects.filter(pk=self.bundle.pk).update(
             digest=self.digest,
@@ -185,13 +169,9 @@ class CreateBundle(BundleOperation[DataTransferPackageCreation]):
             self.buffer.delete(self.key)
 
 
-def _name(member: str) -> str:
-    return member.removesuffix(".tar")
-
-
 class _Bad(Exception):
-    """Packages, by name, whose copies are not what they should be."""
+    """Packages whose copies are not what they should be."""
 
-    def __init__(self, errors: Mapping[str, OriginError]) -> None:
-        super().__init__(", ".join(errors))
-        self.errors = errors
+    def __init__(self, packages: Sequence[tuple[RawDataPackage, OriginError]]) -> None:
+        super().__init__(", ".join(package.name for package, _ in packages))
+        self.packages = packages

@@ -24,7 +24,7 @@ from transfer.holding import Part
 from transfer.models import DataTransfer
 from transfer.operations.base import Watched, require_in_use
 from transfer.operations.packages_aside import BundleOperation
-from transfer.origins import OriginError, note_good, open_origin, reading
+from transfer.origins import OriginError, note_good, open_origin
 from transfer.transports import Cargo, Place, choose_transport
 
 
@@ -39,6 +39,7 @@ class TransferBundle(BundleOperation[DataTransfer]):
         self.bundle = self.operation.data_transfer_package
         self.received: dict[str, str] = {}
         self.archived: list[tuple[RawDataPackage, Archived]] = []
+        self.read: list[RawDataPackage] = []
         self.moved_bytes = 0
         self.origin_location = DataLocation.objects.get(pk=self.operation.origin_location_id)
         self.destination_location = DataLocation.objects.get(
@@ -57,19 +58,13 @@ class TransferBundle(BundleOperation[DataTransfer]):
         self.ends_in_archive = (
             self.destination_location.location_type == LocationType.LONG_TERM_ARCHIVE
         )
-        copies = PhysicalCopy.objects.at(self.origin_location).usable().with_subjects()
-        self.bundle_copy = copies.filter(data_transfer_package=self.bundle).first()
-        if self.bundle_copy is None:
-            raise DataIntegrityError(
-                f"{self.bundle} is not (or not good) in {self.origin_location.full_name} any more.",
-                code="transfer.bundle_gone",
-                remedy="Send its packages again: they go into a new bundle.",
-            )
         if not self._as_one_file or self.ends_in_archive:
             packages = self.bundle.raw_data_packages.select_related(
                 "executed_obs_unit", "instrument_module__instrument"
             )
             self.packages = list(packages.order_by("name"))
+        copies = PhysicalCopy.objects.at(self.origin_location).usable().with_subjects()
+        self.bundle_copy = copies.filter(data_transfer_package=self.bundle).first()
         self.copies = {
             copy.raw_data_package_id: copy
             for copy in copies.filter(raw_data_package__in=self.packages)
@@ -82,58 +77,79 @@ class TransferBundle(BundleOperation[DataTransfer]):
     def work(self) -> None:
         """Package by package, so that a cut link costs one package at most, and a bad package itself."""
         started = time.monotonic()
-        move = self._archive if self.ends_in_archive else self._receive_package
+        if self.ends_in_archive:
+            self._each_package(self._archive)
+        else:
+            # First, since it is small where it is a manifest: without it the rest would be in vain.
+            self._receive_bundle()
+            self._each_package(self._receive_package)
+        self.seconds = time.monotonic() - started
+
+    def _each_package(self, move: Callable[[RawDataPackage], None]) -> None:
         for package in self.packages:
-            copy = self.copies.get(package.pk)
-            if copy is None:
-                self.set_package_aside(package, self._gone(package))
-                continue
             try:
-                move(package, copy)
+                move(package)
             except OriginError as error:
-                self.set_package_aside(package, error, copy)
+                if not self.judge(self.copies[package.pk], error):
+                    raise
+                self.set_package_aside(package, error)
+            except _Gone as error:
+                self.set_package_aside(package, error)
         if self.packages and len(self.packages_aside) == len(self.packages):
             raise DataIntegrityError(
                 f"None of the {len(self.packages)} packages of {self.bundle} can be sent.",
                 code="transfer.no_good_package",
                 remedy="Send its packages again: each finds its way from where it is good.",
             )
-        if not self.ends_in_archive:
-            self._receive_bundle(self.bundle_copy)
-        self.seconds = time.monotonic() - started
 
-    def _gone(self, package: RawDataPackage) -> DataIntegrityError:
-        return DataIntegrityError(
-            f"{package} is not (or not good) in {self.origin_location.full_name}.",
-            code="transfer.package_gone",
-            remedy="The others go on without it; send it again.",
-        )
+    def _copy_of(self, package: RawDataPackage) -> PhysicalCopy:
+        copy: PhysicalCopy | None = self.copies.get(package.pk)
+        if copy is None:
+            raise _Gone(
+                f"{package} is not (or not good) in {self.origin_location.full_name}.",
+                remedy="The others go on without it; send it again.",
+            )
+        return copy
 
-    def _receive_package(self, package: RawDataPackage, copy: PhysicalCopy) -> None:
+    def _receive_package(self, package: RawDataPackage) -> None:
         key_of = partial(buffer_key, package)
         size = package.size or 0
-        self.received[str(package.pk)] = self._receive(key_of, copy.key, size, package.digest)
+        key = self._received_before(key_of, size)
+        if key is None:
+            key = self._move(key_of, self._copy_of(package).key, size, package.digest)
+            self.read.append(package)
+        self.received[str(package.pk)] = key
 
-    def _receive_bundle(self, copy: PhysicalCopy) -> None:
-        suffix = "tar" if self._as_one_file else "json"
-        key_of = partial(bundle_key, self.bundle.name, suffix=suffix)
+    def _receive_bundle(self) -> None:
+        copy = self.bundle_copy
+        if copy is None:
+            raise DataIntegrityError(
+                f"{self.bundle} is not (or not good) in {self.origin_location.full_name} any more.",
+                code="transfer.bundle_gone",
+                remedy="Send its packages again: they go into a new bundle.",
+            )
+        key_of = partial(
+            bundle_key, self.bundle.name, suffix="tar" if self._as_one_file else "json"
+        )
+        key = self._received_before(key_of, copy.size)
         try:
-            self.received["bundle"] = self._receive(key_of, copy.key, copy.size, copy.digest)
+            self.received["bundle"] = key or self._move(key_of, copy.key, copy.size, copy.digest)
         except OriginError as error:
-            if self.is_verdict(error):
-                self.bad_copies.append((copy, error))
+            self.judge(copy, error)
             raise
 
-    def _receive(
-        self, key_of: Callable[[str], str], origin_key: str, size: int, digest: str
-    ) -> str:
-        """Move one file unless an earlier attempt already received it; the key under which it is there."""
+    def _received_before(self, key_of: Callable[[str], str], size: int) -> str | None:
+        """Where an earlier attempt put a file whole; None when it has to be moved."""
         for earlier in self.operation.earlier_attempt_names():
             key = key_of(earlier)
             self.transport.discard_attempt(key, earlier, self.destination)
             if self.transport.received(key, self.destination) == size:
                 self.log.info("%s was received by attempt %s", key, earlier)
                 return key
+        return None
+
+    def _move(self, key_of: Callable[[str], str], origin_key: str, size: int, digest: str) -> str:
+        """Move one file; the key under which it is there."""
         key = key_of(self.attempt)
         cargo = Cargo(origin_key, key, size, digest)
         lease = Part(self.lease, self.moved_bytes)
@@ -141,7 +157,7 @@ class TransferBundle(BundleOperation[DataTransfer]):
         self.moved_bytes += size
         return key
 
-    def _archive(self, package: RawDataPackage, copy: PhysicalCopy) -> None:
+    def _archive(self, package: RawDataPackage) -> None:
         archive = self.destination.storage
         for earlier in self.operation.earlier_attempt_names():
             discard_archived(archive, archive_key(package, earlier), earlier)
@@ -150,10 +166,11 @@ class TransferBundle(BundleOperation[DataTransfer]):
             return
         key = archive_key(package, self.attempt)
         lease = Part(self.lease, self.moved_bytes)
-        with reading(str(copy)), Watched(open_origin(copy), lease) as stream:
+        with Watched(open_origin(self._copy_of(package)), lease) as stream:
             archived = archive_package(
                 package, stream, archive, object_key=key, attempt=self.attempt, lease=lease
             )
+        self.read.append(package)
         self.archived.append((package, archived))
         self.moved_bytes += archived.size
 
@@ -172,13 +189,12 @@ class TransferBundle(BundleOperation[DataTransfer]):
             fields["unpack_status"] = Status.COMPLETED  # there will be no stage 40 to say so
         DataTransfer._base_manager.filter(pk=self.operation.pk).update(**fields)
         if proved:
-            sent = [each for each in self.packages if each.pk not in self.packages_aside]
-            note_good(self.copies[package.pk] for package in sent)
+            note_good(self.copies[package.pk] for package in self.read)
         if self.ends_in_archive:
             for package, archived in self.archived:
                 record_archived(package, self.destination_location, archived)
             return
-        assert self.bundle_copy is not None  # noqa: S101  prepare() found it
+        assert self.bundle_copy is not None  # noqa: S101  it was sent
         record_bundle_copy(
             self.bundle,
             self.destination_location,
@@ -194,3 +210,9 @@ class TransferBundle(BundleOperation[DataTransfer]):
             for package in self.packages:
                 key = archive_key(package, self.attempt)
                 discard_archived(self.destination.storage, key, self.attempt)
+
+
+class _Gone(DataIntegrityError):
+    """There is no copy to send of one package."""
+
+    default_code = "transfer.package_gone"

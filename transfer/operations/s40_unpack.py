@@ -11,18 +11,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import BinaryIO, cast
 
-from ccatdc.common.errors import CcatError, DataIntegrityError, KeyMissingError
+from ccatdc.common.errors import DataIntegrityError
 from datamgmt.checksums import BUFFER_BYTES, digest_stream, new_digest
 from datamgmt.copies import end_replaced_copy, record_package_copy
 from datamgmt.models import BundleFormat, DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.naming import buffer_key
-from datamgmt.states import Integrity, VerifiedHow
+from datamgmt.states import READABLE, Integrity, VerifiedHow
 from datamgmt.storage import storage_for
 from datamgmt.tarballs import read_tar
 from transfer.holding import Part
 from transfer.models import DataTransferUnpacking
 from transfer.operations.base import Watched
 from transfer.operations.packages_aside import BundleOperation
+from transfer.origins import OriginError, open_at, origin_errors
 
 
 class UnpackBundle(BundleOperation[DataTransferUnpacking]):
@@ -44,8 +45,13 @@ class UnpackBundle(BundleOperation[DataTransferUnpacking]):
         )
         here = PhysicalCopy.objects.at(self.location).existing().with_subjects()
         copies = list(here.filter(raw_data_package__in=self.packages))
-        self.known = {c.raw_data_package_id for c in copies if c.integrity == Integrity.OK}
-        self.bad = {c.raw_data_package_id: c for c in copies if c.integrity != Integrity.OK}
+        # One on its way out is of an archived package: what came is not needed.
+        self.replaced = {
+            c.raw_data_package_id: c
+            for c in copies
+            if c.integrity != Integrity.OK and c.status in READABLE
+        }
+        self.known = {c.raw_data_package_id for c in copies} - set(self.replaced)
         self.unpacked: list[tuple[RawDataPackage, str, str]] = []
         self.done_bytes = 0
         if self._is_tar:
@@ -64,39 +70,55 @@ class UnpackBundle(BundleOperation[DataTransferUnpacking]):
             for package in self.packages:
                 self._verify_in_place(package)
         for package, _, _ in self.unpacked:
-            if package.pk in self.bad:
-                self.buffer.delete(self.bad[package.pk].key)
+            if package.pk in self.replaced:
+                self.buffer.delete(self.replaced[package.pk].key)
 
     def _verify_manifest(self) -> None:
         """It says nothing that the catalogue does not: a bad one is noted, and that is all."""
         key = self.transfer.received["bundle"]
-        with self.buffer.open(key) as stream:
-            digest = digest_stream(stream)[1]
-        if digest != self.bundle.digest:
-            self.problem(self._damaged(self.bundle, key), key)
+        try:
+            with self._open(key) as stream:
+                if digest_stream(stream)[1] != self.bundle.digest:
+                    raise self._damaged(self.bundle, key)
+        except DataIntegrityError as error:
+            self.problem(error, key)
 
     def _verify_in_place(self, package: RawDataPackage) -> None:
         key = self.transfer.received.get(str(package.pk))
-        if key is None or package.pk in self.known:
-            return  # it was set aside when the bundle was sent, or came another way
+        if key is None:
+            return  # it was set aside when the bundle was sent
+        if package.pk in self.known:
+            self.buffer.delete(key)  # it came another way; no row names this one
+            return
         try:
             how = self._verified(package, key)
-        except KeyMissingError:
-            self.set_package_aside(package, self._damaged(package, key))
         except DataIntegrityError as error:
-            self.set_package_aside(package, error)
+            self._set_aside(package, error)
             self.buffer.delete(key)  # no row names it, and it is worth nothing
         else:
             self.unpacked.append((package, key, how))
 
+    def _set_aside(self, package: RawDataPackage, error: DataIntegrityError) -> None:
+        self._require_verdict(error)
+        self.set_package_aside(package, error)
+
+    def _require_verdict(self, error: DataIntegrityError) -> None:
+        """Another attempt may read what this one could not."""
+        if isinstance(error, OriginError) and error.may_pass and not self.is_last_attempt:
+            raise error
+
+    def _open(self, key: str) -> BinaryIO:
+        return open_at(self.buffer, key, f"{key} at {self.location.full_name}")
+
     def _verified(self, package: RawDataPackage, key: str) -> str:
-        size = self.buffer.stat(key).size
+        with origin_errors(self.buffer, f"{key} at {self.location.full_name}"):
+            size = self.buffer.stat(key).size
         if size != package.size:
             raise self._damaged(package, key)
         if self.transfer.checksum_verified:
             self.lease.check()
             return VerifiedHow.RECEIVED
-        with Watched(self.buffer.open(key), Part(self.lease, self.done_bytes)) as stream:
+        with Watched(self._open(key), Part(self.lease, self.done_bytes)) as stream:
             digest = digest_stream(cast("BinaryIO", stream))[1]
         self.done_bytes += size
         if digest != package.digest:
@@ -106,40 +128,45 @@ class UnpackBundle(BundleOperation[DataTransferUnpacking]):
     def _extract(self) -> None:
         """What comes out whole counts, also of a tar that is damaged further on."""
         missing = {f"{package.name}.tar": package for package in self.packages}
-        reason: CcatError | None = None
-        with Watched(self.buffer.open(self.transfer.received["bundle"]), self.lease) as stream:
-            try:
+        reason: DataIntegrityError | None = None
+        try:
+            with Watched(self._open(self.transfer.received["bundle"]), self.lease) as stream:
                 for name, size, member in read_tar(cast("BinaryIO", stream)):
                     package = missing.pop(name, None)
                     if package is None:
                         self.problem(self._damaged(self.bundle, name), name)
                     elif package.pk not in self.known:
                         self._extract_one(package, size, member)
-            except DataIntegrityError as error:
-                reason = error
+        except DataIntegrityError as error:
+            self._require_verdict(error)
+            reason = error
         for package in missing.values():
             if package.pk not in self.known:
-                self.set_package_aside(package, reason or self._damaged(package, package.name))
+                self._set_aside(package, reason or self._damaged(package, package.name))
 
     def _extract_one(self, package: RawDataPackage, size: int, member: BinaryIO) -> None:
+        """Its own damage sets it aside; damage of the tar around it ends the extraction, too."""
         key = buffer_key(package, self.attempt)
-        digest = new_digest()
-        buffer = memoryview(bytearray(BUFFER_BYTES))
         try:
             if size != package.size:
                 raise self._damaged(package, key)
-            with self.buffer.writer(key, self.attempt, size) as out:
-                while count := member.readinto(buffer):  # type: ignore[attr-defined]
-                    digest.update(buffer[:count])
-                    out.write(buffer[:count])
-                if str(digest) != package.digest:
-                    raise self._damaged(package, key)
+            self._write(package, key, member)
         except DataIntegrityError as error:
-            self.set_package_aside(package, error)
-            if error.code == "tar.damaged":
+            self._set_aside(package, error)
+            if error.code != "unpack.damaged":
                 raise
         else:
             self.unpacked.append((package, key, VerifiedHow.WRITTEN))
+
+    def _write(self, package: RawDataPackage, key: str, member: BinaryIO) -> None:
+        digest = new_digest()
+        buffer = memoryview(bytearray(BUFFER_BYTES))
+        with self.buffer.writer(key, self.attempt, package.size) as out:
+            while count := member.readinto(buffer):  # type: ignore[attr-defined]
+                digest.update(buffer[:count])
+                out.write(buffer[:count])
+            if str(digest) != package.digest:
+                raise self._damaged(package, key)
 
     def _damaged(self, what: object, key: str) -> DataIntegrityError:
         return DataIntegrityError(
@@ -152,8 +179,8 @@ class UnpackBundle(BundleOperation[DataTransferUnpacking]):
         """The packages' copies."""
         super().record()
         for package, key, how in self.unpacked:
-            if package.pk in self.bad:
-                end_replaced_copy(self.bad[package.pk], f"{package} was sent again.")
+            if package.pk in self.replaced:
+                end_replaced_copy(self.replaced[package.pk], f"{package} was sent again.")
             record_package_copy(package, self.location, key=key, how=how)
 
     def clean_up(self) -> None:

@@ -7,15 +7,15 @@ Safe to repeat because: the attempt is part of the key (S3 has no rename), and t
 
 from __future__ import annotations
 
-from ccatdc.common.errors import CcatError, DataIntegrityError
+from ccatdc.common.errors import DataIntegrityError
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.naming import archive_key
-from datamgmt.states import Integrity
+from datamgmt.querysets import IN_TROUBLE
 from datamgmt.storage import storage_for
 from transfer.archiving import Archived, archive_package, discard_archived, record_archived
 from transfer.models import LongTermArchiveTransfer
 from transfer.operations.base import StageOperation, Watched
-from transfer.origins import note_bad, note_good, open_origin, reading
+from transfer.origins import OriginError, note_good, open_origin
 from transfer.routes import NO_ORIGIN, archive_origin
 
 
@@ -51,7 +51,7 @@ class ArchivePackage(StageOperation[LongTermArchiveTransfer]):
         """Whether another way (DIRECT) was faster; there is nothing left to do then."""
         here = PhysicalCopy.objects.non_polymorphic().of_package(self.package.pk).at(self.location)
         copy = here.existing().first()
-        if copy is not None and copy.integrity != Integrity.OK:
+        if copy is not None and copy.integrity in IN_TROUBLE:
             raise DataIntegrityError(
                 f"The copy of {self.package} at {self.location.full_name} is {copy.integrity}.",
                 code="archive.bad_copy_here",
@@ -64,18 +64,23 @@ class ArchivePackage(StageOperation[LongTermArchiveTransfer]):
         if self.origin is None:
             return
         self.lease.check(0, 2 * (self.package.size or 0))
-        with reading(str(self.origin)), Watched(open_origin(self.origin), self.lease) as stream:
-            self.archived = archive_package(
-                self.package,
-                stream,
-                self.archive,
-                object_key=self.key,
-                attempt=self.attempt,
-                lease=self.lease,
-            )
+        try:
+            with Watched(open_origin(self.origin), self.lease) as stream:
+                self.archived = archive_package(
+                    self.package,
+                    stream,
+                    self.archive,
+                    object_key=self.key,
+                    attempt=self.attempt,
+                    lease=self.lease,
+                )
+        except OriginError as error:
+            self.judge(self.origin, error)
+            raise
 
     def record(self) -> None:
         """The copy, and the package's state."""
+        super().record()
         if self.archived is None or self.origin is None:
             return
         LongTermArchiveTransfer._base_manager.filter(pk=self.operation.pk).update(
@@ -86,11 +91,6 @@ class ArchivePackage(StageOperation[LongTermArchiveTransfer]):
         )
         record_archived(self.package, self.location, self.archived)
         note_good([self.origin])
-
-    def record_failure(self, error: CcatError) -> None:
-        """A bad origin is marked: the next attempt takes another copy, and nothing rests on this one."""
-        if self.is_verdict(error) and self.origin is not None:
-            note_bad(self.origin, error)
 
     def clean_up(self) -> None:
         """Object and sidecar of this attempt, which no row names."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import BinaryIO, cast
 
-from ccatdc.common.errors import CcatError, DataIntegrityError, StorageError
+from ccatdc.common.errors import DataIntegrityError, StorageError
+from datamgmt.checksums import digest_stream
 from datamgmt.copies import record_package_copy
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.naming import job_link_key, staged_key
@@ -18,7 +19,7 @@ from datamgmt.storage import storage_for
 from datamgmt.tarballs import ExpectedMember, extract_verified
 from transfer.models import Staging, StagingJobLog
 from transfer.operations.base import StageOperation, Watched
-from transfer.origins import OriginDamagedError, note_bad, note_good, open_origin
+from transfer.origins import OriginError, damaged, note_good, open_origin
 from transfer.routes import staging_origin
 
 
@@ -76,22 +77,32 @@ class StagePackage(StageOperation[Staging]):
                 "relative_path", "size", "digest"
             )
         }
-        with (
-            Watched(open_origin(origin), self.lease) as stream,
-            self.storage.make_tree(self.key, self.attempt) as folder,
-        ):
-            try:
+        try:
+            with (
+                Watched(open_origin(origin), self.lease) as stream,
+                self.storage.make_tree(self.key, self.attempt) as folder,
+            ):
                 extract_verified(
                     cast("BinaryIO", stream), folder, expected, digest=self.package.digest
                 )
-            except DataIntegrityError as error:
-                raise OriginDamagedError(
-                    f"{origin}: {error}",
-                    remedy="Another archive's copy is used where there is one.",
-                ) from error
+        except OriginError as error:
+            self.judge(origin, error)
+            raise
+        except DataIntegrityError as error:
+            found = self._digest_of(origin)
+            if found == self.package.digest:
+                raise  # it is what was packaged: no other copy is better
+            damage = damaged(str(origin), found, self.package.digest)
+            self.judge(origin, damage)
+            raise damage from error
+
+    def _digest_of(self, origin: PhysicalCopy) -> str:
+        with Watched(open_origin(origin), self.lease) as stream:
+            return digest_stream(cast("BinaryIO", stream))[1]
 
     def record(self) -> None:
         """The staged copy, and a line in the job's log."""
+        super().record()
         if self.is_new and self.origin is not None:
             record_package_copy(
                 self.package,
@@ -107,11 +118,6 @@ class StagePackage(StageOperation[Staging]):
             status=self.operation.status,
             message="Staged." if self.is_new else "Was staged already; linked.",
         )
-
-    def record_failure(self, error: CcatError) -> None:
-        """A bad archive copy is marked: nothing may be deleted because of it."""
-        if self.is_verdict(error) and self.origin is not None:
-            note_bad(self.origin, error)
 
     def clean_up(self) -> None:
         """This attempt's tree, and the link to it."""

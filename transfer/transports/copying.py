@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO, ClassVar
+from typing import ClassVar
 
-from ccatdc.common.errors import KeyMissingError, LocationIdentityError, NotSupportedError
+from ccatdc.common.errors import LocationIdentityError, NotSupportedError
 from datamgmt.checksums import BUFFER_BYTES, new_digest
 from transfer.holding import Held
-from transfer.origins import damaged, missing, reading
+from transfer.origins import damaged, open_at
 from transfer.transports.base import Cargo, Place, Transport
 
 
@@ -31,18 +31,14 @@ class Copying(Transport):
     ) -> None:
         """Stream the file; bytes with another digest never get the name."""
         what = f"{cargo.origin_key} at {origin}"
-        try:
-            stream = origin.storage.open(cargo.origin_key)
-        except KeyMissingError as error:
-            raise missing(what) from error
         digest = new_digest()
         buffer = memoryview(bytearray(BUFFER_BYTES))
+        done = 0
         with (
-            stream,
+            open_at(origin.storage, cargo.origin_key, what) as stream,
             destination.storage.writer(cargo.destination_key, attempt, cargo.size) as out,
         ):
-            done = 0
-            while count := _read(stream, buffer, what):
+            while count := stream.readinto(buffer):  # type: ignore[attr-defined]
                 digest.update(buffer[:count])
                 out.write(buffer[:count])
                 done += count
@@ -50,9 +46,3 @@ class Copying(Transport):
             if done != cargo.size or str(digest) != cargo.digest:
                 found, recorded = f"{done} bytes, {digest}", f"{cargo.size} bytes, {cargo.digest}"
                 raise damaged(what, found, recorded)
-
-
-def _read(stream: BinaryIO, into: memoryview, what: str) -> int:
-    with reading(what):
-        count: int = stream.readinto(into)  # type: ignore[attr-defined]
-    return count

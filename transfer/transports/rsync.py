@@ -16,12 +16,13 @@ from typing import ClassVar
 
 import environ
 
-from ccatdc.common.errors import KeyMissingError, NoSpaceError, TransportError
+from ccatdc.common.errors import NoSpaceError, TransportError
+from datamgmt.checksums import BUFFER_BYTES
 from datamgmt.models import DiskDataLocation
 from datamgmt.storage.identity import Marker
 from datamgmt.storage.keys import MARKER_KEY, RESERVED
 from transfer.holding import Held
-from transfer.origins import damaged, missing
+from transfer.origins import damaged, open_at, origin_errors
 from transfer.transports.base import Cargo, Place, Transport
 
 #: Seconds for a short command on the other host, and of silence after which rsync gives up.
@@ -29,6 +30,8 @@ COMMAND_SECONDS = 120
 SILENCE_SECONDS = 300
 #: What rsync and the commands on the other host say when a disk is full.
 NO_SPACE = "No space left on device"
+#: How rsync ends when it could not do everything: here that it could not read, or there not write.
+PARTLY = 23
 
 
 class Rsync(Transport):
@@ -57,7 +60,11 @@ class Rsync(Transport):
         final = _path(there, cargo.destination_key)
         folder = str(Path(final).parent)
         _remote(there, f"mkdir -p {shlex.quote(str(Path(part).parent))} {shlex.quote(folder)}")
-        self._send(here, there, part, lease)
+        ended, said = self._send(here, there, part, lease)
+        if ended == PARTLY:
+            _require_readable(cargo, origin, lease)
+        if ended != 0:
+            raise _failure(there, f"rsync ended with {ended}", said)
         quoted = {
             name: shlex.quote(value) for name, value in (("p", part), ("f", final), ("d", folder))
         }
@@ -78,7 +85,8 @@ class Rsync(Transport):
         _remote(there, f"rm -f {shlex.quote(_part(there, key, attempt))}")
 
     @staticmethod
-    def _send(here: Path, there: DiskDataLocation, part: str, lease: Held) -> None:
+    def _send(here: Path, there: DiskDataLocation, part: str, lease: Held) -> tuple[int, str]:
+        """How rsync ended, and what it said."""
         command = [
             # The kernel kills it when this worker is killed: an orphan would write beside its successor.
             *("setpriv", "--pdeathsig", "KILL", "--"),
@@ -108,9 +116,8 @@ class Rsync(Transport):
             finally:
                 process.kill()
                 process.wait()
-            if process.returncode != 0:
-                errors.seek(0)
-                raise _failure(there, f"rsync ended with {process.returncode}", errors.read())
+            errors.seek(0)
+            return process.returncode, errors.read()
 
 
 def _disk(place: Place) -> DiskDataLocation:
@@ -121,16 +128,24 @@ def _disk(place: Place) -> DiskDataLocation:
 def _require_there(cargo: Cargo, origin: Place) -> Path:
     """The file to send, with the size that was recorded: rsync would tell neither from a bad link."""
     what = f"{cargo.origin_key} at {origin}"
-    try:
+    with origin_errors(origin.storage, what):
         found = origin.storage.stat(cargo.origin_key)
-    except KeyMissingError as error:
-        raise missing(what) from error
     if found.size != cargo.size:
         raise damaged(what, f"{found.size} bytes", f"{cargo.size} bytes")
     path = origin.storage.local_path(cargo.origin_key)
     if path is None:
         raise TransportError(f"{what} is no local file.")
     return path
+
+
+def _require_readable(cargo: Cargo, origin: Place, lease: Held) -> None:
+    """:class:`OriginError` when it was the disk here that failed: one more read tells."""
+    buffer = memoryview(bytearray(BUFFER_BYTES))
+    done = 0
+    with open_at(origin.storage, cargo.origin_key, f"{cargo.origin_key} at {origin}") as stream:
+        while count := stream.readinto(buffer):  # type: ignore[attr-defined]
+            done += count
+            lease.check(done)
 
 
 def _bytes_read(pid: int) -> int | None:
