@@ -1,18 +1,22 @@
-"""The data model as a document, written from the models themselves: docs/data-model.md.
+"""The data model as a document with pictures, written from the models themselves: docs/data-model.md and docs/data-model/.
 
-``manage.py describe_data_model > docs/data-model.md`` after a change of the models; a test says when that was forgotten.
+``manage.py describe_data_model docs`` after a change of the models; a test says when that was forgotten.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
 from django.db import models
 
+from ccatdc.diagrams import pictures
+
 APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer", "gateway")
+#: The folder of the pictures, beside the document.
+PICTURES = "data-model"
 #: Endings of field names that say their unit. The longest ending counts.
 UNITS = {
     "_deg": "degrees",
@@ -43,54 +47,31 @@ UNITS = {
 _HEAD = """\
 # The data model
 
-Written by `manage.py describe_data_model` from the models; do not edit. Every table of the data center, app by app, from
+Written by `manage.py describe_data_model docs` from the models; do not edit. Every table of the data center, app by app, from
 the ground up. **null** may be empty; a key → refers to another table, with what happens here when that row is deleted.
 Names end in their units. Times are UTC. Kinds (subclasses) have the fields of their base as well.
+
+![All tables, and which app refers to which](data-model/overview.svg)
 """
 
 
+def files() -> dict[str, str]:
+    """The document and its pictures, by their paths inside ``docs``."""
+    drawn = {f"{PICTURES}/{name}": picture for name, picture in pictures(APPS).items()}
+    return {"data-model.md": document()} | drawn
+
+
 def document() -> str:
-    """The whole document, in Markdown."""
+    """The document, in Markdown."""
     return "\n".join([_HEAD, *(line for app in APPS for line in _app(app))]).rstrip() + "\n"
 
 
 def _app(label: str) -> Iterator[str]:
     shown = sorted(apps.get_app_config(label).get_models(), key=lambda m: m._meta.db_table)
-    tables = [model for model in shown if not model._meta.proxy]
     yield f"## {label}\n"
-    yield "```mermaid"
-    yield "erDiagram"
-    yield from sorted(set(_relations(tables)))
-    yield "```\n"
+    yield f"![Tables of {label} and how they refer to each other]({PICTURES}/{label}.svg)\n"
     for model in shown:
         yield from _kind(model) if model._meta.proxy else _table(model)
-
-
-def _relations(tables: Iterable[type[models.Model]]) -> Iterator[str]:
-    for model in tables:
-        own = model._meta.db_table
-        for field in model._meta.local_fields:
-            target = _target(field)
-            if target is None:
-                continue
-            if field.remote_field is not None and getattr(field.remote_field, "parent_link", False):
-                yield f'    {target._meta.db_table} ||--o| {own} : "is a"'
-            else:
-                many = "o|" if field.one_to_one else "o{"
-                one = "|o" if field.null else "||"
-                yield f"    {target._meta.db_table} {one}--{many} {own} : {field.name}"
-        for link in model._meta.local_many_to_many:
-            linked = _target(link)
-            if linked is not None:
-                yield f"    {own} }}o--o{{ {linked._meta.db_table} : {link.name}"
-
-
-def _target(field: models.Field[Any, Any]) -> type[models.Model] | None:
-    """What a relation refers to; the discriminator of polymorphic tables is left out."""
-    target = field.related_model
-    if not isinstance(target, type) or target._meta.app_label not in APPS:
-        return None
-    return target
 
 
 def _kind(model: type[models.Model]) -> Iterator[str]:
