@@ -30,8 +30,9 @@ MADE_UP = [
 ]
 
 Rectangle = tuple[float, float, float, float]
-#: (x1, y1, x2, y2, which path it belongs to, its colour)
-Segment = tuple[float, float, float, float, int, str]
+Point = tuple[float, float]
+#: From, to, which path it belongs to, its colour.
+Segment = tuple[Point, Point, int, str]
 
 
 def root_of(name: str) -> ET.Element:
@@ -67,7 +68,7 @@ def segments_of(root: ET.Element) -> Iterator[Segment]:
             else:
                 y = float(first)
             if command in "HV" and before != (x, y):
-                yield (*before, x, y, number, path.get("stroke", ""))
+                yield before, (x, y), number, path.get("stroke", "")
 
 
 @pytest.mark.parametrize("name", [*DRAWN, "made up"])
@@ -83,7 +84,7 @@ class TestEveryPicture:
     def test_no_line_goes_through_a_box(self, name: str) -> None:
         root = root_of(name)
 
-        for x1, y1, x2, y2, *_ in segments_of(root):
+        for (x1, y1), (x2, y2), *_ in segments_of(root):
             for left, top, right, bottom in boxes_of(root):
                 beside = max(x1, x2) <= left or min(x1, x2) >= right
                 above = max(y1, y2) <= top or min(y1, y2) >= bottom
@@ -91,15 +92,15 @@ class TestEveryPicture:
 
     def test_no_two_lines_run_along_each_other(self, name: str) -> None:
         for a, b in combinations(segments_of(root_of(name)), 2):
-            if a[4] == b[4]:
+            if a[2] == b[2]:
                 continue
             for level, across in ((1, 0), (0, 1)):
-                if a[level] == a[level + 2] == b[level] == b[level + 2]:
-                    ends_a = sorted((a[across], a[across + 2]))
-                    ends_b = sorted((b[across], b[across + 2]))
+                if a[0][level] == a[1][level] == b[0][level] == b[1][level]:
+                    ends_a = sorted((a[0][across], a[1][across]))
+                    ends_b = sorted((b[0][across], b[1][across]))
                     gap = max(ends_a[0], ends_b[0]) - min(ends_a[1], ends_b[1])
                     # A line over several columns has a path in each, which begins where the last one ends.
-                    assert gap > 0 or (gap == 0 and a[5] == b[5]), (a, b)
+                    assert gap > 0 or (gap == 0 and a[3] == b[3]), (a, b)
 
     def test_every_text_is_inside_and_in_its_box(self, name: str) -> None:
         root = root_of(name)
