@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts import admin_changes  # noqa: F401 - registers its page
 from accounts.models import ApiToken, LogLevel, Permission, Role, SystemLog, User
 from accounts.people import person_of
 from ccatdc.common.admin import PortalAdmin, ReadOnlyAdmin, state_column

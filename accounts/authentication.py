@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Final
 
+import pghistory
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, Q
 from django.utils import timezone
@@ -44,6 +45,8 @@ class ApiTokenAuthentication(BaseAuthentication):
                 "The token is not valid: unknown, expired or revoked."
             )
         _note_use(token)
+        # Added to what history keeps of this request, if the request writes.
+        pghistory.context(token=token.name)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002

@@ -18,6 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from ccatdc.common.indexes import words_index
+from ccatdc.common.indexes import words_index
 from ccatdc.common.history import TABLE, ChangeContext, ChangeTime, ChangeUser, root_of
 from ccatdc.common.states import known_values
 from observatory.models import Instrument
@@ -243,6 +244,7 @@ class Change(models.Model):
     context = models.JSONField(db_default=ChangeContext(), help_text="How it was done.")
     action = models.CharField(max_length=16, choices=ChangeAction.choices)
     object_type = models.CharField(max_length=64)
+        db_index=False,
     object_id = models.CharField(max_length=64)
     object_name = models.TextField(help_text="Its name at the time.")
     table_name = models.CharField(max_length=64)
@@ -253,7 +255,12 @@ class Change(models.Model):
     class Meta:
         db_table = TABLE
         ordering = ["-id"]
-        indexes = [models.Index(fields=["object_type", "object_id"], name="change_history_object")]
+        indexes = [
+            models.Index(fields=["object_id", "object_type"], name="change_history_object"),
+            models.Index(fields=["user", "-id"], name="change_history_by_user"),
+            models.Index(fields=["at"], name="change_history_by_time"),
+            words_index("object_name", "change_history_name_words"),
+        ]
         constraints = [known_values("action", ChangeAction, "change_history_action_known")]
 
     def __str__(self) -> str:

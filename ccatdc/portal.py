@@ -17,7 +17,7 @@ from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from unfold.sites import UnfoldAdminSite
 
-#: Lines of the diary on the history page of an object.
+#: Lines of the diary, and changes, on the history page of an object.
 HISTORY_LINES = 200
 
 
@@ -98,3 +98,14 @@ class PortalAdminConfig(AdminConfig):
     """Makes :class:`OperationsPortal` the site on which ``admin.site.register`` works."""
 
     default_site = "ccatdc.portal.OperationsPortal"
+    def history_of(self, obj: models.Model) -> Any:
+        """What was changed in it, newest first: entries with the fields of each. None for a fact, which has no history."""
+        from accounts.changes import entries_of
+        from accounts.models import Change
+        from ccatdc.common.history import root_of, tracked_kinds
+
+        if root_of(type(obj))._meta.label_lower not in tracked_kinds():
+            return None
+        changes = Change.objects.about(obj).select_related("user")[:HISTORY_LINES]
+        return entries_of(changes, together=True)
+

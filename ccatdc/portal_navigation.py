@@ -33,6 +33,7 @@ GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
         ),
     ),
     (
+            ("History", "history", "accounts.change"),
         "Data center",
         True,
         (

@@ -8,6 +8,7 @@ it is a row, edited in the portal.
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
 from ccatdc.portal_look import UNFOLD  # noqa: F401  read by the portal
+from ccatdc.program import program_name
 
 django_stubs_ext.monkeypatch()
 
@@ -71,6 +73,7 @@ INSTALLED_APPS = [
     "django_filters",
     "django_tables2",
     "django_q",
+    "pgtrigger",
     "observatory",
     "accounts",
     "planning",
@@ -87,6 +90,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.ChangesBearAName",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -125,11 +129,16 @@ DATABASES["default"].update(
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,
-        "application_name": env.str("CCATDC_APPLICATION_NAME", default="ccatdc"),
+        # History says by it which command changed something.
+        "application_name": env.str("CCATDC_APPLICATION_NAME", default=program_name(sys.argv)),
         **DATABASES["default"].get("OPTIONS", {}),
     },
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# History (ccatdc/tracked.py): its triggers follow from the code after each migrate, so that no migration holds their text.
+PGTRIGGER_MIGRATIONS = PGTRIGGER_SCHEMA_EDITOR = False
+PGHISTORY_MIDDLEWARE_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 # --- Workers: django-q2 hosts the processes and rings the bell; the operation row decides (transfer/runner.py) -----------
 

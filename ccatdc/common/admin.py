@@ -35,8 +35,8 @@ Column = Callable[[Any, Any], Any]
 
 
 class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
-    """Base of all pages. Changes are written to the diary, and an object's history is what the
-    diary says about it.
+    """Base of all pages. What people do is written to the diary; which fields it changed is kept
+    by the database (ccatdc/common/history.py). An object's history shows both.
     """
 
     list_per_page = 50
@@ -119,7 +119,7 @@ class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The diary's lines about this row."""
+        """Which fields changed, and what the diary says about this row."""
         obj = self.get_object(request, object_id)
         if obj is None:
             return self._get_obj_does_not_exist_redirect(  # type: ignore[attr-defined,no-any-return]
@@ -139,6 +139,7 @@ class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
         }
         return TemplateResponse(request, "portal/history.html", context)
 
+            "entries": self.admin_site.history_of(obj),
 
 class ReadOnlyAdmin(PortalAdmin):
     """For facts: what happened is read here and changed nowhere. Actions may still start new work
