@@ -18,7 +18,6 @@ from django.db.models import Q
 from django.utils import timezone
 
 from ccatdc.common.indexes import words_index
-from ccatdc.common.indexes import words_index
 from ccatdc.common.history import TABLE, ChangeContext, ChangeTime, ChangeUser, root_of
 from ccatdc.common.states import known_values
 from observatory.models import Instrument
@@ -238,13 +237,13 @@ class Change(models.Model):
         null=True,
         db_constraint=False,
         db_default=ChangeUser(),
+        db_index=False,
         related_name="+",
         help_text="Who; empty for a command.",
     )
     context = models.JSONField(db_default=ChangeContext(), help_text="How it was done.")
     action = models.CharField(max_length=16, choices=ChangeAction.choices)
     object_type = models.CharField(max_length=64)
-        db_index=False,
     object_id = models.CharField(max_length=64)
     object_name = models.TextField(help_text="Its name at the time.")
     table_name = models.CharField(max_length=64)

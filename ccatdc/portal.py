@@ -93,11 +93,6 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
         lines = SystemLog.objects.filter(object_type__in=kinds, object_id=str(obj.pk))
         return lines.select_related("user")[:HISTORY_LINES]
 
-
-class PortalAdminConfig(AdminConfig):
-    """Makes :class:`OperationsPortal` the site on which ``admin.site.register`` works."""
-
-    default_site = "ccatdc.portal.OperationsPortal"
     def history_of(self, obj: models.Model) -> Any:
         """What was changed in it, newest first: entries with the fields of each. None for a fact, which has no history."""
         from accounts.changes import entries_of
@@ -109,3 +104,8 @@ class PortalAdminConfig(AdminConfig):
         changes = Change.objects.about(obj).select_related("user")[:HISTORY_LINES]
         return entries_of(changes, together=True)
 
+
+class PortalAdminConfig(AdminConfig):
+    """Makes :class:`OperationsPortal` the site on which ``admin.site.register`` works."""
+
+    default_site = "ccatdc.portal.OperationsPortal"

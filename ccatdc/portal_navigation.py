@@ -30,10 +30,10 @@ GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
             ("Services", "ecg_heart", "transfer.serviceheartbeat"),
             ("Circuit breakers", "electrical_services", "transfer.circuitbreaker"),
             ("Diary", "menu_book", "accounts.systemlog"),
+            ("History", "history", "accounts.change"),
         ),
     ),
     (
-            ("History", "history", "accounts.change"),
         "Data center",
         True,
         (

@@ -134,12 +134,12 @@ class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
             "title": f"History: {obj}",
             "opts": self.opts,
             "object": obj,
+            "entries": self.admin_site.history_of(obj),
             "lines": self.admin_site.diary_about(obj),
             **(extra_context or {}),
         }
         return TemplateResponse(request, "portal/history.html", context)
 
-            "entries": self.admin_site.history_of(obj),
 
 class ReadOnlyAdmin(PortalAdmin):
     """For facts: what happened is read here and changed nowhere. Actions may still start new work
