@@ -22,6 +22,7 @@ from datamgmt.filing_access import require_all_of, require_execution, require_ob
 from datamgmt.filing_files import Registered, register_files
 from datamgmt.filing_repeats import differences_between
 from datamgmt.filing_reports import CONDITIONS, FileReport, FinishReport, StartReport, clock_problem
+from datamgmt.filing_set_ups import Used, find_used, used_by
 from planning.models import ExecutedObsUnit, ExecutionStatus, ObsUnit
 
 __all__ = [
@@ -53,8 +54,9 @@ def start_execution(
 ) -> tuple[ExecutedObsUnit, bool]:
     """An observation begins. The execution, and whether this call made it.
 
-    Raises RequestError (unknown obs unit or operator, impossible time), NotAllowedError (``token``
-    is bound to another instrument), ReportConflictError (another report under this UUID).
+    Raises RequestError (unknown obs unit or operator, impossible time, set-ups that do not fit the
+    obs unit), NotAllowedError (``token`` is bound to another instrument), ReportConflictError
+    (another report under this UUID).
     """
     _require_clock("start_time", report.start_time)
     obs_unit = (
@@ -67,12 +69,13 @@ def start_execution(
             f"There is no obs unit {report.obs_unit_id}.", code="filing.unknown_obs_unit"
         )
     require_obs_unit(token, obs_unit)
-    filed = _start_as_filed(report)
+    used = find_used(report, obs_unit, token)
+    filed = _start_as_filed(report, used)
     stored = _stored(report.id)
     if stored is None:
         try:
             with transaction.atomic():
-                return _create(report, obs_unit, filed, token), True
+                return _create(report, obs_unit, used, filed, token), True
         except IntegrityError:
             stored = _stored(report.id)  # the same call came twice at once
             if stored is None:
@@ -123,11 +126,15 @@ def finish_execution(
 
 
 def _stored(pk: UUID) -> ExecutedObsUnit | None:
-    return ExecutedObsUnit.objects.with_plan().filter(pk=pk).first()
+    return ExecutedObsUnit.objects.with_plan().with_set_ups().filter(pk=pk).first()
 
 
 def _create(
-    report: StartReport, obs_unit: ObsUnit, filed: dict[str, Any], token: ApiToken | None
+    report: StartReport,
+    obs_unit: ObsUnit,
+    used: Used,
+    filed: dict[str, Any],
+    token: ApiToken | None,
 ) -> ExecutedObsUnit:
     operator = None
     if report.operator:
@@ -136,7 +143,7 @@ def _create(
             raise RequestError(
                 f"There is no user {report.operator!r}.", code="filing.unknown_operator"
             )
-    return ExecutedObsUnit.objects.create(
+    execution = ExecutedObsUnit.objects.create(
         id=report.id,
         obs_unit=obs_unit,
         start_time=report.start_time,
@@ -144,15 +151,19 @@ def _create(
         operator=operator,
         reported_by_token=token,
         filed={"start": filed},
+        **used.columns(),
     )
+    execution.instrument_module_configurations.add(*used.set_ups)
+    return execution
 
 
-def _start_as_filed(report: StartReport) -> dict[str, Any]:
+def _start_as_filed(report: StartReport, used: Used) -> dict[str, Any]:
     return {
         "obs_unit": report.obs_unit_id,
         "start_time": _utc(report.start_time),
         "parameters": report.parameters,
         "operator": report.operator,
+        **used.as_filed(),
     }
 
 
@@ -163,6 +174,7 @@ def _start_of(execution: ExecutedObsUnit) -> dict[str, Any]:
         "start_time": _utc(execution.start_time),
         "parameters": execution.parameters,
         "operator": execution.operator.username if execution.operator is not None else "",
+        **used_by(execution),
     }
 
 

@@ -48,6 +48,16 @@ def require_all_of(token: ApiToken | None, execution: ExecutedObsUnit) -> None:
         )
 
 
+def require_module(token: ApiToken | None, module: InstrumentModule) -> None:
+    """The module is of the token's instrument."""
+    if not may_file_for(token, module):
+        raise NotAllowedError(
+            f"{module} is a module of another instrument.",
+            code=OTHER_INSTRUMENT,
+            remedy=_remedy(token),
+        )
+
+
 def may_file_for(token: ApiToken | None, module: InstrumentModule) -> bool:
     """Whether the token may file data of this module."""
     return not _foreign(token, module.instrument_id)

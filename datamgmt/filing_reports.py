@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from ccatdc.common.errors import ConflictError, RequestError
 from datamgmt.models.files import FileType
+from planning.models.executions import CONDITION_LIMITS
 
 #: Errors that one answer lists; all are counted.
 MAX_LISTED: Final = 100
@@ -20,15 +21,7 @@ CLOCK_AHEAD: Final = timedelta(days=1)
 #: Before this no instrument of ours observed; clocks that lost the time begin in 1970, 1980, 2000.
 FIRST_OBSERVATION: Final = datetime(2020, 1, 1, tzinfo=UTC)
 #: Columns of ExecutedObsUnit with the conditions of an observation, in its units.
-CONDITIONS: Final = (
-    "pwv_mm_mean",
-    "tau_225",
-    "humidity",
-    "temperature_c",
-    "wind_m_s",
-    "elevation_deg_mean",
-    "azimuth_deg_mean",
-)
+CONDITIONS: Final = tuple(CONDITION_LIMITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +79,45 @@ def listed(errors: Sequence[RowError]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
+class SetUpName:
+    """A set-up of a module: by its id, or by the short names of instrument and module and its own."""
+
+    id: int | None = None
+    instrument: str = ""
+    module: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        if self.id is not None:
+            return str(self.id)
+        return f"{self.name!r} of {self.instrument} {self.module}"
+
+    def lookup(self) -> dict[str, Any]:
+        """What to ask the table of set-ups for."""
+        if self.id is not None:
+            return {"pk": self.id}
+        return {
+            "instrument_module__instrument__short_name": self.instrument,
+            "instrument_module__short_name": self.module,
+            "name": self.name,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class StartReport:
-    """An observation begins. ``parameters`` is kept as it is (a snapshot of the scan)."""
+    """An observation begins. ``parameters`` is kept as it is (a snapshot of the scan).
+
+    With what it is observed may be said too: the set-ups of modules, and of the obs unit its configuration and a slot.
+    """
 
     id: UUID
     obs_unit_id: int
     start_time: datetime
     parameters: Mapping[str, Any]
     operator: str = ""
+    set_ups: tuple[SetUpName, ...] = ()
+    observation_configuration: int | None = None
+    pre_scheduled_slot: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

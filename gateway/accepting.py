@@ -33,7 +33,13 @@ from planning.models import ExecutedObsUnit, ExecutionStatus
 BULK_PATH: Final = "/api/raw_data_files/bulk"
 #: What is wrong when a call names something that this copy of the reference data does not have.
 UNKNOWN_CODES: Final = frozenset(
-    {"filing.unknown_obs_unit", "filing.unknown_operator", "does_not_exist"}
+    {
+        "filing.unknown_obs_unit",
+        "filing.unknown_operator",
+        "filing.unknown_set_up",
+        "filing.unknown_plan",
+        "does_not_exist",
+    }
 )
 
 Handler = Callable[..., Response]

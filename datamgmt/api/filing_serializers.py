@@ -8,29 +8,63 @@ from rest_framework import serializers
 
 from ccatdc.common.api import FiniteFloatField, StorableJsonField, StrictSerializer
 from datamgmt.filing import FinishReport, StartReport
+from datamgmt.filing_reports import SetUpName
 from datamgmt.filing_rows import MAX_SIZE, PATH_LENGTH, TEXT_LENGTH
 from datamgmt.models.files import ChecksumAlgorithm, FileType
 from planning.models import ExecutionQuality, ExecutionStatus, ObsUnit
+from planning.models.executions import CONDITION_LIMITS
 
+#: More modules than any telescope has.
+MAX_SET_UPS = 100
 ENDED = [choice for choice in ExecutionStatus.choices if choice[0] != ExecutionStatus.RUNNING]
 
 
-def _condition(lowest: float, highest: float, unit: str) -> FiniteFloatField:
+def _condition(name: str, unit: str) -> FiniteFloatField:
+    lowest, highest = CONDITION_LIMITS[name]
     return FiniteFloatField(
         required=False, allow_null=True, min_value=lowest, max_value=highest, help_text=unit
     )
 
 
 class ConditionsSerializer(StrictSerializer):
-    """The weather and the pointing, averaged over the observation."""
+    """The weather and the pointing: averages over the observation, and the ranges that the telescope moved through."""
 
-    pwv_mm_mean = _condition(0, 100, "Precipitable water vapour, mm.")
-    tau_225 = _condition(0, 100, "Opacity at 225 GHz.")
-    humidity = _condition(0, 100, "Percent.")
-    temperature_c = _condition(-100, 100, "Degrees Celsius.")
-    wind_m_s = _condition(0, 200, "Metres per second.")
-    elevation_deg_mean = _condition(-90, 180, "Degrees.")
-    azimuth_deg_mean = _condition(-360, 720, "Degrees.")
+    pwv_mm_mean = _condition("pwv_mm_mean", "Precipitable water vapour, mm.")
+    tau_225 = _condition("tau_225", "Opacity at 225 GHz.")
+    humidity = _condition("humidity", "Percent.")
+    temperature_c = _condition("temperature_c", "Degrees Celsius.")
+    wind_m_s = _condition("wind_m_s", "Metres per second.")
+    elevation_deg_mean = _condition("elevation_deg_mean", "Degrees.")
+    azimuth_deg_mean = _condition("azimuth_deg_mean", "Degrees.")
+    el_min_deg = _condition("el_min_deg", "Degrees.")
+    el_max_deg = _condition("el_max_deg", "Degrees; not below el_min_deg.")
+    az_min_deg = _condition("az_min_deg", "Degrees.")
+    az_max_deg = _condition("az_max_deg", "Degrees; not below az_min_deg.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Ranges run upwards."""
+        for low, high in (("el_min_deg", "el_max_deg"), ("az_min_deg", "az_max_deg")):
+            lowest, highest = attrs.get(low), attrs.get(high)
+            if lowest is not None and highest is not None and lowest > highest:
+                raise serializers.ValidationError({high: f"This is below {low}."}, code="order")
+        return attrs
+
+
+class SetUpNameSerializer(StrictSerializer):
+    """A set-up of a module: by its id, or by the short names of instrument and module and its own name."""
+
+    id = serializers.IntegerField(required=False, min_value=1, max_value=MAX_SIZE)
+    instrument = serializers.CharField(required=False, max_length=32)
+    module = serializers.CharField(required=False, max_length=32)
+    name = serializers.CharField(required=False, max_length=128, trim_whitespace=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One of the two ways to name it."""
+        if set(attrs) not in ({"id"}, {"instrument", "module", "name"}):
+            raise serializers.ValidationError(
+                "Name a set-up by id, or by instrument, module and name.", code="required"
+            )
+        return attrs
 
 
 class StartSerializer(StrictSerializer):
@@ -51,6 +85,20 @@ class StartSerializer(StrictSerializer):
     operator = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=150, help_text="A user name."
     )
+    instrument_module_configurations = serializers.ListField(
+        child=SetUpNameSerializer(),
+        required=False,
+        max_length=MAX_SET_UPS,
+        help_text="Used; one for each module.",
+    )
+    observation_configuration = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=MAX_SIZE,
+        help_text="Of the obs unit; it is kept with the revision that it has now.",
+    )  # fmt: skip
+    pre_scheduled_slot = serializers.IntegerField(
+        required=False, allow_null=True, min_value=1, max_value=MAX_SIZE,
+        help_text="Of the obs unit.",
+    )  # fmt: skip
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """One of the two ways to name the obs unit."""
@@ -72,6 +120,11 @@ class StartSerializer(StrictSerializer):
             start_time=data["start_time"],
             parameters=data["parameters"],
             operator=data["operator"],
+            set_ups=tuple(
+                SetUpName(**name) for name in data.get("instrument_module_configurations", ())
+            ),
+            observation_configuration=data.get("observation_configuration"),
+            pre_scheduled_slot=data.get("pre_scheduled_slot"),
         )
 
 
@@ -82,7 +135,7 @@ def _obs_unit_named(program: str, name: str) -> int:
         raise serializers.ValidationError(
             {"obs_unit_name": f"Program {program} has no obs unit {name!r}."}, code="does_not_exist"
         )
-    return pk
+    return int(pk)
 
 
 class FinishSerializer(StrictSerializer):

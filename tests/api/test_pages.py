@@ -162,7 +162,7 @@ class TestLinks:
     def test_the_next_page_is_filtered_and_ordered_as_this_one(self, viewer_api: ApiClient) -> None:
         for name in ("a1", "b1", "a2", "a3"):
             FixedSourceFactory.create(name=name)
-        query = {"name": "a", "order": "-name", "page_size": 1}
+        query: dict[str, Any] = {"name": "a", "order": "-name", "page_size": 1}
         page = viewer_api.get("/api/sources/", **query).json()
         kept = parse_qs(urlsplit(page["next"]).query)
         assert {name: kept[name] for name in query} == {

@@ -51,10 +51,20 @@ def _start(filing: Filing, given: argparse.Namespace) -> Exit:
         start_time=given.start_time,
         parameters=given.parameters,
         operator=given.operator,
+        set_ups=_each_once(given.set_up),
+        observation_configuration=given.observation_configuration,
+        slot=given.slot,
         observation=given.id,
     )
     print(observation.id, flush=True)
     return _after(observation, given)
+
+
+def _each_once(set_ups: Sequence[tuple[tuple[str, str], str]]) -> dict[tuple[str, str], str]:
+    found = dict(set_ups)
+    if len(found) < len(set_ups):
+        raise UsageError("A module has one set-up at a time.")
+    return found
 
 
 def _files(filing: Filing, given: argparse.Namespace) -> Exit:

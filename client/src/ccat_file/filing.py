@@ -33,6 +33,10 @@ CONDITIONS: Final = (
     "wind_m_s",
     "elevation_deg_mean",
     "azimuth_deg_mean",
+    "el_min_deg",
+    "el_max_deg",
+    "az_min_deg",
+    "az_max_deg",
 )
 
 
@@ -60,12 +64,18 @@ class Filing:
         start_time: datetime | None = None,
         parameters: Mapping[str, Any] | None = None,
         operator: str = "",
+        set_ups: Mapping[tuple[str, str], str] | None = None,
+        observation_configuration: int | None = None,
+        slot: int | None = None,
         observation: UUID | None = None,
     ) -> Observation:
         """An observation begins: now, unless ``start_time`` says when.
 
-        The obs unit by program and name, or by its id. ``observation`` is its UUID where the caller
-        keeps one to repeat the call with. Raises UsageError, SpoolError.
+        The obs unit by program and name, or by its id. ``set_ups`` says which set-up each module
+        has: ``{("primecam", "f280"): "standard"}``, short names of instrument and module, name of the
+        set-up. ``observation_configuration`` and ``slot`` are ids of the obs unit's own.
+        ``observation`` is its UUID where the caller keeps one to repeat the call with. Raises
+        UsageError, SpoolError.
         """
         by_name = bool(program) and bool(obs_unit_name)
         if by_name == (obs_unit is not None) or ((program or obs_unit_name) and not by_name):
@@ -81,6 +91,15 @@ class Filing:
             body |= {"program": program, "obs_unit_name": obs_unit_name}
         else:
             body["obs_unit"] = obs_unit
+        if set_ups:
+            body["instrument_module_configurations"] = [
+                {"instrument": instrument, "module": module, "name": name}
+                for (instrument, module), name in set_ups.items()
+            ]
+        if observation_configuration is not None:
+            body["observation_configuration"] = observation_configuration
+        if slot is not None:
+            body["pre_scheduled_slot"] = slot
         path = "/api/executed_obs_units/start"
         new.put([Call(new.id, "POST", path, body, {"id": str(new.id)})])
         return new

@@ -56,6 +56,16 @@ def _start(commands: Any) -> None:
     one.add_argument("--start-time", type=_time, metavar="TIME", help="ISO 8601; default: now")
     one.add_argument("--operator", default="", metavar="USER")
     one.add_argument("--parameters", type=_object, default={}, metavar="JSON", help="of the scan")
+    one.add_argument(
+        "--set-up",
+        type=_set_up,
+        action="append",
+        default=[],
+        metavar="INSTRUMENT/MODULE=NAME",
+        help="what a module is set up as; may be repeated",
+    )
+    one.add_argument("--observation-configuration", type=int, metavar="N", help="of the obs unit")
+    one.add_argument("--slot", type=int, metavar="N", help="pre-scheduled, of the obs unit")
     one.add_argument("--id", type=UUID, help="the observation's UUID, where the caller makes it")
     _wait(one)
 
@@ -159,6 +169,14 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise argparse.ArgumentTypeError(f"{text!r} is not a JSON object")
     return value
+
+
+def _set_up(text: str) -> tuple[tuple[str, str], str]:
+    module, equals, name = text.partition("=")
+    instrument, _, module = module.partition("/")
+    if not (instrument and module and equals and name):
+        raise argparse.ArgumentTypeError(f"{text!r} is not INSTRUMENT/MODULE=NAME")
+    return (instrument, module), name
 
 
 def _condition(text: str) -> tuple[str, float]:
