@@ -370,6 +370,17 @@ def test_what_the_relays_own_archive_has_already_is_sent_on_and_stays_archived(
     assert package.state == PackageState.ARCHIVED
 
 
+def test_what_failed_on_its_way_on_waits_at_the_relay_until_it_is_sent_again(
+    world: World, hub: DataLocation
+) -> None:
+    package = world.package(state=PackageState.TRANSFERRING, finalized_at=days_ago(1))
+    arrive(world, hub, package)
+    RawDataPackage.objects.update(state=PackageState.FAILED)
+    assert BundleManager().run_once() == 0
+    RawDataPackage.objects.update(state=PackageState.WAITING)
+    assert BundleManager().run_once() == 1
+
+
 def test_what_is_not_unpacked_at_the_relay_is_not_sent_on(world: World, hub: DataLocation) -> None:
     package = world.package(state=PackageState.TRANSFERRING)
     bundle = world.bundle(package, destination_site=hub.site, final_site=world.cologne)

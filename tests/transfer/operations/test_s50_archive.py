@@ -11,11 +11,15 @@ from typing import Any
 import pytest
 
 from ccatdc.common.states import Status
-from datamgmt.models import PhysicalCopy, RawDataPackage
+from datamgmt.copies import record_package_copy
+from datamgmt.models import LocationType, PhysicalCopy, RawDataPackage
 from datamgmt.states import Integrity, PackageState, VerifiedHow
 from datamgmt.storage.s3 import S3Storage
+from tests.factories.accounts import UserFactory
 from tests.flow import Flow, digest_of
+from tests.transfer.operations.spoiling import copy_of, path_of, put_on_bad_sector
 from transfer.models import LongTermArchiveTransfer
+from transfer.sending_again import send_again
 
 TO_BUFFER = ("package", "bundle", "transfer", "unpack")
 
@@ -106,3 +110,95 @@ def test_a_repointed_bucket_refuses_the_write(flow: Flow) -> None:
 
     assert LongTermArchiveTransfer.objects.get().error_code == "location.marker_foreign"
     assert not PhysicalCopy.objects.at(flow.archive).exists()
+
+
+def test_a_copy_that_cannot_be_read_gives_way_to_another_one(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spare = flow.disk(flow.cologne, "input_buffer_b", LocationType.BUFFER, priority=9)
+    flow.observe({"run1/a": b"a" * 5000})
+    flow.run(*TO_BUFFER)
+    package = RawDataPackage.objects.get()
+    bad = copy_of(package, flow.input_buffer)
+    other = Path(spare.path) / bad.key
+    other.parent.mkdir(parents=True)
+    other.write_bytes(Path(bad.full_path).read_bytes())
+    record_package_copy(package, spare, key=bad.key, how=VerifiedHow.WRITTEN)
+    put_on_bad_sector(monkeypatch, Path(bad.full_path))
+    flow.plan("archive")
+    flow.run_scheduled()
+    operation = LongTermArchiveTransfer.objects.get()
+    for attempt in range(1, operation.max_attempts):
+        operation.refresh_from_db()
+        assert (operation.status, operation.attempts) == (Status.PENDING, attempt)
+        assert copy_of(package, flow.input_buffer).integrity == Integrity.OK
+        flow.retry_now()
+    operation.refresh_from_db()
+    assert (operation.status, operation.error_code) == (Status.PENDING, "origin.unreadable")
+    assert copy_of(package, flow.input_buffer).integrity == Integrity.SUSPECT
+    flow.retry_now()
+
+    operation.refresh_from_db()
+    assert operation.status == Status.COMPLETED
+    assert operation.origin_location == spare
+    assert copy_of(package, spare).integrity == Integrity.OK
+
+
+def test_without_another_copy_it_fails_and_goes_on_when_there_is_one(flow: Flow) -> None:
+    flow.observe({"run1/a": b"a" * 5000})
+    flow.run(*TO_BUFFER)
+    package = RawDataPackage.objects.get()
+    path_of(package, flow.input_buffer).unlink()
+    flow.plan("archive")
+    flow.run_scheduled()
+    assert copy_of(package, flow.input_buffer).integrity == Integrity.MISSING
+    flow.retry_now()
+    operation = LongTermArchiveTransfer.objects.get()
+    assert (operation.status, operation.error_code) == (Status.FAILED, "archive.no_origin")
+    package.refresh_from_db()
+    assert package.state == PackageState.FAILED
+
+    send_again(package, UserFactory.create())
+    flow.run()
+    package.refresh_from_db()
+    assert package.state == PackageState.ARCHIVED
+    assert flow.failures() == []
+
+
+@pytest.mark.parametrize(
+    ("integrity", "status"),
+    [
+        (Integrity.OK, Status.COMPLETED),
+        (Integrity.UNVERIFIED, Status.COMPLETED),
+        (Integrity.DAMAGED, Status.FAILED),
+    ],
+)
+def test_a_copy_that_is_there_already_is_not_doubled(
+    flow: Flow, integrity: str, status: str
+) -> None:
+    flow.observe({"run1/a": b"a"})
+    flow.run(*TO_BUFFER)
+    flow.plan("archive")
+    package = RawDataPackage.objects.get()
+    record_package_copy(package, flow.archive, key="another/way.tar", how=VerifiedHow.READ_BACK)
+    PhysicalCopy.objects.at(flow.archive).update(integrity=integrity)
+    flow.run_scheduled()
+
+    operation = LongTermArchiveTransfer.objects.get()
+    assert operation.status == status
+    assert operation.error_code == ("archive.bad_copy_here" if status == Status.FAILED else "")
+    assert copy_of(package, flow.archive).key == "another/way.tar"
+    assert [k for k, _ in S3Storage(flow.archive).walk()] == []
+
+
+def test_a_copy_to_be_checked_again_is_good_when_it_was_archived(flow: Flow) -> None:
+    flow.observe({"run1/a": b"a"})
+    flow.run(*TO_BUFFER)
+    package = RawDataPackage.objects.get()
+    PhysicalCopy.objects.at(flow.input_buffer).update(
+        integrity=Integrity.UNVERIFIED, verified_at=None, verified_how=""
+    )
+    flow.run("archive")
+
+    copy = copy_of(package, flow.input_buffer)
+    assert (copy.integrity, copy.verified_how) == (Integrity.OK, VerifiedHow.READ_BACK)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from ccatdc.common.states import Status
-from datamgmt.models import PhysicalCopy, RawDataPackage
-from datamgmt.states import Integrity, PhysicalCopyStatus
+from datamgmt.models import PhysicalCopy, RawDataFile, RawDataPackage
+from datamgmt.states import Integrity, PhysicalCopyStatus, VerifiedHow
+from tests.factories.datamgmt import SiteFactory
 from tests.factories.transfer import StagingJobFactory
 from tests.flow import Flow
+from tests.transfer.operations.spoiling import flip
 from transfer.models import Staging, StagingJob
 
 ARCHIVED = ("package", "bundle", "transfer", "unpack", "archive")
@@ -95,3 +97,52 @@ def test_the_requester_is_told(flow: Flow, mailoutbox: list) -> None:  # type: i
 
     assert len(mailoutbox) == 1
     assert f"{flow.processing.path}/jobs/{job.pk}" in mailoutbox[0].body
+
+
+def test_a_damaged_copy_gives_way_to_that_of_another_archive(flow: Flow) -> None:
+    flow.observe(FILES)
+    flow.run(*ARCHIVED)
+    flow.bucket(SiteFactory.create(short_name="us"), "lta")
+    flow.run("archive")
+    copy = PhysicalCopy.objects.at(flow.archive).get()
+    flip(flow.object_path(flow.archive, copy.key))
+    job = ask(flow)
+    flow.plan("stage")
+    flow.run_scheduled()
+    flow.retry_now()
+    flow.plan("stage")
+
+    job.refresh_from_db()
+    assert job.status == Status.COMPLETED
+    assert staged_files(Path(flow.processing.path) / "jobs" / str(job.pk)) == FILES
+    copy.refresh_from_db()
+    assert copy.integrity == Integrity.DAMAGED
+
+
+def test_what_the_catalogue_does_not_know_is_no_damage_of_the_copy(flow: Flow) -> None:
+    flow.observe(FILES)
+    flow.run(*ARCHIVED)
+    RawDataFile.objects.filter(relative_path="run1/empty").update(raw_data_package=None)
+    ask(flow)
+    flow.plan("stage")
+    flow.run_scheduled()
+
+    operation = Staging.objects.get()
+    assert (operation.status, operation.error_code) == (
+        Status.FAILED,
+        "package.member_unexpected",
+    )
+    assert PhysicalCopy.objects.at(flow.archive).get().integrity == Integrity.OK
+
+
+def test_a_copy_to_be_checked_again_is_good_when_it_was_staged(flow: Flow) -> None:
+    flow.observe(FILES)
+    flow.run(*ARCHIVED)
+    PhysicalCopy.objects.at(flow.archive).update(
+        integrity=Integrity.UNVERIFIED, verified_at=None, verified_how=""
+    )
+    ask(flow)
+    flow.run("stage")
+
+    copy = PhysicalCopy.objects.at(flow.archive).get()
+    assert (copy.integrity, copy.verified_how) == (Integrity.OK, VerifiedHow.READ_BACK)
