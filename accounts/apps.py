@@ -15,11 +15,14 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Default roles after each ``migrate``; the diary for the floors below."""
+        """Default roles after each ``migrate``; the diary, and who sees what, for the floors below."""
         from accounts.models import record
+        from accounts.visibility import narrowed
         from ccatdc.common.diary import keep_with
+        from ccatdc.common.viewers import narrow_with
 
         keep_with(record)
+        narrow_with(narrowed)
         post_migrate.connect(_ensure_default_roles, sender=self)
 
 

@@ -16,6 +16,12 @@ CHANGE_NEEDS = {
     "observatory": "configure:system",
     "accounts": "manage:users",
 }
+#: Who is in a program decides who sees its data.
+MEMBERSHIPS = "programmembership"
+#: Pages of the portal for who sees some programs only: what they show is one row with its own, or no program's.
+#: The others tell of work that mixes programs.
+NARROWED_APPS = frozenset({"observatory", "planning"})
+NARROWED_MODELS = frozenset({"rawdatafile"})
 CONFIGURATION_MODELS = frozenset(
     {
         "site",
@@ -36,11 +42,21 @@ class RoleBackend(ModelBackend):
         """``app.action_model`` for the portal, or our own ``action:resource``."""
         if not isinstance(user_obj, User) or not user_obj.is_active:
             return False
-        return user_obj.may(needed_permission(perm))
+        return user_obj.may(needed_permission(perm)) and (
+            user_obj.sees_all_programs or not _shows_all_programs(perm)
+        )
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:  # noqa: ARG002
         """Whether anything of an app is shown."""
         return isinstance(user_obj, User) and user_obj.may("read:observations")
+
+
+def _shows_all_programs(perm: str) -> bool:
+    """Whether a page of the portal shows data of programs without asking whose it is."""
+    app, _, codename = perm.partition(".")
+    model = codename.partition("_")[2]
+    elsewhere = ":" in perm or app == "accounts"
+    return not (elsewhere or app in NARROWED_APPS or model in NARROWED_MODELS)
 
 
 def needed_permission(perm: str) -> str:
@@ -49,7 +65,7 @@ def needed_permission(perm: str) -> str:
         return perm
     app, _, codename = perm.partition(".")
     action, _, model = codename.partition("_")
-    if app == "accounts":
+    if app == "accounts" or (model == MEMBERSHIPS and action != "view"):
         return "manage:users"
     if action == "view":
         return "read:observations"

@@ -15,7 +15,8 @@ from django.db import transaction
 from accounts.models import Permission, Role
 
 PERMISSIONS: Final[Mapping[str, str]] = {
-    "read:observations": "See observations, files, packages and where they are.",
+    "read:observations": "See observations, files, packages and where they are: of one's own programs, and public ones.",
+    "read:all_programs": "See those of every program. Who may file or mend sees them anyway.",
     "write:observations": "File observations and their files.",
     "stage:data": "Ask for archived data at a processing location.",
     "write:transfers": "Retry and cancel work, approve deletions, change packages on their way.",
@@ -29,15 +30,23 @@ ROLES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "admin": ("Everything.", frozenset(PERMISSIONS)),
     "observer": (
         "Operators at the observatory: file observations, see everything, stage data, mend transfers.",
-        frozenset({"read:observations", "write:observations", "stage:data", "write:transfers"}),
+        frozenset(
+            {
+                "read:observations",
+                "read:all_programs",
+                "write:observations",
+                "stage:data",
+                "write:transfers",
+            }
+        ),
     ),
     "viewer": (
-        "Sees everything, stages data.",
+        "Scientists: see and stage the data of their programs, and what is public.",
         frozenset({"read:observations", "stage:data"}),
     ),
     "service": (
         "Instrument software: files observations and reads them back.",
-        frozenset({"read:observations", "write:observations"}),
+        frozenset({"read:observations", "read:all_programs", "write:observations"}),
     ),
     "gateway": (
         "A site gateway: files what was filed there, and has a copy of the reference data.",

@@ -46,6 +46,7 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
 
         if not self.may_look(request):
             return render(request, "portal/no_role.html", self.each_context(request), status=403)
+        shown = overview(request.user) if self.may_oversee(request) else None
         response: HttpResponse = super().index(
             request, {"overview": overview(request.user), **(extra_context or {})}
         )
@@ -57,13 +58,17 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
         """
         from ccatdc.portal_overview import overview
 
-        if not self.may_look(request):
+        if not self.may_oversee(request):
             return HttpResponse(status=403)
         return render(request, "portal/overview.html", {"overview": overview(request.user)})
 
     def may_look(self, request: HttpRequest) -> bool:
         """Staff without a role may enter, but have nothing to see."""
         return request.user.has_perm("read:observations")
+
+    def may_oversee(self, request: HttpRequest) -> bool:
+        """The first page tells of all programs' work: it is for who sees them all."""
+        return self.may_look(request) and bool(getattr(request.user, "sees_all_programs", False))
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -226,7 +226,11 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["ccatdc.common.api.StrictJsonParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "ccatdc.common.api.AlwaysJson",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    # Nobody sees more than they may, then what was asked for.
+    "DEFAULT_FILTER_BACKENDS": [
+        "accounts.visibility.VisibleRows",
+        "django_filters.rest_framework.DjangoFilterBackend",
+    ],
     "DEFAULT_SCHEMA_CLASS": "ccatdc.common.openapi.ProblemSchema",
     "DEFAULT_PAGINATION_CLASS": "ccatdc.common.api_pages.KeysetPagination",
     "PAGE_SIZE": 100,

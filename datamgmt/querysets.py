@@ -15,6 +15,7 @@ from polymorphic.managers import PolymorphicManager, PolymorphicQuerySet
 
 from ccatdc.common.states import Status
 from datamgmt.states import READABLE, Integrity, PackageState, PhysicalCopyStatus
+from planning.querysets import observed_for
 
 if TYPE_CHECKING:
     from datamgmt.models import DataLocation, Site
@@ -74,6 +75,10 @@ class DataLocationManager(PolymorphicManager.from_queryset(DataLocationQuerySet)
 class RawDataFileQuerySet(models.QuerySet[Any]):
     """Questions about raw files."""
 
+    def visible_to(self, user: Any) -> RawDataFileQuerySet:
+        """Of observations that the person may see."""
+        return self.filter(observed_for(user, "executed_obs_unit__"))
+
     def unpackaged(self) -> RawDataFileQuerySet:
         """In no package yet."""
         return self.filter(raw_data_package__isnull=True)
@@ -131,6 +136,10 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
 class RawDataPackageQuerySet(models.QuerySet[Any]):
     """Questions about packages."""
 
+    def visible_to(self, user: Any) -> RawDataPackageQuerySet:
+        """Of observations that the person may see."""
+        return self.filter(observed_for(user, "executed_obs_unit__"))
+
     def archived(self) -> RawDataPackageQuerySet:
         """With one verified archive copy or more."""
         return self.filter(state=PackageState.ARCHIVED)
@@ -187,6 +196,14 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
         return int(self.aggregate(total=Sum("size"))["total"] or 0)
 
 
+class MetadataQuerySet(models.QuerySet[Any]):
+    """Metadata of packages."""
+
+    def visible_to(self, user: Any) -> MetadataQuerySet:
+        """Of observations that the person may see."""
+        return self.filter(observed_for(user, "raw_data_package__executed_obs_unit__"))
+
+
 class DataTransferPackageQuerySet(models.QuerySet[Any]):
     """Questions about bundles."""
 
@@ -197,6 +214,17 @@ class DataTransferPackageQuerySet(models.QuerySet[Any]):
 
 class PhysicalCopyQuerySet(PolymorphicQuerySet[Any]):
     """Questions about copies."""
+
+    def visible_to(self, user: Any) -> PhysicalCopyQuerySet:
+        """Of files and packages that the person may see. Bundles mix programs: they are for operators."""
+        return self.filter(
+            Q(Exists(self._subjects("raw_data_file", user)))
+            | Q(Exists(self._subjects("raw_data_package", user)))
+        )
+
+    def _subjects(self, kind: str, user: Any) -> Any:
+        rows: Any = self.model._meta.get_field(kind).related_model
+        return rows.objects.order_by().visible_to(user).filter(pk=OuterRef(f"{kind}_id"))
 
     def existing(self) -> PhysicalCopyQuerySet:
         """Not deleted."""

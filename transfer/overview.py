@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, Min, Q, QuerySet
 
+from accounts.models import User
 from ccatdc.common.states import OPEN_STATUSES, Status
+from ccatdc.common.viewers import visible
 from datamgmt.models import DataLocation, RawDataPackage
 from datamgmt.states import PackageState
 from transfer.models import OPEN_OPERATION, Operation, ServiceHeartbeat
@@ -31,13 +33,17 @@ class StageCounts:
     oldest_waiting: datetime | None
 
 
-def stage_counts() -> list[StageCounts]:
-    """Every stage in the order of the flow, also one that has nothing to do. One query."""
+def stage_counts(user: User | None = None) -> list[StageCounts]:
+    """Every stage in the order of the flow, also one that has nothing to do; of the work that the person may see,
+    or of all. One query.
+    """
     waiting = Q(status__in=(Status.PENDING, Status.SCHEDULED))
     rows: dict[str, dict[str, Any]] = {}
     # Two conditions and not one list: each is that of a partial index.
     counted = OPEN_OPERATION | Q(status=Status.FAILED)
     operations = Operation.objects.non_polymorphic().filter(counted).order_by()
+    if user is not None:
+        operations = visible(operations, user)
     grouped = operations.values("operation_type", "status").annotate(
         count=Count("pk"), oldest=Min("created_at", filter=waiting)
     )
@@ -57,9 +63,13 @@ def _of_stage(name: str, operation_type: str, rows: dict[str, dict[str, Any]]) -
     )
 
 
-def packages_on_the_way() -> dict[str, int]:
-    """Packages by state, without those that arrived. One query on an index of its own."""
-    rows = RawDataPackage.objects.not_archived().order_by()
+def packages_on_the_way(user: User | None = None) -> dict[str, int]:
+    """Packages by state, without those that arrived; those that the person may see, or all. One query on an index of
+    its own.
+    """
+    rows: QuerySet[RawDataPackage] = RawDataPackage.objects.not_archived().order_by()
+    if user is not None:
+        rows = visible(rows, user)
     found = dict(rows.values_list("state").annotate(Count("pk")))
     states = [state for state in PackageState.values if state != PackageState.ARCHIVED]
     return {state: found.get(state, 0) for state in states}

@@ -22,6 +22,7 @@ from django.utils.text import capfirst
 from ccatdc.common.badges import NO_VALUE, list_url, state_badge
 from ccatdc.common.paging import BoundedPaginator
 from ccatdc.common.units import NOTHING, size_text
+from ccatdc.common.viewers import visible
 
 if TYPE_CHECKING:
     # unfold has no types; it is Django's class with other templates.
@@ -48,6 +49,10 @@ class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
     paginator = BoundedPaginator
     change_form_outer_before_template = "portal/object_head.html"
     admin_site: Any
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """The rows that the person may see: lists, pages and suggestions are taken from these."""
+        return visible(super().get_queryset(request), request.user)
 
     def may(self, request: HttpRequest, codename: str) -> bool:
         """Whether the person has our own permission ``action:resource``."""
@@ -161,6 +166,25 @@ class ReadOnlyAdmin(PortalAdmin):
         return False
 
 
+class VisibleRelatedFilter(admin.RelatedFieldListFilter):
+    """Filters of lists by what rows refer to: offers what the person may see of it."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[Any]:
+        """Keys and names."""
+        seen = visible(field.remote_field.model._default_manager.order_by(), request.user)
+        choices: list[Any] = field.get_choices(
+            include_blank=False,
+            ordering=self.field_admin_ordering(field, request, model_admin),
+            limit_choices_to={"pk__in": seen.values("pk")},
+        )
+        return choices
+
+
+admin.FieldListFilter.register(
+    lambda field: bool(field.remote_field), VisibleRelatedFilter, take_priority=True
+)
+
+
 class ReadOnlyInline(UnfoldTabularInline):  # type: ignore[type-arg]
     """Rows that belong to a fact, shown on its page."""
 
@@ -193,6 +217,10 @@ class PortalInline(UnfoldTabularInline):  # type: ignore[type-arg]
     per_page = 20
     hide_title = True
     show_change_link: bool = True
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """The rows that the person may see."""
+        return visible(super().get_queryset(request), request.user)
 
 
 def state_column(

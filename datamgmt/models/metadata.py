@@ -6,6 +6,7 @@ from django.db import models
 
 from ccatdc.common.models import TimeStamped
 from datamgmt.models.packages import RawDataPackage
+from datamgmt.querysets import MetadataQuerySet
 
 
 class RawDataPackageMetadata(TimeStamped):
@@ -26,6 +27,8 @@ class RawDataPackageMetadata(TimeStamped):
     t_exptime_s = models.FloatField(null=True, blank=True)
     pol_states = models.CharField(max_length=64, blank=True)
     metadata_version = models.PositiveIntegerField(default=1)
+
+    objects = MetadataQuerySet.as_manager()
 
     class Meta:
         db_table = "raw_data_package_metadata"

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
 
-from ccatdc.common.admin import PortalAdmin, PortalInline
-from planning.models import ObservingProgram, ObsUnit, SubObservingProgram
+from django.contrib import admin
+from django.http import HttpRequest
+
+from ccatdc.common.admin import PortalInline
+from ccatdc.common.admin_bulk import SwitchedAdmin
+from planning.models import ObservingProgram, ObsUnit, ProgramMembership, SubObservingProgram
 
 
 class SubPrograms(PortalInline):
@@ -13,6 +17,17 @@ class SubPrograms(PortalInline):
 
     model = SubObservingProgram
     fields = ["short_name", "name", "active"]
+
+
+class Members(PortalInline):
+    """Who sees and stages the data of a program. Changed by who manages users."""
+
+    model = ProgramMembership
+    fields = ["user"]
+    autocomplete_fields = ["user"]
+    can_delete = True
+    show_change_link = False
+    verbose_name_plural = "members"
 
 
 class Units(PortalInline):
@@ -26,19 +41,34 @@ class Units(PortalInline):
 
 
 @admin.register(ObservingProgram)
-class ObservingProgramAdmin(PortalAdmin):
+class ObservingProgramAdmin(SwitchedAdmin):
     """Programs."""
 
-    list_display = ["short_name", "name", "lead", "allocated_hours", "is_technical", "active"]
+    list_display = [
+        "short_name",
+        "name",
+        "lead",
+        "allocated_hours",
+        "proprietary_days",
+        "is_technical",
+        "active",
+    ]
     list_select_related = ["lead"]
     list_filter = ["active", "is_technical", "instruments"]
     search_fields = ["short_name", "name"]
     autocomplete_fields = ["lead", "instruments"]
-    inlines = [SubPrograms, Units]
+    inlines = [Members, SubPrograms, Units]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who manages users decides who sees the data, and when everybody does."""
+        fields = list(super().get_readonly_fields(request, obj))
+        if self.may(request, "manage:users"):
+            return fields
+        return [*fields, "lead", "proprietary_days"]
 
 
 @admin.register(SubObservingProgram)
-class SubObservingProgramAdmin(PortalAdmin):
+class SubObservingProgramAdmin(SwitchedAdmin):
     """Sub-programs."""
 
     list_display = ["short_name", "name", "observing_program", "lead", "active"]

@@ -18,10 +18,11 @@ from rest_framework.views import APIView
 
 from ccatdc.common.api import StrictSerializer
 from ccatdc.common.errors import RequestError
+from ccatdc.common.viewers import visible
 from observatory.models import Telescope
 from planning.models import ObsUnit, Source
 from planning.visibility import Visibility, night_of, visibility
-from planning.visibility_picture import picture
+from planning.visibility_picture import USUAL_WIDTH, WIDTHS, picture
 
 
 class Question(StrictSerializer):
@@ -30,6 +31,14 @@ class Question(StrictSerializer):
     evening = serializers.DateField(required=False)
     telescope = serializers.SlugField(required=False)
     obs_unit = serializers.IntegerField(required=False, min_value=1, max_value=2**63 - 1)
+
+
+class PictureSize(StrictSerializer):
+    """How wide a picture shall be, pixels: its letters keep their size."""
+
+    width = serializers.IntegerField(
+        required=False, min_value=WIDTHS[0], max_value=WIDTHS[1], default=USUAL_WIDTH
+    )
 
 
 class SpanSerializer(serializers.Serializer[Any]):
@@ -76,7 +85,7 @@ class VisibilityView(APIView):
     @extend_schema(parameters=_PARAMETERS, responses=VisibilitySerializer)
     def get(self, request: Request, pk: int) -> Response:
         """The day as numbers; tonight unless ``evening`` says otherwise."""
-        source, telescope, evening, seen = answer(pk, request.query_params.dict())
+        source, telescope, evening, seen = answer(pk, request.query_params.dict(), request.user)
         return Response(
             VisibilitySerializer(
                 {
@@ -97,13 +106,19 @@ class VisibilityPictureView(APIView):
 
     needs = {"GET": "read:observations"}
 
-    @extend_schema(parameters=_PARAMETERS, responses={(200, "image/svg+xml"): OpenApiTypes.BINARY})
+    @extend_schema(
+        parameters=[
+            *_PARAMETERS,
+            OpenApiParameter("width", OpenApiTypes.INT, description="Pixels, 320 to 1600."),
+        ],
+        responses={(200, "image/svg+xml"): OpenApiTypes.BINARY},
+    )
     def get(self, request: Request, pk: int) -> HttpResponse:
         """An SVG."""
-        return drawn(pk, request.query_params.dict())
+        return drawn(pk, request.query_params.dict(), request.user)
 
 
-def answer(pk: int, query: dict[str, str]) -> tuple[Source, Telescope, date, Visibility]:
+def answer(pk: int, query: dict[str, str], user: Any) -> tuple[Source, Telescope, date, Visibility]:
     """What was asked for, computed. Raises RequestError where the telescope is not clear."""
     question = Question(data=query)
     question.is_valid(raise_exception=True)
@@ -112,7 +127,8 @@ def answer(pk: int, query: dict[str, str]) -> tuple[Source, Telescope, date, Vis
     limits: dict[str, float | None] = {}
     telescopes: QuerySet[Telescope] = Telescope.objects.all()
     if "obs_unit" in asked:
-        unit = get_object_or_404(ObsUnit, pk=asked["obs_unit"], source=pk)
+        units: QuerySet[ObsUnit] = visible(ObsUnit.objects.all(), user)
+        unit = get_object_or_404(units, pk=asked["obs_unit"], source=pk)
         telescopes = telescopes.filter(pk=unit.telescope_id)
         limits = {
             "min_elevation_deg": unit.min_elevation_deg,
@@ -132,11 +148,14 @@ def answer(pk: int, query: dict[str, str]) -> tuple[Source, Telescope, date, Vis
     return source, found[0], evening, visibility(source, found[0], evening, **limits)
 
 
-def drawn(pk: int, query: dict[str, str]) -> HttpResponse:
+def drawn(pk: int, query: dict[str, str], user: Any) -> HttpResponse:
     """The answer as an SVG; kept by browsers for some minutes, since the night does not change."""
-    source, telescope, evening, seen = answer(pk, query)
+    size = PictureSize(data={"width": query.pop("width", USUAL_WIDTH)})
+    size.is_valid(raise_exception=True)
+    source, telescope, evening, seen = answer(pk, query, user)
+    title = f"{source.name}, {telescope.short_name}, night of {evening}"
     return HttpResponse(
-        picture(seen, f"{source.name}, {telescope.short_name}, night of {evening}"),
+        picture(seen, title, size.validated_data["width"]),
         content_type="image/svg+xml",
         headers={"Cache-Control": "private, max-age=300"},
     )

@@ -12,8 +12,14 @@ from planning.models.executions import (
     ExecutionQuality,
     ExecutionStatus,
 )
-from planning.models.obs_units import ObsMode, ObsUnit, ObsUnitState
-from planning.models.programs import ObservingProgram, SubObservingProgram
+from planning.models.obs_units import (
+    OBS_UNIT_COLOURS,
+    OBS_UNIT_MOVES,
+    ObsMode,
+    ObsUnit,
+    ObsUnitState,
+)
+from planning.models.programs import ObservingProgram, ProgramMembership, SubObservingProgram
 from planning.models.slots import PreScheduledSlot, SlotStatus
 from planning.models.sources import (
     ConstantElevationAzimuthRange,
@@ -25,6 +31,8 @@ from planning.models.sources import (
 
 __all__ = [
     "EXECUTION_COLOURS",
+    "OBS_UNIT_COLOURS",
+    "OBS_UNIT_MOVES",
     "ChaiInparParameter",
     "ChaiObservationConfiguration",
     "ChaiTiling",
@@ -41,6 +49,7 @@ __all__ = [
     "ObservingProgram",
     "PreScheduledSlot",
     "PrimeCamObservationConfiguration",
+    "ProgramMembership",
     "SlotStatus",
     "SolarSystemObject",
     "Source",

@@ -13,6 +13,7 @@ from django.db.models import Q
 from ccatdc.common.states import known_values
 from planning.models.obs_units import ObsUnit
 from planning.models.sources import Source
+from planning.querysets import InparParameterQuerySet, TilingQuerySet
 
 
 class ScanDirection(models.TextChoices):
@@ -46,6 +47,8 @@ class ChaiTiling(models.Model):
     scan_direction = models.CharField(
         max_length=2, choices=ScanDirection.choices, default=ScanDirection.X
     )
+
+    objects = TilingQuerySet.as_manager()
 
     class Meta:
         db_table = "chai_tiling"
@@ -98,6 +101,8 @@ class ChaiInparParameter(models.Model):
     unit = models.CharField(max_length=32, blank=True)
     comment = models.TextField(blank=True)
     position = models.PositiveIntegerField(default=0)
+
+    objects = InparParameterQuerySet.as_manager()
 
     class Meta:
         db_table = "chai_inpar_parameter"

@@ -7,7 +7,7 @@ modes of heterodyne receivers at KOSMA and SOFIA, Prime-Cam's the scan commands 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -18,6 +18,7 @@ from ccatdc.common.json_constraints import JsonNumbers
 from ccatdc.common.states import known_values
 from planning.models.chai import ChaiTiling
 from planning.models.obs_units import ObsUnit
+from planning.querysets import ConfigurationManager
 from planning.scan_parameters import SCAN_PARAMETERS, SWEEP, ScanType, problems_with
 
 
@@ -57,6 +58,8 @@ class ObservationConfiguration(PolymorphicModel):
     )
     version = models.PositiveIntegerField(default=1)
     comment = models.TextField(blank=True)
+
+    objects: ClassVar[ConfigurationManager] = ConfigurationManager()
 
     class Meta:
         db_table = "observation_configuration"

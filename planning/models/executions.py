@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from observatory.models import InstrumentModuleConfiguration
 from planning.models.configurations import ObservationConfiguration
 from planning.models.obs_units import ObsUnit
 from planning.models.slots import PreScheduledSlot
+from planning.querysets import observed_for
 
 
 class ExecutionStatus(models.TextChoices):
@@ -90,6 +92,10 @@ class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
     def for_update(self, pk: UUID | str) -> ExecutedObsUnit:
         """The execution, locked, so that filing and packaging see each other's files."""
         return self.select_for_update(of=("self",)).get(pk=pk)
+
+    def visible_to(self, user: Any) -> ExecutedObsUnitQuerySet:
+        """Of one's own programs, and public ones."""
+        return self.filter(observed_for(user))
 
     def all_for_update(self, pks: Iterable[UUID]) -> ExecutedObsUnitQuerySet:
         """Several executions, locked in the order of their ids, so that two callers never wait for each other."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from ccatdc.common.states import Moves, known_values
 from observatory.models import Instrument, InstrumentModuleConfiguration, Telescope
 from planning.models.programs import ObservingProgram, SubObservingProgram
 from planning.models.sources import Source
+from planning.querysets import ObsUnitQuerySet
 
 
 class ObsModeCategory(models.TextChoices):
@@ -71,6 +73,13 @@ OBS_UNIT_MOVES: Moves = {
     ObsUnitState.COMPLETED: frozenset({ObsUnitState.DRAFT}),
     ObsUnitState.CANCELLED: frozenset({ObsUnitState.DRAFT}),
 }
+OBS_UNIT_COLOURS: Mapping[str, str] = {
+    ObsUnitState.DRAFT: "default",
+    ObsUnitState.ACTIVE: "success",
+    ObsUnitState.ON_HOLD: "warning",
+    ObsUnitState.COMPLETED: "info",
+    ObsUnitState.CANCELLED: "default",
+}
 
 
 class ObsUnit(TimeStamped):
@@ -125,6 +134,8 @@ class ObsUnit(TimeStamped):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
+
+    objects = ObsUnitQuerySet.as_manager()
 
     class Meta:
         db_table = "obs_unit"

@@ -7,10 +7,14 @@ from django.db import models
 from django.db.models import Q
 
 from observatory.models import Instrument
+from planning.querysets import ObservingProgramQuerySet, OfProgramQuerySet
 
 
 class ObservingProgram(models.Model):
-    """A scientific or technical program. For Prime-Cam a survey, for CHAI Galactic Ecology; people say the short name."""
+    """A scientific or technical program. For Prime-Cam a survey, for CHAI Galactic Ecology; people say the short name.
+
+    Its data is for its lead and its members, and for everybody ``proprietary_days`` after it was observed.
+    """
 
     name = models.CharField(max_length=128, unique=True)
     short_name = models.CharField(max_length=16, unique=True)
@@ -24,6 +28,19 @@ class ObservingProgram(models.Model):
     allocated_hours = models.FloatField(null=True, blank=True)
     is_technical = models.BooleanField(default=False)
     active = models.BooleanField(default=True)
+    members = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        through="ProgramMembership",
+        related_name="observing_programs",
+        blank=True,
+    )
+    proprietary_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text="Days after an observation began until everybody may see it: 0 at once, empty never.",
+    )
+
+    objects = ObservingProgramQuerySet.as_manager()
 
     class Meta:
         db_table = "observing_program"
@@ -39,6 +56,32 @@ class ObservingProgram(models.Model):
         return self.short_name
 
 
+class ProgramMembership(models.Model):
+    """Somebody who may see and stage the data of a program before it is public."""
+
+    observing_program = models.ForeignKey(
+        ObservingProgram, models.CASCADE, related_name="memberships"
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="program_memberships"
+    )
+
+    objects = OfProgramQuerySet.as_manager()
+
+    class Meta:
+        db_table = "observing_program_member"
+        ordering = ["observing_program", "user"]
+        constraints = [
+            # In this order: what is asked on every page is which programs somebody is in.
+            models.UniqueConstraint(
+                fields=["user", "observing_program"], name="program_member_unique"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.observing_program}"
+
+
 class SubObservingProgram(models.Model):
     """A smaller project inside a program; in practice only GEco has them."""
 
@@ -52,6 +95,8 @@ class SubObservingProgram(models.Model):
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
     )
     active = models.BooleanField(default=True)
+
+    objects = OfProgramQuerySet.as_manager()
 
     class Meta:
         db_table = "sub_observing_program"

@@ -14,6 +14,7 @@ from ccatdc.common.constraints import CompositeForeignKey
 from ccatdc.common.states import known_values
 from observatory.models import Telescope
 from planning.models.obs_units import ObsUnit
+from planning.querysets import OfObsUnitQuerySet
 
 
 class SlotStatus(models.TextChoices):
@@ -42,6 +43,8 @@ class PreScheduledSlot(models.Model):
     end_time = models.DateTimeField()
     status = models.CharField(max_length=16, choices=SlotStatus.choices, default=SlotStatus.PLANNED)
     comment = models.TextField(blank=True)
+
+    objects = OfObsUnitQuerySet.as_manager()
 
     class Meta:
         db_table = "pre_scheduled_slot"

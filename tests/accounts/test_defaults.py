@@ -22,12 +22,13 @@ def test_they_are_there_after_migrate() -> None:
     assert rights("admin") == set(PERMISSIONS)
     assert rights("observer") == {
         "read:observations",
+        "read:all_programs",
         "write:observations",
         "stage:data",
         "write:transfers",
     }
     assert rights("viewer") == {"read:observations", "stage:data"}
-    assert rights("service") == {"read:observations", "write:observations"}
+    assert rights("service") == {"read:observations", "read:all_programs", "write:observations"}
 
 
 def test_what_an_operator_took_away_stays_away() -> None:
@@ -40,7 +41,7 @@ def test_what_an_operator_took_away_stays_away() -> None:
 def test_a_role_that_is_missing_is_made_whole() -> None:
     Role.objects.get(name="service").delete()
     ensure_default_roles()
-    assert rights("service") == {"read:observations", "write:observations"}
+    assert rights("service") == {"read:observations", "read:all_programs", "write:observations"}
 
 
 def test_a_permission_that_is_new_reaches_the_roles_that_are_meant_to_have_it() -> None:

@@ -43,7 +43,8 @@ class RoleFactory(DjangoModelFactory[Role]):
 class UserFactory(DjangoModelFactory[User]):
     """An active person who can log in with :data:`PASSWORD`.
 
-    ``permissions=[...]`` gives rights through a role.
+    ``permissions=[...]`` gives rights through a role, and with them the sight of all programs, as operators have it;
+    ``sees_all=False`` makes a scientist, who sees the data of their programs.
     """
 
     class Meta:
@@ -60,6 +61,12 @@ class UserFactory(DjangoModelFactory[User]):
         if create and extracted:
             role = RoleFactory(name=f"role of {self.username}", permissions=extracted)
             self.roles.add(role)
+
+    @factory.post_generation
+    def sees_all(self: Any, create: bool, extracted: bool | None, **_: Any) -> None:
+        """With any rights, unless it is said otherwise."""
+        if create and extracted is not False and self.roles.exists():
+            self.roles.add(RoleFactory(name="oversight", permissions=["read:all_programs"]))
 
     @factory.post_generation
     def roles(self: Any, create: bool, extracted: Iterable[Role] | None, **_: Any) -> None:

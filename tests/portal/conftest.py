@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Role, User
-from tests.factories.accounts import ApiTokenFactory, SystemLogFactory, UserFactory
+from tests.factories.accounts import ApiTokenFactory, RoleFactory, SystemLogFactory, UserFactory
 from tests.factories.datamgmt import (
     ArchiveLocationFactory,
     BufferLocationFactory,
@@ -80,8 +80,10 @@ def operator(db: None) -> Client:
 
 @pytest.fixture
 def viewer(db: None) -> Client:
-    """Somebody of the staff who may look only."""
-    return logged_in(person("viewer"))
+    """Somebody of the staff who may look only, at everything."""
+    user = person("viewer")
+    user.roles.add(RoleFactory.create(name="oversight", permissions=["read:all_programs"]))
+    return logged_in(user)
 
 
 @pytest.fixture

@@ -200,7 +200,7 @@ class OperationAdmin(OperationActions, PolymorphicParentModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With names instead of numbers."""
-        return named(super().get_queryset(request))  # type: ignore[no-untyped-call]
+        return named(super().get_queryset(request))
 
     def get_search_results(
         self, request: HttpRequest, queryset: Any, search_term: str

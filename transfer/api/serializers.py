@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from ccatdc.common.viewers import visible
 from datamgmt.api.place_serializers import LocationSerializer
 from datamgmt.api.serializers import CopySerializer, PackageSerializer
 from datamgmt.models import RawDataPackage
@@ -83,7 +84,8 @@ class PackageDetailSerializer(PackageSerializer):
     @extend_schema_field(OperationSerializer(many=True))
     def get_operations(self, package: RawDataPackage) -> Any:
         """The latest operations, alone or in a bundle."""
-        rows = operations_about(package).select_related("location__site")
+        rows = visible(operations_about(package), self.context["request"].user)
+        rows = rows.select_related("location__site")
         latest = rows.order_by("-created_at", "-id")
         return operations_as_json(list(latest[:SHOWN_OPERATIONS]))
 

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 
 from accounts.authentication import user_of
 from ccatdc.common.api import StrictSerializer
+from ccatdc.common.viewers import visible
 from datamgmt.models import RawDataPackage
 from transfer import dispatch, overview
 from transfer.api.serializers import (
@@ -29,11 +30,11 @@ class OverviewView(APIView):
     needs = {"GET": "read:observations"}
 
     @extend_schema(responses={200: OverviewSerializer})
-    def get(self, _request: Request) -> Response:
+    def get(self, request: Request) -> Response:
         """Stages by status, packages on their way, locations, silent services. Four queries."""
         state = {
-            "stages": overview.stage_counts(),
-            "packages": overview.packages_on_the_way(),
+            "stages": overview.stage_counts(user_of(request)),
+            "packages": overview.packages_on_the_way(user_of(request)),
             "locations": overview.locations(),
             "silent_services": overview.silent_services(),
         }
@@ -61,8 +62,9 @@ def _reason(request: Request) -> str:
     return reason
 
 
-def _operation(pk: int) -> Operation:
-    operation: Operation = get_object_or_404(Operation, pk=pk)
+def _operation(request: Request, pk: int) -> Operation:
+    rows = visible(Operation.objects.all(), request.user)
+    operation: Operation = get_object_or_404(rows, pk=pk)
     return operation
 
 
@@ -77,9 +79,9 @@ class OperationView(APIView):
     needs = {"GET": "read:observations"}
 
     @extend_schema(responses={200: OperationSerializer})
-    def get(self, _request: Request, pk: int) -> Response:
+    def get(self, request: Request, pk: int) -> Response:
         """The operation as it is now."""
-        _operation(pk)
+        _operation(request, pk)
         return _shown(pk)
 
 
@@ -95,7 +97,7 @@ class RetryOperationView(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Retry what failed, is paused or waits; 409 for anything else."""
-        dispatch.retry(_operation(pk), user=user_of(request), reason=_reason(request))
+        dispatch.retry(_operation(request, pk), user=user_of(request), reason=_reason(request))
         return _shown(pk)
 
 
@@ -111,5 +113,5 @@ class CancelOperationView(APIView):
     )
     def post(self, request: Request, pk: int) -> Response:
         """Cancel; one in progress is asked to stop. 409 when it is over."""
-        dispatch.cancel(_operation(pk), user=user_of(request), reason=_reason(request))
+        dispatch.cancel(_operation(request, pk), user=user_of(request), reason=_reason(request))
         return _shown(pk)

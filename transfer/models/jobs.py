@@ -53,6 +53,10 @@ class StagingJobQuerySet(models.QuerySet["StagingJob"]):
         """Asked for by this user."""
         return self.filter(requested_by=user)
 
+    def visible_to(self, user: User) -> StagingJobQuerySet:
+        """One's own."""
+        return self.of(user)
+
 
 class StagingJob(models.Model):
     """A request for packages at a PROCESSING location. While it is active nothing that it needs is deleted there."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils import timezone
 
+from accounts.models import User
 from ccatdc.common.states import Status
 from datamgmt.models import RawDataPackage
 from transfer.models.jobs import StagingJob
@@ -52,6 +53,14 @@ class LongTermArchiveTransferLog(LogEntry):
         indexes = [models.Index(fields=["status", "-timestamp"], name="archive_log_by_status")]
 
 
+class StagingJobLogQuerySet(models.QuerySet["StagingJobLog"]):
+    """Questions about what happened to jobs."""
+
+    def visible_to(self, user: User) -> StagingJobLogQuerySet:
+        """About one's own jobs."""
+        return self.filter(staging_job__requested_by=user)
+
+
 class StagingJobLog(LogEntry):
     """One change of a staging job, or of one of its packages."""
 
@@ -59,6 +68,8 @@ class StagingJobLog(LogEntry):
     raw_data_package = models.ForeignKey(
         RawDataPackage, models.PROTECT, null=True, blank=True, related_name="+"
     )
+
+    objects = StagingJobLogQuerySet.as_manager()
 
     class Meta(LogEntry.Meta):
         db_table = "staging_job_log"

@@ -35,6 +35,16 @@ OPEN_OPERATION = Q(status__in=OPEN_STATUSES)
 class OperationQuerySet(PolymorphicQuerySet[Any]):
     """Questions about work."""
 
+    def visible_to(self, user: Any) -> OperationQuerySet:
+        """On one package that the person may see. Bundles and batches mix programs: they are for operators."""
+        packages = RawDataPackage.objects.order_by().visible_to(user).values("pk")
+        seen = Q(pk__in=[])
+        for kind in Operation.__subclasses__():
+            if any(field.name == "raw_data_package" for field in kind._meta.local_fields):
+                rows: Any = kind._default_manager.non_polymorphic().order_by()
+                seen |= Q(pk__in=rows.filter(raw_data_package__in=packages).values("pk"))
+        return self.filter(seen)
+
     def open(self) -> OperationQuerySet:
         """Not over."""
         return self.filter(OPEN_OPERATION)

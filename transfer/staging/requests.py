@@ -19,6 +19,7 @@ from django.utils import timezone
 from accounts.models import User, record
 from ccatdc.common.errors import ConflictError, InvalidTransition, RequestError
 from ccatdc.common.states import Status, transition
+from ccatdc.common.viewers import visible
 from ccatdc.common.wake import wake_managers
 from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataPackage, StorageType
 from datamgmt.naming import job_link_key
@@ -49,8 +50,9 @@ def request_staging(
     """Ask for archived packages at a PROCESSING location; the job is served from now on.
 
     ``packages`` are ids; one that is named twice counts once. Raises RequestError: none or too many
-    packages, unknown ones, not archived ones, no good archive copy, a location that is not for
-    this, inactive, or without room below its critical threshold.
+    packages, unknown ones (for the user: those that they may not see too), not archived ones, no
+    good archive copy, a location that is not for this, inactive, or without room below its critical
+    threshold.
     """
     wanted = set(packages)
     if not wanted:
@@ -63,7 +65,7 @@ def request_staging(
         )
     with transaction.atomic():
         place = _locked_place(location)
-        rows = _stageable(wanted)
+        rows = _stageable(wanted, user)
         _require_room(place, rows)
         job = StagingJob.objects.create(
             name=name,
@@ -137,7 +139,7 @@ def retry_job(job: StagingJob, *, user: User) -> StagingJob:
 
 
 def progress_of(job: StagingJob) -> list[PackageProgress]:
-    """Every package of a job: five queries, however many there are."""
+    """Every package of a job that who asked for it may see still: seven queries, however many there are."""
     location = DataLocation.objects.with_site().get(pk=job.destination_location_id)
     root = location.path.rstrip("/")
     operations = {
@@ -145,7 +147,8 @@ def progress_of(job: StagingJob) -> list[PackageProgress]:
         for operation in Staging.objects.filter(staging_job=job).select_related("location__site")
     }
     found = []
-    for package in job.raw_data_packages.for_listing().oldest_first():
+    packages = visible(job.raw_data_packages.for_listing().oldest_first(), job.requested_by)
+    for package in packages:
         operation = operations.get(package.pk)
         status = operation.status if operation is not None else Status.PENDING
         done = status == Status.COMPLETED and job.active
@@ -173,8 +176,8 @@ def _locked_place(location: DataLocation) -> DataLocation:
     return place
 
 
-def _stageable(wanted: set[UUID]) -> list[RawDataPackage]:
-    rows = list(RawDataPackage.objects.filter(pk__in=wanted))
+def _stageable(wanted: set[UUID], user: User) -> list[RawDataPackage]:
+    rows = list(visible(RawDataPackage.objects.filter(pk__in=wanted), user))
     missing = wanted - {row.pk for row in rows}
     if missing:
         raise RequestError(

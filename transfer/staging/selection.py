@@ -15,6 +15,8 @@ from uuid import UUID
 from django.db.models import Sum
 from django.http import HttpRequest
 
+from accounts.people import person_of
+from ccatdc.common.viewers import visible
 from datamgmt.models import RawDataPackage
 from transfer.staging.requests import MAX_PACKAGES
 
@@ -26,6 +28,7 @@ class Selection:
 
     def __init__(self, request: HttpRequest) -> None:
         self._session: Any = request.session
+        self._person = person_of(request)
         self._ids: set[str] = set(self._session.get(_KEY, []))
 
     def __contains__(self, package_id: object) -> bool:
@@ -48,8 +51,8 @@ class Selection:
         self._keep(set())
 
     def packages(self) -> Any:
-        """The archived packages among them. Only these: a list in a session may be old."""
-        return RawDataPackage.objects.archived().filter(pk__in=self._ids)
+        """The archived packages among them that the person may see. Only these: a list in a session may be old."""
+        return visible(RawDataPackage.objects.archived().filter(pk__in=self._ids), self._person)
 
     def total_bytes(self) -> int:
         """Bytes of all of them."""

@@ -24,6 +24,7 @@ from django_tables2 import RequestConfig
 from accounts.people import person_of
 from ccatdc.common.errors import CcatError
 from ccatdc.common.paging import BoundedPaginator
+from ccatdc.common.viewers import visible
 from datamgmt.models import DataLocation, RawDataPackage
 from transfer.models import StagingJob
 from transfer.models.jobs import MAX_KEEP_DAYS
@@ -76,7 +77,7 @@ def packages(request: HttpRequest) -> HttpResponse:
     may_stage = person_of(request).may("stage:data")
     if request.method == "POST":
         return _pressed(request, selection)
-    chosen = PackageFilter(request.GET, queryset=RawDataPackage.objects.archived().for_listing())
+    chosen = PackageFilter(request.GET, queryset=_archived(request).for_listing(), request=request)
     rows = chosen.qs if chosen.form.is_valid() else chosen.queryset.none()
     table = PackageTable(rows, selection=selection, may_stage=may_stage)
     paginate = {"per_page": PER_PAGE, "paginator_class": BoundedPaginator, "silent": True}
@@ -100,6 +101,11 @@ def packages(request: HttpRequest) -> HttpResponse:
 
 
 def _pressed(request: HttpRequest, selection: Selection) -> HttpResponse:
+def _archived(request: HttpRequest) -> Any:
+    """Archived packages that the person may see."""
+    return visible(RawDataPackage.objects.archived(), person_of(request))
+
+
     """Any button of the list: take over the ticks first, then go where it says."""
     selection.merge(request.POST.getlist("shown"), request.POST.getlist("package"))
     page = reverse("staging:packages")
@@ -113,7 +119,7 @@ def _pressed(request: HttpRequest, selection: Selection) -> HttpResponse:
     if wanted == "clear":
         selection.clear()
     if wanted == "all":
-        rows = PackageFilter(request.GET, queryset=RawDataPackage.objects.archived()).qs
+        rows = PackageFilter(request.GET, queryset=_archived(request), request=request).qs
         selection.add(rows.values_list("pk", flat=True)[: requests.MAX_PACKAGES + 1])
     # Paging and sorting: the query of the page to go to, with the filters as they are.
     query_string = wanted.removeprefix("?") if wanted.startswith("?") else request.GET.urlencode()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from accounts.models import User
 from ccatdc.common.errors import RequestError
 from datamgmt.models import RawDataPackage
 from tests.factories.accounts import UserFactory
@@ -20,6 +21,10 @@ from transfer.staging.requests import (
 )
 
 
+def scientist() -> User:
+    return UserFactory.create(permissions=["stage:data"])
+
+
 def archived(**fields: Any) -> RawDataPackage:
     package = RawDataPackageFactory.create(archived=True, **fields)
     archive_package(package)
@@ -29,7 +34,7 @@ def archived(**fields: Any) -> RawDataPackage:
 def refusal(packages: list[RawDataPackage], location: Any = None) -> RequestError:
     with pytest.raises(RequestError) as refused:
         request_staging(
-            UserFactory.create(),
+            scientist(),
             [package.pk for package in packages],
             location or ProcessingLocationFactory.create(),
         )

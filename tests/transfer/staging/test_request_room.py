@@ -13,7 +13,7 @@ from tests.factories.datamgmt import (
     ProcessingLocationFactory,
     RawDataPackagePhysicalCopyFactory,
 )
-from tests.transfer.staging.asking import archived, refusal
+from tests.transfer.staging.asking import archived, refusal, scientist
 from transfer.models import StagingJob
 from transfer.staging.requests import (
     cancel_job,
@@ -32,7 +32,7 @@ class TestRoom:
         )
 
     def ask(self, place: Any, *packages: RawDataPackage) -> StagingJob:
-        return request_staging(UserFactory.create(), [p.pk for p in packages], place)
+        return request_staging(scientist(), [p.pk for p in packages], place)
 
     def test_what_fits_below_the_critical_threshold_is_accepted(self) -> None:
         assert self.ask(self.place(used=7500), archived(size=1000)).total_bytes == 1000

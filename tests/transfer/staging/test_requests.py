@@ -24,7 +24,7 @@ from tests.factories.datamgmt import (
     archive_package,
 )
 from tests.factories.transfer import StagingFactory, StagingJobFactory
-from tests.transfer.staging.asking import archived, refusal
+from tests.transfer.staging.asking import archived, refusal, scientist
 from transfer.managers.s60_stage import StagingManager
 from transfer.models import Staging, StagingJob, StagingJobLog
 from transfer.models.jobs import DEFAULT_KEEP_DAYS, MAX_KEEP_DAYS
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.django_db
 
 class TestRequest:
     def test_a_request_becomes_a_job_that_waits_for_its_manager(self) -> None:
-        user, location = UserFactory.create(), ProcessingLocationFactory.create()
+        user, location = scientist(), ProcessingLocationFactory.create()
         packages = [archived(size=1000), archived(size=500)]
 
         job = request_staging(user, [p.pk for p in packages], location, "first look")
@@ -59,7 +59,7 @@ class TestRequest:
     def test_a_package_that_is_named_twice_counts_once(self) -> None:
         package = archived()
         job = request_staging(
-            UserFactory.create(), [package.pk, package.pk], ProcessingLocationFactory.create()
+            scientist(), [package.pk, package.pk], ProcessingLocationFactory.create()
         )
         assert job.total_bytes == package.size
 
@@ -240,7 +240,7 @@ class TestProgress:
         job = StagingJobFactory.create(packages=[archived() for _ in range(12)])
         for package in job.raw_data_packages.all():
             StagingFactory.create(staging_job=job, raw_data_package=package)
-        with django_assert_max_num_queries(6):
+        with django_assert_max_num_queries(7):
             progress_of(StagingJob.objects.get(pk=job.pk))
 
 
@@ -248,7 +248,7 @@ def test_the_manager_serves_what_was_asked_for() -> None:
     """The request and its manager agree on what a job is."""
     place = ProcessingLocationFactory.create(registered_at=timezone.now())
     package = archived()
-    job = request_staging(UserFactory.create(), [package.pk], place)
+    job = request_staging(scientist(), [package.pk], place)
 
     StagingManager().run_once()
 
