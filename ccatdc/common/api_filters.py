@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import django_filters
@@ -50,8 +51,23 @@ class OneOfFilter(django_filters.BaseInFilter, django_filters.ChoiceFilter):  # 
     """One value, or several separated by commas."""
 
 
+class MomentField(django_filters.fields.IsoDateTimeField):  # type: ignore[misc]
+    """A time that UTC can say: with its offset, the last day of 9999 may not be in it."""
+
+    def clean(self, value: Any) -> datetime | None:
+        """The time; ValidationError for one that is none."""
+        moment: datetime | None = super().clean(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError as error:
+            message = "Give a time of the years 1 to 9999."
+            raise forms.ValidationError(message, code="invalid") from error
+
+
 class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
     """A time in ISO 8601, in UTC or with its offset."""
+
+    field_class = MomentField
 
 
 class RowFilter(django_filters.FilterSet):  # type: ignore[misc]

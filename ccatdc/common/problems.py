@@ -108,7 +108,8 @@ def _of_framework_error(error: Exception) -> dict[str, Any]:
 def _flat(details: Any, path: tuple[str, ...] = ()) -> Iterator[dict[str, Any]]:
     """``{"a": [{"message", "code"}]}`` as rows of field, code and message."""
     if isinstance(details, dict) and set(details) == {"message", "code"}:
-        yield {"field": ".".join(path), **details}
+        # Forms and filters may give no code.
+        yield {"field": ".".join(path), **details, "code": details["code"] or "invalid"}
     elif isinstance(details, dict):
         for name, member in details.items():
             own = () if name == "non_field_errors" else (str(name),)
