@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest
 from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModelAdmin
 
+from ccatdc.common.acts import Outcome
 from ccatdc.common.admin import PortalAdmin, PortalInline
+from ccatdc.common.admin_bulk import Given, SwitchedAdmin, bulk_action
+from observatory.availability import set_instruments_availability, set_modules_availability
 from observatory.models import (
     Instrument,
     InstrumentModule,
@@ -14,6 +21,10 @@ from observatory.models import (
     Observatory,
     Telescope,
 )
+
+
+def _person(request: HttpRequest) -> AbstractBaseUser | None:
+    return request.user if isinstance(request.user, AbstractBaseUser) else None
 
 
 class Telescopes(PortalInline):
@@ -68,6 +79,24 @@ class InstrumentAdmin(PortalAdmin):
     search_fields = ["name", "short_name"]
     autocomplete_fields = ["telescope"]
     inlines = [Modules]
+    actions = ["available_selected", "unavailable_selected"]
+
+    @bulk_action(
+        "Available", needs="configure", shown_for=lambda instrument: not instrument.available
+    )
+    def available_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
+        """There to be observed with."""
+        return set_instruments_availability(rows, True, _person(request), given.reason)
+
+    @bulk_action(
+        "Not available",
+        needs="configure",
+        confirm="What is not available is not scheduled. Say so?",
+        shown_for=lambda instrument: instrument.available,
+    )
+    def unavailable_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
+        """Not installed, or not working."""
+        return set_instruments_availability(rows, False, _person(request), given.reason)
 
 
 @admin.register(InstrumentModule)
@@ -87,6 +116,22 @@ class InstrumentModuleAdmin(PortalAdmin):
     list_filter = ["available", "instrument"]
     search_fields = ["name", "short_name", "instrument__name"]
     autocomplete_fields = ["instrument"]
+    actions = ["available_selected", "unavailable_selected"]
+
+    @bulk_action("Available", needs="configure", shown_for=lambda module: not module.available)
+    def available_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
+        """There to be observed with."""
+        return set_modules_availability(rows, True, _person(request), given.reason)
+
+    @bulk_action(
+        "Not available",
+        needs="configure",
+        confirm="What is not available is not scheduled. Say so?",
+        shown_for=lambda module: module.available,
+    )
+    def unavailable_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
+        """Not installed, or not working."""
+        return set_modules_availability(rows, False, _person(request), given.reason)
 
 
 @admin.register(Line)
@@ -100,7 +145,7 @@ class LineAdmin(PortalAdmin):
 
 
 @admin.register(InstrumentModuleConfiguration)
-class ModuleConfigurationAdmin(PortalAdmin, PolymorphicParentModelAdmin):
+class ModuleConfigurationAdmin(SwitchedAdmin, PolymorphicParentModelAdmin):
     """All set-ups of modules: one list, the kind is chosen when one is added."""
 
     add_type_template = "portal/choose_kind.html"  # type: ignore[assignment]
@@ -115,7 +160,7 @@ class ModuleConfigurationAdmin(PortalAdmin, PolymorphicParentModelAdmin):
         return InstrumentModuleConfiguration.__subclasses__()
 
 
-class ModuleConfigurationKindAdmin(PortalAdmin, PolymorphicChildModelAdmin):
+class ModuleConfigurationKindAdmin(SwitchedAdmin, PolymorphicChildModelAdmin):
     """One kind of set-up."""
 
     base_model = InstrumentModuleConfiguration

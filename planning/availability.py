@@ -13,7 +13,7 @@ from accounts.models import User
 from ccatdc.common.acts import Act, Outcome
 from ccatdc.common.errors import RequestError
 from ccatdc.common.states import transition_all
-from planning.models import ObsUnit, ObsUnitState
+from planning.models import ObsUnit, ObsUnitState, PreScheduledSlot, SlotStatus
 
 COMPONENT = "availability"
 #: What the diary calls a move to a state.
@@ -70,6 +70,20 @@ def set_obs_units_priority(
 
     act = Act(f"Set priority {priority}", COMPONENT, obstacle, write)
     return act.on(obs_units.select_related("observing_program"), user=user, reason=reason)
+
+
+def cancel_slots(slots: QuerySet[PreScheduledSlot], user: User | None, reason: str = "") -> Outcome:
+    """Give back the telescope's time of slots that are still planned."""
+
+    def obstacle(slot: PreScheduledSlot) -> str:
+        planned = slot.status == SlotStatus.PLANNED
+        return "" if planned else str(SlotStatus(slot.status).label).lower()
+
+    def write(slots: QuerySet[PreScheduledSlot]) -> None:
+        slots.update(status=SlotStatus.CANCELLED)
+
+    act = Act("Cancelled", COMPONENT, obstacle, write)
+    return act.on(slots.select_related("obs_unit__observing_program"), user=user, reason=reason)
 
 
 def _word(state: str) -> str:

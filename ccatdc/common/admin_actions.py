@@ -45,7 +45,7 @@ def portal_action(
             if queryset.count() > MOST_AT_ONCE:
                 text = f"{label}: at most {MOST_AT_ONCE} at once. Narrow the list."
                 self.message_user(request, text, messages.ERROR)
-                return _back(request)
+                return back_address(request)
             rows = _as_their_own_kind(queryset)
             if confirm and "confirmed" not in request.POST:
                 question = {"action_name": work.__name__, "title": label, "question": confirm}
@@ -53,7 +53,7 @@ def portal_action(
             done = [row for row in rows if _did(self, request, work, label, row)]
             if done:
                 self.message_user(request, _sentence(label, done), messages.SUCCESS)
-            return _back(request)
+            return back_address(request)
 
         run.__name__ = work.__name__
         run.__doc__ = work.__doc__
@@ -109,7 +109,7 @@ def _next(request: HttpRequest) -> str:
     return address if ours else ""
 
 
-def _back(request: HttpRequest) -> HttpResponse | None:
+def back_address(request: HttpRequest) -> HttpResponse | None:
     """To where the button stood; None lets Django return to the list."""
     address = _next(request)
     return HttpResponseRedirect(address) if address else None

@@ -7,7 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from ccatdc.common.admin import PortalAdmin
+from ccatdc.common.admin_bulk import SwitchedAdmin
+from ccatdc.common.wake import wake_managers
 from datamgmt.models import DataArchive, DataLocation, Site
 
 
@@ -43,16 +44,20 @@ class AtSource(AtLocation):
 
 
 @admin.register(Site)
-class SiteAdmin(PortalAdmin):
+class SiteAdmin(SwitchedAdmin):
     """Sites. An inactive site gets no new work."""
 
     list_display = ["short_name", "name", "location", "timezone", "active"]
     list_filter = ["active"]
     search_fields = ["short_name", "name"]
 
+    def after_switching(self) -> None:
+        """Work may have another place to go now."""
+        wake_managers()
+
 
 @admin.register(DataArchive)
-class DataArchiveAdmin(PortalAdmin):
+class DataArchiveAdmin(SwitchedAdmin):
     """Archives by their older names."""
 
     list_display = ["name", "short_name", "site", "is_primary", "active"]

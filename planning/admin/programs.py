@@ -7,9 +7,15 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from ccatdc.common.admin import PortalInline
+from ccatdc.common.admin import PortalAdmin, PortalInline, state_column
 from ccatdc.common.admin_bulk import SwitchedAdmin
-from planning.models import ObservingProgram, ObsUnit, ProgramMembership, SubObservingProgram
+from planning.models import (
+    OBS_UNIT_COLOURS,
+    ObservingProgram,
+    ObsUnit,
+    ProgramMembership,
+    SubObservingProgram,
+)
 
 
 class SubPrograms(PortalInline):
@@ -34,8 +40,9 @@ class Units(PortalInline):
     """The obs units of a program; their other fields are on their own pages."""
 
     model = ObsUnit
-    fields = ["name", "state", "priority", "planned_duration_s"]
-    readonly_fields = ["name"]
+    state_shown = state_column("state", OBS_UNIT_COLOURS)
+    fields = ["name", "state_shown", "priority", "planned_duration_s"]
+    readonly_fields = ["name", "state_shown"]
     # A unit needs more than fits here.
     max_num = 0
 

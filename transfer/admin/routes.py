@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from ccatdc.common.admin import PortalAdmin, ReadOnlyAdmin
+from ccatdc.common.admin import ReadOnlyAdmin
+from ccatdc.common.admin_bulk import SwitchedAdmin
+from ccatdc.common.wake import wake_managers
 from transfer.models import DataTransferRoute, RoundRobinCursor
 
 
 @admin.register(DataTransferRoute)
-class DataTransferRouteAdmin(PortalAdmin):
+class DataTransferRouteAdmin(SwitchedAdmin):
     """Manual overrides. Without any, routes follow from sites, locations and priorities."""
 
     list_display = [
@@ -61,6 +63,10 @@ class DataTransferRouteAdmin(PortalAdmin):
             },
         ),
     ]
+
+    def after_switching(self) -> None:
+        """Work may have another way to go now."""
+        wake_managers()
 
 
 @admin.register(RoundRobinCursor)
