@@ -10,8 +10,9 @@ import pytest
 from ccatdc.common.errors import RequestError
 from planning.models import ConstantElevationSource, FixedSource, SolarSystemObject, Source
 from planning.visibility import Span, Visibility, night_of, visibility
-from planning.visibility_picture import picture
+from planning.visibility_picture import USUAL_WIDTH, WIDTHS, picture
 from tests.factories.observatory import TelescopeFactory
+from tests.planning.test_positions import SKYFIELD, arcseconds_between, source_of
 
 FYST = TelescopeFactory.build(observatory=None)
 EVENING = date(2026, 11, 21)
@@ -115,14 +116,132 @@ class TestDay:
             visibility(ORION, FYST, date(year, 6, 1))
 
 
-class TestPicture:
-    def test_it_is_an_svg_that_shows_the_night_and_the_curve(self) -> None:
-        root = ET.fromstring(picture(seen(ORION), "Orion-KL"))  # noqa: S314 (our own)
+class TestAgainstAnotherProgram:
+    """Elevation and distance from the Sun between two samples, against Skyfield with DE440 (tests/planning/skyfield.csv)."""
 
-        ns = "{http://www.w3.org/2000/svg}"
-        assert root.tag == f"{ns}svg"
-        assert len(root.findall(f"{ns}polyline")) == 1
-        assert {"#e5e7eb", "#bbf7d0"} <= {r.get("fill") for r in root.findall(f"{ns}rect")}
+    @pytest.mark.parametrize(
+        ("when", "name", "azimuth", "elevation"),
+        [row for row in SKYFIELD if row[0].startswith(("2026-11", "2027"))],
+    )
+    def test_a_source_is_as_high_and_as_far_from_the_sun(
+        self, when: str, name: str, azimuth: float, elevation: float
+    ) -> None:
+        moment = datetime.fromisoformat(when)
+        day = visibility(source_of(name), FYST, night_of(moment, FYST))
+        number = next(n for n, sample in enumerate(day.times) if sample > moment)
+        share = (moment - day.times[number - 1]) / timedelta(minutes=5)
+
+        def at_the_moment(values: list[float | None]) -> float:
+            before, after = values[number - 1], values[number]
+            assert before is not None and after is not None
+            return before + share * (after - before)
+
+        sun = next(row for row in SKYFIELD if row[:2] == (when, "sun"))
+        apart = arcseconds_between(azimuth, elevation, sun[2], sun[3]) / 3600
+        assert at_the_moment(day.elevation_deg) == pytest.approx(elevation, abs=0.01)
+        assert at_the_moment(day.sun_distance_deg) == pytest.approx(apart, abs=0.01)
+
+
+class TestExtremes:
+    @pytest.mark.parametrize(
+        ("latitude", "declination", "ups"), [(-80, -60, True), (-80, 60, False), (89.9, 10, True)]
+    )
+    def test_far_from_the_equator_a_source_is_up_always_or_never(
+        self, latitude: float, declination: float, ups: bool
+    ) -> None:
+        telescope = TelescopeFactory.build(observatory=None, lat_deg=latitude, el_min_deg=0)
+        source = FixedSource(name="x", ra_deg=10, dec_deg=declination)
+
+        day = visibility(source, telescope, EVENING, min_sun_distance_deg=0)
+
+        assert (day.rises, day.sets) == ([], [])
+        assert hours(day.observable) == (24 if ups else 0)
+
+    @pytest.mark.parametrize(("latitude", "night"), [(-85, 0), (85, 24)])
+    def test_there_may_be_no_night_or_no_day(self, latitude: float, night: float) -> None:
+        telescope = TelescopeFactory.build(observatory=None, lat_deg=latitude)
+
+        assert hours(visibility(ORION, telescope, EVENING).night) == night
+
+    def test_the_sun_itself_is_never_observable(self) -> None:
+        sun = SolarSystemObject(name="Sun", ephemeris_name="sun")
+
+        day = seen(sun)
+
+        assert day.observable == [] and max(d or 0 for d in day.sun_distance_deg) < 1e-6
+        # It is up when it is not night.
+        assert (day.sets, day.rises) == ([day.night[0][0]], [day.night[0][1]])
+
+    def test_a_source_in_the_zenith_is_beyond_the_limit_of_a_unit(self) -> None:
+        overhead = FixedSource(name="overhead", ra_deg=84, dec_deg=FYST.lat_deg)
+
+        assert max(e or 0 for e in seen(overhead).elevation_deg) > 89
+        # Before and after it is too high.
+        assert len(seen(overhead, max_elevation_deg=85).observable) == 2
+
+    def test_a_day_may_have_two_rises(self) -> None:
+        # A sidereal day is four minutes shorter: what rises just after noon rises again just before the next.
+        noon = seen(ORION).times[0]
+        shift = (seen(ORION).rises[0] - noon).total_seconds() / 240 * 366.25 / 365.25
+        early = FixedSource(name="early", ra_deg=(83.809 - shift + 0.5) % 360, dec_deg=-5.37264)
+
+        assert len(seen(early).rises) == 2
+
+
+class TestPicture:
+    NS = "{http://www.w3.org/2000/svg}"
+
+    def drawn(self, source: Source, width: int = USUAL_WIDTH) -> ET.Element:
+        return ET.fromstring(picture(seen(source), source.name, width))  # noqa: S314 (our own)
+
+    def test_it_shows_both_curves_the_night_and_when_it_is_observable(self) -> None:
+        root = self.drawn(ORION)
+
+        assert root.tag == f"{self.NS}svg"
+        assert [p.get("class") for p in root.findall(f"{self.NS}polyline")] == ["sun", "curve"]
+        assert [r.get("class") for r in root.findall(f"{self.NS}rect")][:3] == [
+            "page",
+            "night",
+            "up",
+        ]
+        assert root.findtext(f"{self.NS}title") == "Orion-KL: rises 23:54, sets 12:10 UTC"
+
+    def test_the_curve_ends_at_the_horizon_when_it_rises_and_sets(self) -> None:
+        root = self.drawn(ORION)
+
+        curve = root.findall(f"{self.NS}polyline")[1].get("points", "").split()
+        floor = next(
+            x.get("y1") for x in root.findall(f"{self.NS}line") if x.get("class") == "grid"
+        )
+        assert {curve[0].split(",")[1], curve[-1].split(",")[1]} == {floor}
+
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_at_any_width_all_is_inside(self, width: int) -> None:
+        long = FixedSource(name="x" * 128, ra_deg=10, dec_deg=-60)
+
+        root = self.drawn(long, width)
+
+        assert root.get("width") == str(width)
+        for text in root.findall(f"{self.NS}text"):
+            x, y, words = float(text.get("x", "")), float(text.get("y", "")), text.text or ""
+            length = len(words) * (7.8 if text.get("class") == "title" else 6.2)
+            start = x - length * {"end": 1, "middle": 0.5}.get(text.get("text-anchor", ""), 0)
+            assert start >= -1 and start + length <= width + 1, words
+            assert 0 < y < float(root.get("height", ""))
+
+    @pytest.mark.parametrize(
+        ("source", "words"),
+        [
+            (FixedSource(name="pole", ra_deg=0, dec_deg=-89), "does not set"),
+            (FixedSource(name="north", ra_deg=0, dec_deg=85), "does not rise"),
+        ],
+        ids=["pole", "north"],
+    )
+    def test_what_neither_rises_nor_sets_is_said(self, source: FixedSource, words: str) -> None:
+        assert (self.drawn(source).findtext(f"{self.NS}title") or "").endswith(words)
+
+    def test_it_has_colours_for_dark_pages(self) -> None:
+        assert "prefers-color-scheme:dark" in picture(seen(ORION), "x")
 
     def test_a_name_cannot_become_markup(self) -> None:
         drawn = picture(seen(ORION), "<script>alert(1)</script>")
