@@ -7,18 +7,29 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ccatdc.common.badges import NO_VALUE
+from planning.visibility_picture import HEIGHT, USUAL_WIDTH
+
+#: Of the picture on a telephone, pixels.
+_NARROW = 340
 
 
 def visibility_picture(source: int | None, **query: object) -> SafeString:
     """When a source is up tonight; a dash for one that is not stored yet."""
     if source is None:
         return NO_VALUE
-    address = reverse(
-        "visibility_picture",
-        args=[source],
-        query={name: str(value) for name, value in query.items()},
+    given = {name: str(value) for name, value in query.items()}
+    wide, narrow = (
+        reverse("visibility_picture", args=[source], query=given | {"width": str(width)})
+        for width in (USUAL_WIDTH, _NARROW)
     )
     return format_html(
-        '<img class="visibility" loading="lazy" width="720" height="260" alt="Elevation tonight" src="{}">',
-        address,
+        '<picture><source media="(max-width: 820px)" srcset="{}" width="{}" height="{}">'
+        '<img class="visibility" loading="lazy" width="{}" height="{}" alt="Elevation tonight" src="{}">'
+        "</picture>",
+        narrow,
+        _NARROW,
+        HEIGHT,
+        USUAL_WIDTH,
+        HEIGHT,
+        wide,
     )

@@ -82,6 +82,16 @@ class TestVisibility:
         assert answer["Content-Type"] == "image/svg+xml"
         ET.fromstring(answer.content)  # noqa: S314 (our own)
 
+    def test_the_picture_is_as_wide_as_wanted(self, viewer_api: ApiClient) -> None:
+        TelescopeFactory.create()
+        address = f"/api/visibility/{FixedSourceFactory.create().pk}.svg"
+
+        narrow = ET.fromstring(viewer_api.get(address, width=340).content)  # noqa: S314 (our own)
+
+        assert narrow.get("width") == "340"
+        for width in ("319", "1601", "wide"):
+            assert viewer_api.get(address, width=width).status_code == 400
+
     def test_who_may_not_read_gets_no_picture(self) -> None:
         source = FixedSourceFactory.create()
 
