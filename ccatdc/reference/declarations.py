@@ -88,8 +88,9 @@ class Declaration:
 
     @cached_property
     def links(self) -> dict[str, models.ManyToManyField[Any, Any]]:
-        """The many-to-many fields that a file may give, as lists of names."""
-        return {link.name: link for link in self.model._meta.many_to_many}
+        """The many-to-many fields that a file may give, as lists of names; not those to users."""
+        links = self.model._meta.many_to_many
+        return {link.name: link for link in links if _is_plain_or_declared(link)}
 
     @cached_property
     def required(self) -> frozenset[str]:

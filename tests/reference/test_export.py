@@ -11,7 +11,8 @@ from django.db import connection
 from ccatdc.reference.declarations import DECLARATIONS
 from ccatdc.reference.export import export_reference
 from ccatdc.reference.loader import load_reference
-from planning.models import ChaiInparParameter, FixedSource, ObsUnit
+from planning.models import ChaiInparParameter, FixedSource, ObservingProgram, ObsUnit
+from tests.factories.accounts import UserFactory
 from tests.reference.test_kosma_files import INPAR, TILING, USES_TEMPLATE
 from tests.reference.test_loader import SHIPPED
 from tests.reference.test_tables import TABLES, configuration_name, write
@@ -100,3 +101,15 @@ def test_a_folder_with_files_is_not_written_into(tmp_path: Path) -> None:
         call_command("export_reference", str(tmp_path))
 
     assert [p.name for p in tmp_path.iterdir()] == ["old.yaml"]
+
+
+@pytest.mark.usefixtures("loaded")
+def test_people_are_left_to_the_portal(tmp_path: Path) -> None:
+    program = ObservingProgram.objects.get(short_name="GEco")
+    program.members.add(UserFactory.create())
+
+    export_reference(tmp_path / "out")
+
+    assert "members" not in (tmp_path / "out/observing_program.yaml").read_text()
+    assert load_reference([tmp_path / "out"]).changes == []
+    assert program.members.count() == 1
