@@ -213,3 +213,13 @@ def test_the_bar_shows_on_a_terminal_only() -> None:
     assert pipe.getvalue() == ""
     assert len(bar.line(30)) <= 30
     assert size_text(999) == "999 B"
+
+
+def test_a_bar_of_calls_counts_down() -> None:
+    stream = io.StringIO()
+    stream.isatty = lambda: True  # type: ignore[method-assign]
+    with Bar("sending", 0, stream, "{:,} calls".format) as bar:
+        for left in (3, 4, 1, 0):
+            bar.left(left)
+        assert bar.line(80).endswith("100% 4 calls of 4 calls")
+    assert "4 calls of 4 calls" in stream.getvalue()

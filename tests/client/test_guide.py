@@ -12,7 +12,8 @@ from ccat_file.options import parser
 from datamgmt.models import RawDataFile
 from planning.models import ExecutedObsUnit, ExecutionStatus, ObsUnit
 from tests.client.conftest import Instrument
-from tests.factories.planning import ObsUnitFactory
+from tests.factories.observatory import InstrumentFactory, InstrumentModuleFactory
+from tests.factories.planning import ObservingProgramFactory, ObsUnitFactory
 
 GUIDE = Path(__file__).parents[2] / "docs" / "instruments.md"
 
@@ -24,7 +25,10 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_guide_works_as_it_is_written(instrument: Instrument, unit: ObsUnit) -> None:
-    ObsUnitFactory.create(name="Orion-KL daisy")
+    galactic = ObservingProgramFactory.create(short_name="GPS")
+    ObsUnitFactory.create(name="Orion-KL polarization", observing_program=galactic)
+    primecam = InstrumentFactory.create(short_name="prime-cam")
+    InstrumentModuleFactory.create(short_name="280ghz", instrument=primecam)
     command = instrument.folder / "bin" / "ccat-file"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m ccat_file "$@"\n')
@@ -48,6 +52,22 @@ def test_the_guide_works_as_it_is_written(instrument: Instrument, unit: ObsUnit)
         "17500/r01d1_000.g3",
         "17501/r01d1_000.g3",
     ]
+
+
+def test_the_names_of_the_guide_are_those_of_the_reference_data() -> None:
+    """Whoever follows it on the demo finds them."""
+    data = GUIDE.parent.parent / "reference_data"
+    units = (data / "obs_unit.prime_cam.csv").read_text()
+    assert "\nGPS,Orion-KL polarization," in units
+    assert "prime-cam/280ghz/standard" in units
+    assert "name: primecam_raw_data" in (data / "locations.yaml").read_text()
+
+
+def test_the_guide_and_the_help_name_every_command() -> None:
+    listed = re.search(r"\{([a-z,]+)\}", parser().format_usage())
+    assert listed is not None
+    guide = GUIDE.read_text()
+    assert [name for name in listed[1].split(",") if f"ccat-file {name}" not in guide] == []
 
 
 def test_the_guide_and_the_help_name_every_exit_status() -> None:

@@ -125,7 +125,8 @@ def _finish(filing: Filing, given: argparse.Namespace) -> Exit:
 
 def _after(observation: Observation, given: argparse.Namespace) -> Exit:
     if given.wait is not None:
-        observation.wait(given.wait)
+        with Bar("sending", 0, text="{:,} calls".format) as bar:
+            observation.wait(given.wait, tell=bar.left)
     return Exit.DONE
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -215,9 +215,10 @@ class Observation:
         path = f"/api/executed_obs_units/{self.id}/finish"
         self.put([Call(self.id, "PUT", path, body, {"id": str(self.id)})])
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, tell: Callable[[int], None] = lambda _: None) -> None:
         """Wait until the server has accepted every call of this observation.
 
+        ``tell`` is told again and again how many it has not.
         Raises RefusedError at the first one it refused, StillWaitingError when time is up.
         """
         spool, deadline = self._filing.spool, time.monotonic() + seconds
@@ -229,6 +230,7 @@ class Observation:
                 if entry.observation == own:
                     raise RefusedError(_refusal(entry))
             waiting = waiting or [e for e in spool.waiting() if e.observation == own]
+            tell(len(waiting))
             if not waiting:
                 return
             if time.monotonic() >= deadline:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self, TextIO
 
@@ -23,9 +24,16 @@ def size_text(size: float) -> str:
 class Bar:
     """``checksums [#####-----]  50 % 1.0 GB of 2.0 GB``. A context manager; cleans its line up."""
 
-    def __init__(self, label: str, total: int, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        label: str,
+        total: int,
+        stream: TextIO | None = None,
+        text: Callable[[int], str] = size_text,
+    ) -> None:
         self._label = label
         self._total = total
+        self._text = text
         self._stream = stream if stream is not None else sys.stderr
         self._shown = self._stream.isatty()
         self._last = 0.0
@@ -53,10 +61,15 @@ class Bar:
             self._stream.write("\r\x1b[K" + self.line(shutil.get_terminal_size().columns - 1))
             self._stream.flush()
 
+    def left(self, amount: int) -> None:
+        """So much is left; the most that ever was is the whole."""
+        self._total = max(self._total, amount)
+        self.advance(self._total - amount - self._done)
+
     def line(self, columns: int) -> str:
         """The line, at most so wide."""
         share = min(1.0, self._done / self._total) if self._total else 1.0
-        figures = f" {share:4.0%} {size_text(self._done)} of {size_text(self._total)}"
+        figures = f" {share:4.0%} {self._text(self._done)} of {self._text(self._total)}"
         width = max(0, min(40, columns - len(self._label) - len(figures) - 3))
         full = round(width * share)
         return f"{self._label} [{'#' * full}{'-' * (width - full)}]{figures}"[:columns]
