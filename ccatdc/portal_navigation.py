@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
 
-#: Title of the group, then label, icon (Material Symbols) and model of each entry.
-GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
+#: Label, icon (Material Symbols) and model.
+Entry = tuple[str, str, str]
+#: Title, whether it folds, and its entries.
+Group = tuple[str, bool, tuple[Entry, ...]]
+GROUPS: tuple[Group, ...] = (
     (
         "Data",
         False,
@@ -91,6 +94,20 @@ GROUPS: tuple[tuple[str, bool, tuple[tuple[str, str, str], ...]], ...] = (
 
 
 def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar of the main site."""
+    return navigation_of(GROUPS)
+
+
+def groups_of(present: Collection[str]) -> list[Group]:
+    """The groups with the entries of these apps and models only."""
+    chosen = [
+        (title, folds, tuple(e for e in entries if {e[2], e[2].partition(".")[0]} & {*present}))
+        for title, folds, entries in GROUPS
+    ]
+    return [group for group in chosen if group[2]]
+
+
+def navigation_of(groups: Sequence[Group]) -> list[dict[str, Any]]:
     """The groups as unfold wants them; what a person may not see is left out."""
     first = {"title": "Overview", "icon": "monitoring", "link": reverse("admin:index")}
     return [
@@ -102,7 +119,7 @@ def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
                 "collapsible": collapsible,
                 "items": [_entry(*entry) for entry in entries],
             }
-            for title, collapsible, entries in GROUPS
+            for title, collapsible, entries in groups
         ),
     ]
 

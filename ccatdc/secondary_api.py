@@ -13,6 +13,7 @@ from gateway.not_here import at_main_site
 _through_the_outbox = {str(each.pattern): each for each in filing_urls.urlpatterns}
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    re_path(r"^(obs_units|instruments|instrument_modules)/availability$", at_main_site),
     path("", include("observatory.api.urls")),
     path("", include("planning.api.urls")),
     *(_through_the_outbox.get(str(each.pattern), each) for each in datamgmt.api.urls.urlpatterns),

@@ -17,7 +17,8 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 from django.urls import reverse_lazy
 
-from ccatdc.portal_look import UNFOLD  # noqa: F401  read by the portal
+from ccatdc.portal_look import UNFOLD
+from ccatdc.secondary_settings import at_gateway
 from ccatdc.program import program_name
 
 django_stubs_ext.monkeypatch()
@@ -51,7 +52,7 @@ if env.bool("CCATDC_BEHIND_TLS_PROXY", default=False):
 SITE_ROLE = env.str("CCATDC_SITE_ROLE", default="primary")
 if SITE_ROLE not in ("primary", "secondary"):
     raise ImproperlyConfigured(f"CCATDC_SITE_ROLE is {SITE_ROLE!r}; it is primary or secondary.")
-ROOT_URLCONF = "ccatdc.urls" if SITE_ROLE == "primary" else "ccatdc.secondary_urls"
+ROOT_URLCONF = "ccatdc.urls"
 WSGI_APPLICATION = "ccatdc.wsgi.application"
 PORTAL_URL = env.str("CCATDC_PORTAL_URL", default="http://127.0.0.1:8000")
 
@@ -186,7 +187,7 @@ LOG_DIR = Path(env.str("CCATDC_LOG_DIR", default=str(BASE_DIR / "var" / "log")))
 PRIMARY_URL = env.str("CCATDC_PRIMARY_URL", default="").rstrip("/")
 PRIMARY_TOKEN = env.str("CCATDC_PRIMARY_TOKEN", default="").strip()
 # Connections to the main site: so many observations are sent at a time.
-GATEWAY_CONNECTIONS = env.int("CCATDC_GATEWAY_CONNECTIONS", default=4)
+GATEWAY_CONNECTIONS = env.int("CCATDC_GATEWAY_CONNECTIONS", default=8)
 # How often the reference data is asked for. An unchanged one costs one short request.
 GATEWAY_REFRESH_SECONDS = env.float("CCATDC_GATEWAY_REFRESH_SECONDS", default=60.0)
 # The longest wait between two tries of a link that is down, and of a call that the main site failed over.
@@ -297,6 +298,10 @@ LOGGING = {
         "django-q": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
         "botocore": {"level": "WARNING"},
         "boto3": {"level": "WARNING"},
+        "httpx": {"level": "WARNING"},
     },
 }
 os.environ.setdefault("PYTHONUNBUFFERED", "1")
+
+if SITE_ROLE == "secondary":
+    vars().update(at_gateway(INSTALLED_APPS, UNFOLD))

@@ -89,7 +89,12 @@ def _warnings(link: Link, waiting: Backlog) -> list[str]:
     if waiting.age_seconds > settings.GATEWAY_BACKLOG_MAX_SECONDS:
         found.append("What was filed has waited for long.")
     if waiting.dead:
-        found.append(f"The main site refused {waiting.dead} calls: their observations wait.")
+        calls = (
+            "1 call: its observation waits"
+            if waiting.dead == 1
+            else f"{waiting.dead} calls: their observations wait"
+        )
+        found.append(f"The main site refused {calls} until somebody decides.")
     age = link.reference_age
     if age is None:
         found.append("There is no reference data yet: nothing can be filed.")

@@ -32,7 +32,8 @@ class ItemStatus(models.TextChoices):
 
 
 ITEM_MOVES: Moves = {
-    ItemStatus.WAITING: frozenset({ItemStatus.DELIVERED, ItemStatus.DEAD}),
+    # Discarded with a refused one before it, of the same observation.
+    ItemStatus.WAITING: frozenset({ItemStatus.DELIVERED, ItemStatus.DEAD, ItemStatus.DISCARDED}),
     ItemStatus.DEAD: frozenset({ItemStatus.WAITING, ItemStatus.DISCARDED}),
     ItemStatus.DELIVERED: frozenset(),
     ItemStatus.DISCARDED: frozenset(),
@@ -146,6 +147,8 @@ class OutboxItem(models.Model):
 
     class Meta:
         db_table = "gateway_outbox"
+        verbose_name = "call"
+        verbose_name_plural = "outbox"
         ordering = ["id"]
         indexes = [
             # The next call of an observation, however many were delivered.
@@ -177,7 +180,13 @@ class OutboxItem(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.pk}"
+        return f"Call {self.pk} ({self.get_kind_display().lower()})"
+
+    @property
+    def said(self) -> str:
+        """What the main site said when it refused, or failed; empty when it did neither."""
+        problem = self.problem or {}
+        return str(problem.get("detail") or problem.get("title") or "")
 
 
 #: Seconds after which ``run_gateway`` counts as silent, and between two signs of life.
@@ -209,6 +218,8 @@ class Link(models.Model):
 
     class Meta:
         db_table = "gateway_link"
+        verbose_name = "link to the main site"
+        verbose_name_plural = "link to the main site"
         constraints = [models.CheckConstraint(condition=Q(id=1), name="gateway_link_one")]
 
     def __str__(self) -> str:

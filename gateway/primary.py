@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
@@ -13,10 +14,15 @@ from accounts.relaying import FILED_BY_HEADER
 from ccatdc.common.errors import ConfigurationError
 from gateway.answers import Meaning, Verdict, judge
 from gateway.batches import Batch
+from gateway.models import ItemKind
 
 CONNECT_SECONDS: Final = 10.0
 #: Ten thousand files take the main site a second; a busy one takes longer.
 ANSWER_SECONDS: Final = 60.0
+#: Bulk bodies beyond this go packed: a new connection sends the first 14 kB in one round trip, then twice
+#: as much in each. Higher levels gain nothing on digests.
+PACKED_FROM_BYTES: Final = 14_000
+PACKING_LEVEL: Final = 1
 SNAPSHOT_PATH: Final = "/api/reference/snapshot"
 
 
@@ -67,13 +73,14 @@ class PrimarySite:
 
     def send(self, batch: Batch) -> Verdict:
         """Send a call, and what its answer means."""
-        return self._ask(
-            batch.method,
-            batch.path,
-            batch.expect,
-            content=batch.body,
-            headers={"Content-Type": "application/json", FILED_BY_HEADER: batch.filed_by},
-        )[0]
+        headers = {"Content-Type": "application/json", FILED_BY_HEADER: batch.filed_by}
+        content = batch.body
+        if batch.kind == ItemKind.FILES and len(content) > PACKED_FROM_BYTES:
+            headers["Content-Encoding"] = "gzip"
+            content = gzip.compress(content, compresslevel=PACKING_LEVEL, mtime=0)
+        return self._ask(batch.method, batch.path, batch.expect, content=content, headers=headers)[
+            0
+        ]
 
     def snapshot(self, etag: str) -> tuple[Verdict, httpx.Response | None]:
         """The reference data, unless it is still what ``etag`` names (then the answer is 304)."""

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.relaying import filing_token
+from ccatdc.common.compressed import CompressedJsonParser
 from datamgmt.api.execution_serializers import ExecutionSerializer
 from datamgmt.api.filing_serializers import (
     FiledFileSerializer,
@@ -85,6 +86,7 @@ class RegisterFilesView(APIView):
     """Up to 10,000 files."""
 
     needs = {"POST": "write:observations"}
+    parser_classes = [CompressedJsonParser]
 
     @extend_schema(
         operation_id="register_files",

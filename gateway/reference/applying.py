@@ -61,6 +61,7 @@ def apply_snapshot(text: str) -> Applied:
             applied.added += _put_in(table)
         applied.added -= applied.changed
         execute("SET CONSTRAINTS ALL IMMEDIATE")
+        _clear_away()
     return applied
 
 
@@ -112,6 +113,13 @@ def _load(text: str) -> None:
             ),
             table.name,
         )
+
+
+def _clear_away() -> None:
+    """Another snapshot may be applied in the same transaction."""
+    execute("DROP TABLE gateway_document, gateway_rows")
+    for table in TABLES:
+        execute(sql.SQL("DROP TABLE {shape}, {wanted}, {old}").format(**_names(table)))
 
 
 def _take_out_changed(table: Table) -> int:

@@ -6,6 +6,7 @@ The request that asks for it is also what tries a link that is down.
 from __future__ import annotations
 
 import logging
+from datetime import datetime
 
 from django.db import DatabaseError, transaction
 from django.utils import timezone
@@ -37,10 +38,11 @@ def refresh(primary: PrimarySite) -> Applied:
     if response.status_code == 304:
         Link.write(reference_at=asked_at, refresh_wanted=False, reference_problem="")
         return Applied()
-    return _apply(response.text, response.json()["tag"], asked_at)
+    return take(response.text, response.json()["tag"], asked_at)
 
 
-def _apply(text: str, tag: str, asked_at: object) -> Applied:
+def take(text: str, tag: str, asked_at: datetime) -> Applied:
+    """Apply a snapshot and write down whose it is. Raises what :func:`apply_snapshot` raises."""
     try:
         with transaction.atomic():
             applied = apply_snapshot(text)

@@ -77,8 +77,7 @@ def site(
     made = site_of_session
     made.empty()
     made.extra |= {"CCATDC_PRIMARY_URL": gate.url, "CCATDC_PRIMARY_TOKEN": gateway_token.secret}  # type: ignore[attr-defined]
-    refreshed = made.manage("refresh_reference")
-    assert refreshed.returncode == 0, refreshed.stderr
+    made.copy_reference_data()
     yield made
     made.stop_all()
 
@@ -88,3 +87,11 @@ def instrument(site: GatewaySite, instrument_token: ApiToken) -> Iterator[httpx.
     """An instrument that files at the gateway."""
     with site.client(instrument_token.secret) as client:  # type: ignore[attr-defined]
         yield client
+
+
+@pytest.fixture
+def at_gateway(settings: Any) -> None:
+    """This process is a gateway's, as far as addresses and refusals go."""
+    settings.SITE_ROLE = "secondary"
+    settings.ROOT_URLCONF = "ccatdc.secondary_urls"
+    settings.PRIMARY_URL = "https://ops.example.org"

@@ -13,11 +13,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 import psycopg
-from django.db import connection
+from django.db import connection, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
+from django.utils import timezone
+
+from gateway.reference.refresh import take
+from gateway.reference.snapshot import snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Tables that a migrated database has rows in and that a new test keeps.
@@ -105,6 +110,12 @@ class GatewaySite:
             check=False,
         )
 
+    def copy_reference_data(self) -> None:
+        """What ``refresh_reference`` does, without a process and a request."""
+        tag, document = snapshot()
+        with as_default(unquote(urlsplit(self.database_url).path.lstrip("/"))):
+            take(document.decode(), tag, timezone.now())
+
     def run_gateway(self) -> subprocess.Popen[bytes]:
         """The replaying process; ended with the test."""
         process = self.start("manage.py", "run_gateway")
@@ -163,6 +174,19 @@ class GatewaySite:
         """An instrument with a token."""
         headers = {"Authorization": f"Bearer {secret}"}
         return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+
+
+@contextmanager
+def as_default(name: str) -> Iterator[None]:
+    """In this thread, another database of the same server in place of the tests' own."""
+    own = connections["default"]
+    other = DatabaseWrapper({**own.settings_dict, "NAME": name}, "default")
+    connections["default"] = other
+    try:
+        yield
+    finally:
+        other.close()
+        connections["default"] = own
 
 
 @contextmanager

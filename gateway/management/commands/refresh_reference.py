@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from ccatdc.common.errors import CcatError
+from ccatdc.common.site_role import require_gateway
 from gateway.primary import PrimarySite
 from gateway.reference.refresh import refresh
 
@@ -19,8 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **__: Any) -> None:
         """Fetch, apply, say what changed."""
-        if settings.SITE_ROLE != "secondary":
-            raise CommandError("This is the main site (CCATDC_SITE_ROLE is not secondary).")
+        require_gateway()
         try:
             with PrimarySite(connections=1) as primary:
                 self.stdout.write(f"{refresh(primary)}.")

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from ccatdc.common.errors import CcatError
+from ccatdc.common.site_role import require_gateway
 from gateway.loop import GatewayLoop
 from gateway.primary import PrimarySite
 
@@ -28,8 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Connect, then loop."""
-        if settings.SITE_ROLE != "secondary":
-            raise CommandError("This is the main site (CCATDC_SITE_ROLE is not secondary).")
+        require_gateway()
         threads = settings.GATEWAY_CONNECTIONS
         try:
             with PrimarySite(connections=threads) as primary:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from ccatdc.common.errors import CcatError
+from ccatdc.common.site_role import require_main_site
 from transfer.queues import location_named
 from transfer.supervisor import Supervisor
 
@@ -38,6 +39,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Check the names, then supervise."""
+        require_main_site()
         if options["workers"] < 1:
             raise CommandError("--workers: give at least 1.")
         try:

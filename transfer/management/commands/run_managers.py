@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from ccatdc.common.site_role import require_main_site
 from transfer.managers.loop import ManagerLoop
 from transfer.pipeline import PIPELINE
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
 
     def handle(self, *_: Any, **options: Any) -> None:
         """Load the managers, then loop."""
+        require_main_site()
         known = {stage.name: stage for stage in PIPELINE}
         unknown = [name for name in options["names"] if name not in known]
         if unknown:
