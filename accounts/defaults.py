@@ -18,6 +18,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "read:observations": "See observations, files, packages and where they are: of one's own programs, and public ones.",
     "read:all_programs": "See those of every program. Who may file or mend sees them anyway.",
     "write:observations": "File observations and their files.",
+    "write:schedule": "Say which obs units, instruments and modules are available.",
     "stage:data": "Ask for archived data at a processing location.",
     "write:transfers": "Retry and cancel work, approve deletions, change packages on their way.",
     "configure:system": "Change sites, locations, routes and instruments.",
@@ -35,6 +36,7 @@ ROLES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
                 "read:observations",
                 "read:all_programs",
                 "write:observations",
+                "write:schedule",
                 "stage:data",
                 "write:transfers",
             }
@@ -47,6 +49,10 @@ ROLES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
     "service": (
         "Instrument software: files observations and reads them back.",
         frozenset({"read:observations", "read:all_programs", "write:observations"}),
+    ),
+    "scheduler": (
+        "Scheduling software: sees what can be observed, and says what is available.",
+        frozenset({"read:observations", "read:all_programs", "write:schedule"}),
     ),
     "gateway": (
         "A site gateway: files what was filed there, and has a copy of the reference data.",

@@ -84,7 +84,7 @@ def visibility(
     times = [start + STEP * n for n in range(_DAY // STEP + 1)]
     grid = Time(times)
     horizon = horizontal_at(grid, telescope)
-    seen = _seen(source, grid, telescope).transform_to(horizon)
+    seen = where_seen(source, grid, telescope).transform_to(horizon)
     sun = sun_at(grid, telescope).transform_to(horizon)
     up = _numbers(seen.alt.deg)
     distance = _numbers(seen.separation(sun).deg)
@@ -121,8 +121,8 @@ def _solar(telescope: Telescope) -> timedelta:
     return timedelta(seconds=round(telescope.lon_deg * 240))
 
 
-def _seen(source: Source, grid: Any, telescope: Telescope) -> Any:
-    """Where it is. A fixed source once for the whole day: proper motion does not show in hours.
+def where_seen(source: Source, grid: Any, telescope: Telescope) -> Any:
+    """Where it is at the times of a grid. A fixed source once for all: proper motion does not show in hours.
 
     Of a field scanned at one elevation the centre is followed, where it has one: when it passes that elevation, it is scanned.
     """

@@ -28,6 +28,8 @@ class ReadingView(GenericAPIView[RowT]):
 
     #: What ``?expand=`` may name, dotted.
     expands: ClassVar[tuple[str, ...]] = ()
+    #: Query parameters that the view reads itself.
+    parameters: ClassVar[tuple[str, ...]] = ()
 
     @cached_property
     def wanted(self) -> Wanted:
@@ -44,7 +46,8 @@ class ReadingView(GenericAPIView[RowT]):
     def require_known(self, *parameters: str) -> None:
         """400 for a parameter that is none of these."""
         expand = {PARAMETER} if self.expands else set()
-        require_known(self.request.query_params, {*parameters, *expand, *EVERYWHERE})
+        known = {*parameters, *self.parameters, *expand, *EVERYWHERE}
+        require_known(self.request.query_params, known)
 
 
 class StrictListView(ReadingView[RowT], ListAPIView[RowT]):
@@ -71,12 +74,9 @@ class StrictListView(ReadingView[RowT], ListAPIView[RowT]):
 class StrictDetailView(ReadingView[RowT], RetrieveAPIView[RowT]):
     """One row."""
 
-    #: Query parameters that the view reads itself.
-    parameters: ClassVar[tuple[str, ...]] = ()
-
     def get_object(self) -> RowT:
         """The row, with all that it carries along."""
-        self.require_known(*self.parameters)
+        self.require_known()
         row = super().get_object()
         carry_along([row], self.get_serializer_class(), self.wanted, self.request.user)
         return row

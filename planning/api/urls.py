@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from planning.api import configuration_views, views, visibility
+from planning.api import configuration_views, scheduler_views, views, visibility
 
 urlpatterns = [
     path("observing_programs/", views.ProgramListView.as_view()),
     path("observing_programs/<int:pk>/", views.ProgramView.as_view()),
     path("sub_observing_programs/", views.SubProgramListView.as_view()),
     path("sub_observing_programs/<int:pk>/", views.SubProgramView.as_view()),
+    path("obs_units/available/", scheduler_views.AvailableObsUnitsView.as_view()),
+    path("obs_units/availability", scheduler_views.SetObsUnitsView.as_view()),
+    path("instruments/availability", scheduler_views.SetInstrumentsView.as_view()),
+    path("instrument_modules/availability", scheduler_views.SetModulesView.as_view()),
     path("obs_units/", views.ObsUnitListView.as_view()),
     path("obs_units/<int:pk>/", views.ObsUnitView.as_view()),
     path("obs_modes/", configuration_views.ObsModeListView.as_view()),

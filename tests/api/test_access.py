@@ -34,6 +34,7 @@ ALL_PERMISSIONS = (
     "write:observations",
     "stage:data",
     "write:transfers",
+    "write:schedule",
     "mirror:reference",
 )
 

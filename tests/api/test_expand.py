@@ -13,6 +13,7 @@ from ccatdc.common.api_views import ReadingView
 from tests.api.conftest import ApiClient, problem
 from tests.api.reading import queries_of
 from tests.api.test_access import ENDPOINTS
+from tests.factories.accounts import ApiTokenFactory, UserFactory
 from tests.factories.datamgmt import (
     DataArchiveFactory,
     DataTransferPackageFactory,
@@ -133,6 +134,28 @@ class TestExecutions:
         (instrument,) = row["expanded"]["instruments"]
         assert "expanded" not in instrument
         assert "expanded" not in instrument["modules"][0]
+
+
+class TestSight:
+    def test_what_somebody_may_not_see_is_not_carried_along(self) -> None:
+        """A copy of a bundle's package, say, that refers to another program."""
+        scientist = UserFactory.create(permissions=["read:observations"], sees_all=False)
+        api = ApiClient(ApiTokenFactory.create(user=scientist, scopes=["read:observations"]))
+        own = ObservingProgramFactory.create(short_name="own", lead=scientist)
+        tile = ChaiTilingFactory.create()
+        mine = ChaiObservationConfigurationFactory.create(
+            obs_unit=ObsUnitFactory.create(observing_program=own, obs_unit_type="chai_obs_unit"),
+            tiling=ChaiTilingFactory.create(obs_unit=ObsUnitFactory.create()),
+        )
+        address = f"/api/observation_configurations/{mine.pk}/"
+
+        seen = api.get(address, expand="tiling").json()
+        assert seen["expanded"]["tiling"] is None
+
+        type(mine).objects.update(tiling=tile)
+        own_tile = api.get(address, expand="tiling").json()["expanded"]["tiling"]
+        visible_alone = api.get(f"/api/chai_tilings/{tile.pk}/").status_code == 200
+        assert (own_tile is not None) == visible_alone
 
 
 class TestRefusals:

@@ -1,0 +1,91 @@
+"""The shapes of what the scheduler asks and says: obs units that can be observed, and what is available."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from ccatdc.common.api import StrictSerializer
+from planning.api.serializers import ObsUnitSerializer
+from planning.models import ObsUnit
+
+MAX_ROWS = 10_000
+_KEY: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1}
+
+
+class SightSerializer(serializers.Serializer[Any]):
+    """Where the source stands at the time that was asked for. Degrees, without refraction."""
+
+    elevation_deg = serializers.FloatField()
+    azimuth_deg = serializers.FloatField()
+    sun_distance_deg = serializers.FloatField()
+    slot = serializers.IntegerField(
+        allow_null=True, help_text="The unit's pre-scheduled slot that holds the time."
+    )
+
+
+class AvailableObsUnitSerializer(ObsUnitSerializer):
+    """An obs unit that can be observed; ``sight`` is null unless a time was asked for."""
+
+    sight = serializers.SerializerMethodField()
+
+    class Meta(ObsUnitSerializer.Meta):
+        fields = [*ObsUnitSerializer.Meta.fields, "sight"]
+        read_only_fields = fields
+
+    @extend_schema_field(SightSerializer(allow_null=True))
+    def get_sight(self, unit: ObsUnit) -> Any:
+        """Where it stands."""
+        found = self.context.get("sights", {}).get(unit.pk)
+        return None if found is None else SightSerializer(found).data
+
+
+class _AvailabilitySerializer(StrictSerializer):
+    """What is to be available or not, and why. Taking something away needs a reason."""
+
+    available = serializers.BooleanField()
+    reason = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=1000, help_text="For the diary."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Who takes something away says why."""
+        if not attrs["available"] and not attrs["reason"].strip():
+            raise serializers.ValidationError(
+                {"reason": "Say why it is not available."}, code="required"
+            )
+        return attrs
+
+
+class UnitsAvailabilitySerializer(_AvailabilitySerializer):
+    """Of obs units: available is active, not available is on hold."""
+
+    obs_units = serializers.ListField(
+        child=serializers.IntegerField(**_KEY), allow_empty=False, max_length=MAX_ROWS
+    )
+
+
+class InstrumentsAvailabilitySerializer(_AvailabilitySerializer):
+    """Of instruments, by their short names. Their modules keep what was said of them."""
+
+    instruments = serializers.ListField(
+        child=serializers.CharField(max_length=32), allow_empty=False, max_length=MAX_ROWS
+    )
+
+
+class ModulesAvailabilitySerializer(_AvailabilitySerializer):
+    """Of modules."""
+
+    instrument_modules = serializers.ListField(
+        child=serializers.IntegerField(**_KEY), allow_empty=False, max_length=MAX_ROWS
+    )
+
+
+class SetSerializer(serializers.Serializer[Any]):
+    """What the call did: everything that it named is so now."""
+
+    available = serializers.BooleanField()
+    changed = serializers.IntegerField(help_text="Rows that were otherwise before.")
+    unchanged = serializers.IntegerField(help_text="Rows that were so already.")
