@@ -134,14 +134,37 @@ class InstrumentModuleAdmin(PortalAdmin):
         return set_modules_availability(rows, False, _person(request), given.reason)
 
 
+class OfModule(admin.SimpleListFilter):
+    """Which module can observe it? One query: a module's name is made of its instrument's."""
+
+    title = "module"
+    parameter_name = "module"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """Modules that have lines."""
+        modules = InstrumentModule.objects.filter(lines__isnull=False).distinct()
+        return [(str(row.pk), str(row)) for row in modules.select_related("instrument")]
+
+    def queryset(self, _request: HttpRequest, rows: Any) -> Any:
+        """Lines of the chosen one."""
+        value = self.value()
+        return rows.filter(instrument_modules=value) if value and value.isdigit() else rows
+
+
 @admin.register(Line)
 class LineAdmin(PortalAdmin):
     """Spectral lines."""
 
     list_display = ["name", "species", "transition", "rest_frequency_ghz", "reference"]
-    list_filter = ["instrument_modules"]
+    list_filter = [OfModule, "species"]
     search_fields = ["name", "species"]
+    search_help_text = "Part of the name or species."
     autocomplete_fields = ["instrument_modules"]
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """With what names of modules are made of."""
+        kwargs["queryset"] = InstrumentModule.objects.select_related("instrument")
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
 
 @admin.register(InstrumentModuleConfiguration)
