@@ -15,6 +15,8 @@ from typing import Any
 
 from django.db import models
 
+_LARGEST = 1e15
+
 
 class ScanType(models.TextChoices):
     """How the telescope moves."""
@@ -50,8 +52,10 @@ class Parameter:
         """Why this value cannot be, or None."""
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
             return f"{value!r} is not a {'whole ' if self.whole else ''}number"
-        if not math.isfinite(value):
+        if isinstance(value, float) and not math.isfinite(value):
             return f"{value!r} is not a finite number"
+        if abs(value) > _LARGEST:  # whole numbers have no end in JSON, but in all that reads them
+            return f"the number is above {_LARGEST:g}"
         if value < self.low or value > self.high or (self.above and value == self.low):
             return f"{value:g} is not {self._range()}"
         return None

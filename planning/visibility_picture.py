@@ -68,12 +68,14 @@ def picture(seen: Visibility, title: str, width: int = USUAL_WIDTH) -> SafeStrin
 def _times(seen: Visibility) -> str:
     """Rise and set in words."""
     marks = sorted([(t, "rises") for t in seen.rises] + [(t, "sets") for t in seen.sets])
-    if marks:
-        return ", ".join(f"{word} {moment:%H:%M}" for moment, word in marks) + " UTC"
     known = [angle for angle in seen.elevation_deg if angle is not None]
     if not known:
         return "not scanned on this day"
-    return "does not set" if known[0] >= 0 else "does not rise"
+    if marks:
+        words = ", ".join(f"{word} {moment:%H:%M}" for moment, word in marks) + " UTC"
+    else:
+        words = "does not set" if known[0] >= 0 else "does not rise"
+    return words if seen.observable else f"{words}; not observable"
 
 
 class _Page:

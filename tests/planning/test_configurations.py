@@ -184,6 +184,7 @@ class TestScanParameters:
             ("daisy", {"radius_deg": True}, "True is not a number"),
             ("daisy", {"radius_deg": float("nan")}, "not a finite number"),
             ("pong", {"width_deg": 200, "height_deg": 1, "spacing_deg": 1}, "200 is not above 0"),
+            ("constant_el", {"n_scans": 10**400}, "the number is above 1e+15"),
             ("constant_el", {"n_scans": 1.5}, "1.5 is not a whole number"),
             ("constant_el", {"n_scans": 0}, "0 is not 1 or more"),
             ("constant_el", {"az_min_deg": 250, "az_max_deg": 110}, "is not below az_max_deg"),

@@ -233,11 +233,14 @@ class TestPicture:
         ("source", "words"),
         [
             (FixedSource(name="pole", ra_deg=0, dec_deg=-89), "does not set"),
-            (FixedSource(name="north", ra_deg=0, dec_deg=85), "does not rise"),
+            (FixedSource(name="north", ra_deg=0, dec_deg=85), "does not rise; not observable"),
+            (FixedSource(name="near the Sun", ra_deg=237, dec_deg=-20), " UTC; not observable"),
         ],
-        ids=["pole", "north"],
+        ids=["pole", "north", "Sun"],
     )
-    def test_what_neither_rises_nor_sets_is_said(self, source: FixedSource, words: str) -> None:
+    def test_what_does_not_rise_or_cannot_be_observed_is_said(
+        self, source: FixedSource, words: str
+    ) -> None:
         assert (self.drawn(source).findtext(f"{self.NS}title") or "").endswith(words)
 
     def test_it_has_colours_for_dark_pages(self) -> None:
