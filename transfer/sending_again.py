@@ -28,7 +28,7 @@ from transfer.models import (
     Operation,
     RawDataPackageCreation,
 )
-from transfer.operator_acts import operations_about
+from transfer.operator_acts import acknowledge, operations_about
 from transfer.pipeline import OperationType
 from transfer.routes import archive_origin, writable_buffer
 
@@ -63,7 +63,7 @@ def _send(package: RawDataPackage, user: User) -> str:
             return f"{failed} is tried again"
     in_buffers = PhysicalCopy.objects.of_package(package.pk).usable().at_active()
     if in_buffers.of_type_of_location(LocationType.BUFFER).exists():
-        _bundle_anew(package)
+        _bundle_anew(package, user)
         return "it waits for a new bundle"
     if _is_whole_at_source(package):
         _make_again(package)
@@ -94,17 +94,18 @@ def _can_succeed(operation: Operation, package: RawDataPackage) -> bool:
     return True
 
 
-def _bundle_anew(package: RawDataPackage) -> None:
+def _bundle_anew(package: RawDataPackage, user: User) -> None:
     """It waits again, as when it was made, and has left the bundles that failed: a relay would take
-    it for sent on.
+    it for sent on. A failure that keeps no package any more needs nobody's look.
     """
     of_bundles = {"data_transfer_package__raw_data_packages": package}
     creations = DataTransferPackageCreation.objects.failed().filter(**of_bundles)
-    transfers = DataTransfer.objects.non_polymorphic().filter(**of_bundles)
-    failed = transfers.filter(Q(status=Status.FAILED) | Q(unpack_status=Status.FAILED))
-    for bundles in (creations, failed):
-        ids = bundles.order_by().values_list("data_transfer_package_id", flat=True)
-        package.data_transfer_packages.remove(*ids)
+    transfers = DataTransfer.objects.filter(**of_bundles)
+    unsuccessful = transfers.filter(Q(status=Status.FAILED) | Q(unpack_status=Status.FAILED))
+    for operation in (*creations, *unsuccessful):
+        package.data_transfer_packages.remove(operation.data_transfer_package)
+        if operation.status == Status.FAILED and not operation.packages().exists():
+            acknowledge(operation, user)
     # A vain attempt to make it again is history: the tar is there.
     RawDataPackage.objects.filter(pk=package.pk).update(status=Status.COMPLETED)
     transition(package, PackageState.WAITING, field="state")

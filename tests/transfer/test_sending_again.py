@@ -107,6 +107,24 @@ def test_a_bundle_that_is_the_trouble_itself_is_left(world: World, user: User, c
     assert status_of(transfer) == Status.FAILED
     assert state_of(package) == PackageState.WAITING
     assert not package.data_transfer_packages.exists()
+    assert not Operation.objects.failed_unseen().exists(), "it keeps nothing any more"
+
+
+def test_its_failure_stays_in_sight_while_it_keeps_another_package(
+    world: World, user: User
+) -> None:
+    package, other = failed(world, world.output_buffer), failed(world, world.output_buffer)
+    transfer = world.sent(
+        world.bundle(package, other),
+        completed=False,
+        failed=True,
+        error_code="transfer.bundle_gone",
+        unpack_status=Status.PENDING,
+    )
+    send_again(package, user)
+    assert list(Operation.objects.failed_unseen()) == [transfer]
+    send_again(other, user)
+    assert not Operation.objects.failed_unseen().exists()
 
 
 def test_so_is_one_that_could_not_be_made_for_want_of_packages(world: World, user: User) -> None:
