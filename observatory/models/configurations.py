@@ -6,6 +6,7 @@ One table for what all set-ups share and one for each kind (upstream's layout). 
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -14,6 +15,7 @@ from django.db import models
 from django.db.models import F, Q
 from polymorphic.models import PolymorphicModel
 
+from ccatdc.common.cross_checks import CrossCheck
 from ccatdc.common.states import known_values
 from observatory.models.hierarchy import InstrumentModule
 from observatory.models.lines import Line
@@ -131,17 +133,37 @@ class ChaiModuleConfiguration(InstrumentModuleConfiguration):
             ),
             known_values("sideband", Sideband, "chai_sideband_known"),
             known_values("velocity_frame", VelocityFrame, "chai_velocity_frame_known"),
+            CrossCheck(
+                name="chai_tuning_in_range_of_module",
+                rows="chai_module_configuration c"
+                " JOIN instrument_module_configuration b ON b.id = c.instrumentmoduleconfiguration_ptr_id"
+                " JOIN instrument_module m ON m.id = b.instrument_module_id",
+                wrong="c.tuning_frequency_ghz < m.freq_min_ghz OR c.tuning_frequency_ghz > m.freq_max_ghz",
+                watched={
+                    "chai_module_configuration": (
+                        "INSERT OR UPDATE OF tuning_frequency_ghz",
+                        "b.id = NEW.instrumentmoduleconfiguration_ptr_id",
+                    ),
+                    "instrument_module_configuration": (
+                        "UPDATE OF instrument_module_id",
+                        "b.id = NEW.id",
+                    ),
+                    "instrument_module": ("UPDATE OF freq_min_ghz, freq_max_ghz", "m.id = NEW.id"),
+                },
+                shared="m",
+                in_words="A tuning lies in the frequency range of its module",
+            ),
         ]
 
     def clean(self) -> None:
         """The tuning is one that the module can reach."""
         module = self.instrument_module
         low, high = module.freq_min_ghz, module.freq_max_ghz
-        if low is None or high is None or low <= self.tuning_frequency_ghz <= high:
-            return
-        raise ValidationError(
-            {"tuning_frequency_ghz": f"{module} reaches from {low:g} to {high:g} GHz only."}
-        )
+        low, high = 0 if low is None else low, math.inf if high is None else high
+        if not low <= self.tuning_frequency_ghz <= high:
+            raise ValidationError(
+                {"tuning_frequency_ghz": f"{module} reaches from {low:g} to {high:g} GHz only."}
+            )
 
 
 class PrimeCamModuleConfiguration(InstrumentModuleConfiguration):
