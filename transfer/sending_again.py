@@ -63,9 +63,11 @@ def _send(package: RawDataPackage, user: User) -> str:
             return f"{failed} is tried again"
     in_buffers = PhysicalCopy.objects.of_package(package.pk).usable().at_active()
     if in_buffers.of_type_of_location(LocationType.BUFFER).exists():
-        _bundle_anew(package, user)
+        _leave_failed_bundles(package, user)
+        _bundle_anew(package)
         return "it waits for a new bundle"
     if _is_whole_at_source(package):
+        _leave_failed_bundles(package, user)
         _make_again(package)
         return "it is made again of its files"
     raise ConflictError(
@@ -94,9 +96,9 @@ def _can_succeed(operation: Operation, package: RawDataPackage) -> bool:
     return True
 
 
-def _bundle_anew(package: RawDataPackage, user: User) -> None:
-    """It waits again, as when it was made, and has left the bundles that failed: a relay would take
-    it for sent on. A failure that keeps no package any more needs nobody's look.
+def _leave_failed_bundles(package: RawDataPackage, user: User) -> None:
+    """A relay would take it for sent on. A failure that keeps no package any more needs nobody's
+    look.
     """
     of_bundles = {"data_transfer_package__raw_data_packages": package}
     creations = DataTransferPackageCreation.objects.failed().filter(**of_bundles)
@@ -106,6 +108,10 @@ def _bundle_anew(package: RawDataPackage, user: User) -> None:
         package.data_transfer_packages.remove(operation.data_transfer_package)
         if operation.status == Status.FAILED and not operation.packages().exists():
             acknowledge(operation, user)
+
+
+def _bundle_anew(package: RawDataPackage) -> None:
+    """It waits again, as when it was made."""
     # A vain attempt to make it again is history: the tar is there.
     RawDataPackage.objects.filter(pk=package.pk).update(status=Status.COMPLETED)
     transition(package, PackageState.WAITING, field="state")

@@ -250,6 +250,7 @@ def test_without_a_good_copy_it_is_made_again_of_its_files(world: World, user: U
     world.copy(package, world.output_buffer, **DAMAGED)
     world.source_file(package)
     world.source_file(package, integrity=Integrity.UNVERIFIED)
+    transfer_of(world, package, error_code="transfer.no_good_package")
     send_again(package, user)
 
     creation = RawDataPackageCreation.objects.get()
@@ -260,6 +261,8 @@ def test_without_a_good_copy_it_is_made_again_of_its_files(world: World, user: U
     assert creation.status == Status.SCHEDULED
     assert state_of(package) == PackageState.WAITING
     assert package.status == Status.SCHEDULED
+    assert not package.data_transfer_packages.exists()
+    assert not Operation.objects.failed_unseen().exists()
 
 
 def test_its_status_follows_also_when_there_is_no_room_in_the_queue(
