@@ -8,6 +8,7 @@ from django.db.models.functions import MD5
 from django.utils import timezone
 
 from ccatdc.common.models import UuidPrimaryKey
+from ccatdc.common.states import known_values
 from datamgmt.models.locations import DataLocation
 from datamgmt.models.packages import RawDataPackage
 from datamgmt.querysets import RawDataFileQuerySet
@@ -77,6 +78,7 @@ class RawDataFile(UuidPrimaryKey):
                 "source_location", MD5("relative_path"), name="raw_file_path_unique"
             ),
             models.CheckConstraint(condition=Q(size__gte=0), name="raw_file_size_not_negative"),
+            known_values("file_type", FileType, "raw_file_type_known"),
             models.CheckConstraint(
                 condition=Q(checksum="", checksum_algorithm="")
                 | (~Q(checksum="") & Q(checksum_algorithm__in=ChecksumAlgorithm.values)),

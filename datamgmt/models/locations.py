@@ -128,6 +128,15 @@ class DataLocation(PolymorphicModel):
             models.CheckConstraint(
                 condition=Q(min_archive_copies__gte=1), name="location_min_archive_copies"
             ),
+            models.CheckConstraint(
+                condition=Q(warning_pct__gte=0, emergency_pct__lte=100),
+                name="location_thresholds_range",
+            ),
+            models.CheckConstraint(
+                condition=(Q(retention_days__isnull=True) | Q(retention_days__gte=0))
+                & Q(evidence_max_age_days__gte=0),
+                name="location_days_not_negative",
+            ),
         ]
 
     def __str__(self) -> str:

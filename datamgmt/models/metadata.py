@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import F, Q
 
 from ccatdc.common.models import TimeStamped
 from datamgmt.models.packages import RawDataPackage
@@ -33,6 +34,23 @@ class RawDataPackageMetadata(TimeStamped):
     class Meta:
         db_table = "raw_data_package_metadata"
         verbose_name_plural = "raw data package metadata"
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(em_min_m__isnull=True) | Q(em_min_m__gt=0))
+                & (Q(em_max_m__isnull=True) | Q(em_max_m__gt=0))
+                & (
+                    Q(em_min_m__isnull=True)
+                    | Q(em_max_m__isnull=True)
+                    | Q(em_min_m__lte=F("em_max_m"))
+                ),
+                name="metadata_wavelengths",
+            ),
+            models.CheckConstraint(
+                condition=(Q(s_fov_deg__isnull=True) | Q(s_fov_deg__gt=0, s_fov_deg__lte=360))
+                & (Q(t_exptime_s__isnull=True) | Q(t_exptime_s__gte=0)),
+                name="metadata_extent",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"Metadata of {self.raw_data_package}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 
 from ccatdc.common.models import name_part
 
@@ -54,6 +55,18 @@ class Site(models.Model):
     class Meta:
         db_table = "site"
         ordering = ["short_name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(lon_deg__isnull=True, lat_deg__isnull=True)
+                | Q(
+                    lon_deg__isnull=False,
+                    lat_deg__isnull=False,
+                    lon_deg__range=(-180, 180),
+                    lat_deg__range=(-90, 90),
+                ),
+                name="site_place_on_earth",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
