@@ -19,6 +19,22 @@ from ccatdc.common.errors import ConfigurationError
 if TYPE_CHECKING:
     from observatory.models import Telescope
 
+#: Bodies of the ephemeris, so that a misspelt planet is refused without loading astropy.
+BODIES = (
+    "sun",
+    "mercury",
+    "venus",
+    "earth-moon-barycenter",
+    "earth",
+    "moon",
+    "mars",
+    "jupiter",
+    "saturn",
+    "uranus",
+    "neptune",
+    "pluto",
+)
+
 
 def kernel_path() -> Path:
     """The file of the ephemeris. Raises :class:`ConfigurationError` where its package is missing."""
@@ -79,13 +95,13 @@ def body_at(name: str, when: Any, telescope: Telescope) -> Any:
     Raises :class:`ConfigurationError` for a body that the ephemeris does not have: minor bodies need a file of their own.
     """
     astropy_ready()
-    from astropy.coordinates import get_body, solar_system_ephemeris
+    from astropy.coordinates import get_body
     from astropy.time import Time
 
-    if name.lower() not in solar_system_ephemeris.bodies:
+    if name.lower() not in BODIES:
         raise ConfigurationError(
             f"The ephemeris has no body {name!r}.",
             code="ephemeris.unknown_body",
-            remedy=f"It has {', '.join(sorted(solar_system_ephemeris.bodies))}.",
+            remedy=f"It has {', '.join(BODIES)}.",
         )
     return get_body(name, Time(when), site_of(telescope))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from polymorphic.models import PolymorphicModel
@@ -12,6 +14,7 @@ from polymorphic.models import PolymorphicModel
 from ccatdc.common.states import known_values
 from planning import positions
 from planning.cones import FixedSourceManager
+from planning.ephemerides import BODIES
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -134,6 +137,16 @@ class SolarSystemObject(Source):
         db_table = "solar_system_object"
         base_manager_name = "objects"
         constraints = [known_values("tracking_kind", TrackingKind, "tracking_kind_known")]
+
+    def clean(self) -> None:
+        """A planet's name is one of the ephemeris; of moons and minor bodies there is none yet."""
+        super().clean()
+        if self.tracking_kind == TrackingKind.PLANET and self.ephemeris_name.lower() not in BODIES:
+            close = difflib.get_close_matches(self.ephemeris_name, BODIES, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(BODIES)}"
+            raise ValidationError(
+                {"ephemeris_name": f"{self.ephemeris_name} is no planet of the ephemeris; {hint}"}
+            )
 
     def position(self, when: datetime, telescope: Telescope) -> SkyCoord:
         """From the ephemeris. Raises ConfigurationError for a body that it does not have."""

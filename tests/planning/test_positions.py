@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from ccatdc.common.errors import ConfigurationError
+from planning.ephemerides import BODIES, astropy_ready
 from planning.models import (
     ConstantElevationAzimuthRange,
     ConstantElevationSource,
@@ -34,7 +36,7 @@ FIXED = {
     "3C279": (194.04653, -5.78931),
     "E-COSMOS": (150.11917, 2.20583),
 }
-BODIES = ("sun", "moon", "mercury", "venus", "mars", "jupiter", "saturn", "uranus", "neptune")
+SOLAR_SYSTEM = ("sun", "moon", "mercury", "venus", "mars", "jupiter", "saturn", "uranus", "neptune")
 #: 10.4 arcseconds a year, faster than any other star.
 BARNARD = {
     "ra_deg": 269.45207,
@@ -92,7 +94,7 @@ def test_a_position_agrees_to_an_arcsecond(
 
     found = horizontal(source_of(name).position(moment, FYST), moment)
 
-    assert arcseconds_between(*found, azimuth, elevation) < (1 if name in BODIES else 0.1)
+    assert arcseconds_between(*found, azimuth, elevation) < (1 if name in SOLAR_SYSTEM else 0.1)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +149,20 @@ def test_a_body_that_the_ephemeris_does_not_have_is_named() -> None:
     with pytest.raises(ConfigurationError, match="no body 'ceres'") as refused:
         ceres.position(datetime(2026, 1, 1, tzinfo=UTC), FYST)
     assert refused.value.code == "ephemeris.unknown_body"
+
+
+def test_the_bodies_are_those_of_the_ephemeris() -> None:
+    from astropy.coordinates import solar_system_ephemeris
+
+    astropy_ready()
+    assert set(BODIES) == set(solar_system_ephemeris.bodies)
+
+
+def test_a_misspelt_planet_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"jupitr is no planet.*did you mean jupiter\?"):
+        SolarSystemObject(name="Jupiter", ephemeris_name="jupitr").clean()
+    # Of moons and minor bodies there is no ephemeris here; they may be kept all the same.
+    SolarSystemObject(name="Titan", ephemeris_name="titan", tracking_kind="moon").clean()
 
 
 class TestField:
