@@ -7,6 +7,9 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
+#: Apps with tables.
+OUR_APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer")
+
 
 class CcatdcConfig(AppConfig):
     """The top floor: settings, portal, the demo and the commands that span apps."""
@@ -14,10 +17,13 @@ class CcatdcConfig(AppConfig):
     name = "ccatdc"
 
     def ready(self) -> None:
-        """The triggers of history are in step with the code after each ``migrate``."""
+        """The triggers of history are in step with the code after each ``migrate``; fields have names for people."""
+        from ccatdc.common.units import name_fields
         from ccatdc.tracked import register
 
         register()
+        for app in OUR_APPS:
+            name_fields(apps.get_app_config(app).get_models())
         # The signal comes for apps with models only, one by one; the last of ours with tables is this.
         post_migrate.connect(_install_triggers, sender=apps.get_app_config("transfer"))
 

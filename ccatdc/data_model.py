@@ -12,38 +12,12 @@ from typing import Any
 from django.apps import apps
 from django.db import models
 
+from ccatdc.common.units import UNITS, unit_ending
 from ccatdc.diagrams import pictures
 
 APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer", "gateway")
 #: The folder of the pictures, beside the document.
 PICTURES = "data-model"
-#: Endings of field names that say their unit. The longest ending counts.
-UNITS = {
-    "_deg": "degrees",
-    "_deg_s": "degrees/s",
-    "_arcmin": "arcminutes",
-    "_arcsec": "arcseconds",
-    "_arcsec_per_mm": "arcseconds/mm",
-    "_ghz": "GHz",
-    "_khz": "kHz",
-    "_hz": "Hz",
-    "_km_s": "km/s",
-    "_mas_yr": "mas/yr",
-    "_m": "m",
-    "_m_s": "m/s",
-    "_mm": "mm",
-    "_mm_mean": "mm",
-    "_deg_mean": "degrees",
-    "_c": "°C",
-    "_s": "s",
-    "_seconds": "s",
-    "_h": "h",
-    "_hours": "h",
-    "_days": "days",
-    "_pct": "%",
-    "_bytes": "bytes",
-    "_mb_s": "MB/s",
-}
 _HEAD = """\
 # The data model
 
@@ -128,9 +102,9 @@ def _type(field: models.Field[Any, Any]) -> str:
 
 
 def _unit(field: models.Field[Any, Any]) -> str:
-    endings = [ending for ending in UNITS if field.name.endswith(ending)]
+    ending = unit_ending(field.name)
     plain = isinstance(field, models.FloatField | models.IntegerField | models.DecimalField)
-    return UNITS[max(endings, key=len)] if endings and plain else ""
+    return UNITS[ending] if ending and plain else ""
 
 
 def _meaning(field: models.Field[Any, Any]) -> str:
@@ -145,11 +119,11 @@ def _constraint(constraint: models.BaseConstraint) -> str:
     if words := getattr(constraint, "in_words", ""):
         return f"`{constraint.name}`: {words}"
     if isinstance(constraint, models.CheckConstraint):
-        return f"`{constraint.name}`: check {_condition(constraint.condition)}"
+        return f"`{constraint.name}`: check {condition_in_words(constraint.condition)}"
     own: Any = constraint
     fields = ", ".join(getattr(own, "fields", ()))
     if isinstance(constraint, models.UniqueConstraint):
-        where = f" where {_condition(constraint.condition)}" if constraint.condition else ""
+        where = f" where {condition_in_words(constraint.condition)}" if constraint.condition else ""
         return f"`{constraint.name}`: unique ({fields}){where}"
     if kind == "CompositeForeignKey":
         to = ", ".join(own.to_fields)
@@ -158,7 +132,7 @@ def _constraint(constraint: models.BaseConstraint) -> str:
 
 
 def _index(index: models.Index) -> str:
-    where = f" where {_condition(index.condition)}" if index.condition else ""
+    where = f" where {condition_in_words(index.condition)}" if index.condition else ""
     columns = index.fields or map(str, index.expressions)
     return f"`{index.name}`: index ({', '.join(columns)}){where}"
 
@@ -166,7 +140,7 @@ def _index(index: models.Index) -> str:
 _OPERATORS = {"gte": ">=", "gt": ">", "lte": "<=", "lt": "<", "exact": "=", "range": "between"}
 
 
-def _condition(condition: Any) -> str:
+def condition_in_words(condition: Any) -> str:
     """A Q in words."""
     if not isinstance(condition, models.Q):
         return str(condition)
@@ -176,7 +150,7 @@ def _condition(condition: Any) -> str:
             parts.append(_comparison(*child))
         else:
             several = isinstance(child, models.Q) and len(child) > 1
-            parts.append(f"({_condition(child)})" if several else _condition(child))
+            parts.append(f"({condition_in_words(child)})" if several else condition_in_words(child))
     text = f" {condition.connector.lower()} ".join(parts)
     return f"not ({text})" if condition.negated else text
 

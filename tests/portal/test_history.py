@@ -64,7 +64,7 @@ def test_values_are_shown_as_people_know_them() -> None:
     ObsUnit.objects.update(state="on_hold", source=other, max_pwv_mm=0.8)
 
     assert fields_of_last(unit) == [
-        ("Max pwv mm", "nothing", "0.8", ""),
+        ("Maximum PWV [mm]", "nothing", "0.8", ""),
         ("Source", "Orion-KL", "M51", ""),
         ("State", "Active", "On hold", ""),
     ]
@@ -102,7 +102,7 @@ def test_both_tables_of_a_kind_are_one_entry_on_its_page() -> None:
 
     entries = entries_of(Change.objects.about(source), together=True)
     assert (before, len(entries)) == (1, 2)
-    assert {f.name for f in entries[0].fields} == {"Name", "Ra deg"}
+    assert {f.name for f in entries[0].fields} == {"Name", "RA [degrees]"}
 
 
 def test_yes_and_no_are_words_and_empty_is_nothing() -> None:
@@ -112,7 +112,7 @@ def test_yes_and_no_are_words_and_empty_is_nothing() -> None:
 
     assert fields_of_last(location) == [
         ("Active", "yes", "no", ""),
-        ("Retention days", "nothing", "3", ""),
+        ("Retention [days]", "nothing", "3", ""),
     ]
 
 

@@ -7,8 +7,9 @@ from datetime import timedelta
 import pytest
 
 from ccatdc.common.badges import COLOURS
-from ccatdc.common.units import NOTHING, duration_text, rate_text, size_text
+from ccatdc.common.units import NOTHING, duration_text, field_words, rate_text, size_text
 from ccatdc.templatetags.pages import KNOWN_STATES, LABELS, STATE_COLOURS, ago, ahead
+from planning.models import ObsUnit
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,26 @@ def test_states_with_one_name_have_one_label_and_one_colour() -> None:
             assert LABELS[value] == label
             assert STATE_COLOURS[value] == colours[value]
             assert colours[value] in COLOURS
+
+
+@pytest.mark.parametrize(
+    ("name", "is_number", "words"),
+    [
+        ("max_pwv_mm", True, "maximum PWV [mm]"),
+        ("lst_start_h", True, "LST start [h]"),
+        ("plate_scale_arcsec_per_mm", True, "plate scale [arcseconds/mm]"),
+        ("velocity_deg_s", True, "velocity [degrees/s]"),
+        ("short_name", False, "short name"),
+        ("stream_s", False, "stream s"),
+        ("priority", True, "priority"),
+    ],
+)
+def test_fields_are_named_for_people_with_their_units(
+    name: str, is_number: bool, words: str
+) -> None:
+    assert field_words(name, is_number=is_number) == words
+
+
+def test_forms_lists_and_history_use_these_names() -> None:
+    assert ObsUnit._meta.get_field("planned_duration_s").verbose_name == "planned duration [s]"
+    assert ObsUnit._meta.get_field("observing_program").verbose_name == "observing program"
