@@ -10,6 +10,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.db import DatabaseError, models
 
 from ccatdc.common.constraints import CompositeForeignKey
+from ccatdc.data_model import condition_in_words
 
 _KEY = re.compile(r"Key \((?P<columns>[^)]*)\)=\((?P<values>.*)\) already exists")
 
@@ -30,7 +31,10 @@ def refused_by_database(
         constraint.condition, models.Q
     ):
         fields = sorted(constraint.condition.referenced_base_fields)
-        return _first(fields, written), f"breaks the rule {name} on {', '.join(fields)}"
+        if constraint.violation_error_message != constraint.default_violation_error_message:
+            return _first(fields, written), str(constraint.violation_error_message)
+        words = condition_in_words(constraint.condition)
+        return _first(fields, written), f"breaks the rule {name}: {words}"
     if isinstance(constraint, ExclusionConstraint):
         fields = [name for expression, _ in constraint.expressions for name in _columns(expression)]
         return _first(fields, written), str(constraint.get_violation_error_message())

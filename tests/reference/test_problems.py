@@ -119,7 +119,7 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
         "fixed_source:\n  - name: a\n    dec_deg: 0\n    ra_deg: 400\n",
         4,
         "ra_deg",
-        "breaks the rule fixed_source_ra_range",
+        "breaks the rule fixed_source_ra_range: ra_deg >= 0 and ra_deg < 360",
     ),
     "taken by another row": (
         "site:\n  - {short_name: ccat, name: CCAT}\n  - {short_name: us, name: CCAT}\n",
