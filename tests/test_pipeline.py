@@ -77,7 +77,7 @@ def wait_until(true: Callable[[], bool], tmp_path: Path) -> None:
         if time.monotonic() > deadline:
             logs = "\n".join(
                 f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}"
-                for log in sorted(tmp_path.glob("process*.log"))
+                for log in sorted(tmp_path.rglob("process*.log"))
             )
             pytest.fail(f"not done after {LIMIT_SECONDS} s: {Flow.failures()}\n{logs}")
         time.sleep(0.3)
