@@ -48,6 +48,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("observatory.api.urls")),
+    path("", include("accounts.api.urls")),
     path("", include("planning.api.urls")),
     path("", include("datamgmt.api.urls")),
     path("", include("transfer.api.urls")),

@@ -7,7 +7,6 @@ from typing import Any
 
 import django_filters
 from django import forms
-from rest_framework import serializers
 
 _FLAGS = {"true": True, "false": False}
 
@@ -47,8 +46,20 @@ class IdFilter(django_filters.NumberFilter):  # type: ignore[misc]
         """The field has its own bounds."""
 
 
+class OneOfField(django_filters.fields.ChoiceField):  # type: ignore[misc]
+    """A word of the list; nothing between two commas is none."""
+
+    def clean(self, value: Any) -> Any:
+        """The word."""
+        if not value:
+            raise forms.ValidationError("There is nothing beside a comma.", code="invalid")
+        return super().clean(value)
+
+
 class OneOfFilter(django_filters.BaseInFilter, django_filters.ChoiceFilter):  # type: ignore[misc]
     """One value, or several separated by commas."""
+
+    field_class = OneOfField
 
 
 class MomentField(django_filters.fields.IsoDateTimeField):  # type: ignore[misc]
@@ -72,14 +83,3 @@ class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
 
 class RowFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Base of all filters of the API: what they filter by is declared, nothing follows from the model."""
-
-
-def numbers(text: str, count: int, name: str, form: str) -> list[float]:
-    """So many numbers separated by commas; ValidationError of the parameter ``name`` otherwise."""
-    try:
-        found = [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise serializers.ValidationError({name: f"Write {form}."}) from error
-    if len(found) != count:
-        raise serializers.ValidationError({name: f"Write {form}."})
-    return found

@@ -35,6 +35,7 @@ ALL_PERMISSIONS = (
     "stage:data",
     "write:transfers",
     "write:schedule",
+    "manage:users",
     "mirror:reference",
 )
 
