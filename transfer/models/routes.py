@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from ccatdc.common.states import known_values
-from datamgmt.models import BundleFormat, DataLocation, Site
+from datamgmt.models import BundleFormat, DataLocation, LocationType, Site
 
 
 class RouteType(models.TextChoices):
@@ -70,21 +70,73 @@ class DataTransferRoute(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """Say what a kind of route needs before the database does."""
-        if self.route_type == RouteType.RELAY and self.relay_site_id is None:
+        """Say what a kind of route needs before the database does, or before packages wait for it."""
+        self._require_own_sites()
+        if self.route_type == RouteType.CUSTOM:
+            self._require_ends()
+        elif self.origin_location_id is not None:
             raise ValidationError(
-                {"relay_site": "A relay route needs the site that it goes through."}
+                {"origin_location": "Only a custom route begins at one location; others at a site."}
             )
-        if self.route_type == RouteType.CUSTOM and not (
-            self.origin_location_id and self.destination_location_id
-        ):
-            raise ValidationError("A custom route needs its two locations.")
+        if self.route_type == RouteType.DIRECT:
+            _require_type(self, "destination_location", LocationType.LONG_TERM_ARCHIVE)
+        if self.route_type == RouteType.RELAY:
+            self._require_relay()
+
+    def _require_own_sites(self) -> None:
         for side in ("origin", "destination"):
             location: DataLocation | None = getattr(self, f"{side}_location")
             if location is not None and location.site_id != getattr(self, f"{side}_site_id"):
                 raise ValidationError(
                     {f"{side}_location": "This location is at another site than the route."}
                 )
+
+    def _require_ends(self) -> None:
+        if not (self.origin_location_id and self.destination_location_id):
+            raise ValidationError("A custom route needs its two locations.")
+        _require_type(self, "origin_location", LocationType.BUFFER)
+        _require_type(
+            self, "destination_location", LocationType.BUFFER, LocationType.LONG_TERM_ARCHIVE
+        )
+
+    def _require_relay(self) -> None:
+        if self.relay_site_id is None:
+            raise ValidationError(
+                {"relay_site": "A relay route needs the site that it goes through."}
+            )
+        if self.relay_site_id in (self.origin_site_id, self.destination_site_id):
+            raise ValidationError({"relay_site": "A relay is a third site."})
+        if self.destination_location_id is not None:
+            raise ValidationError(
+                {"destination_location": "A relay ends in a buffer of its site; name none."}
+            )
+        if self.active:
+            self._require_no_loop()
+
+    def _require_no_loop(self) -> None:
+        """Follow the relays from here: none may lead back to a site that the data came from."""
+        relays = DataTransferRoute.objects.filter(
+            route_type=RouteType.RELAY, active=True, destination_site=self.destination_site_id
+        ).exclude(pk=self.pk)
+        onward = dict(reversed(list(relays.values_list("origin_site_id", "relay_site_id"))))
+        passed = {self.origin_site_id}
+        site = self.relay_site_id
+        while site is not None:
+            if site in passed:
+                raise ValidationError(
+                    {
+                        "relay_site": "Other relay routes lead from there back to where it comes from."
+                    }
+                )
+            passed.add(site)
+            site = onward.get(site)
+
+
+def _require_type(route: DataTransferRoute, field: str, *types: str) -> None:
+    location: DataLocation | None = getattr(route, field)
+    if location is not None and location.location_type not in types:
+        wanted = " or ".join(LocationType(each).label for each in types)
+        raise ValidationError({field: f"This kind of route needs a {wanted} here."})
 
 
 class RoundRobinCursor(models.Model):
