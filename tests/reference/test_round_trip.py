@@ -150,7 +150,7 @@ def test_texts_that_mean_something_to_a_format_go_round(kind: str, tmp_path: Pat
     }
 )
 @settings(
-    max_examples=10,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     database=None,
