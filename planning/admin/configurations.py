@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.http import HttpRequest
 from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModelAdmin
 
 from ccatdc.common.admin import PortalAdmin, PortalInline
@@ -46,6 +47,12 @@ class ConfigurationKindAdmin(PortalAdmin, PolymorphicChildModelAdmin):
     list_select_related = ["obs_unit__observing_program"]
     search_fields = ["obs_unit__name"]
     autocomplete_fields = ["obs_unit"]
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
+        """Tiles too, of the kind that has some: there are as many as maps have."""
+        fields = list(super().get_autocomplete_fields(request))
+        has_tiling = any(field.name == "tiling" for field in self.opts.local_fields)
+        return [*fields, "tiling"] if has_tiling else fields
 
 
 #: Kinds that have rows of their own.

@@ -5,12 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModelAdmin
 
-from ccatdc.common.admin import PortalAdmin, PortalInline
+from ccatdc.common.admin import PortalAdmin, PortalInline, ReadOnlyInline, state_column
+from ccatdc.common.viewers import visible
 from planning.admin.pictures import visibility_picture
-from planning.models import ConstantElevationAzimuthRange, ConstantElevationSource, Source
+from planning.models import (
+    OBS_UNIT_COLOURS,
+    ConstantElevationAzimuthRange,
+    ConstantElevationSource,
+    ObsUnit,
+    Source,
+)
 
 
 class AzimuthRanges(PortalInline):
@@ -19,6 +27,23 @@ class AzimuthRanges(PortalInline):
     model = ConstantElevationAzimuthRange
     fields = ["lst_start_h", "lst_stop_h", "elevation_deg", "az_min_deg", "az_max_deg"]
     can_delete = True
+
+
+class UnitsOfSource(ReadOnlyInline):
+    """The obs units that observe a source; they are edited on their own pages."""
+
+    model = ObsUnit
+    verbose_name_plural = "obs units"
+    state_shown = state_column("state", OBS_UNIT_COLOURS)
+    shown = ("name", "observing_program", "state_shown", "priority")
+    fields = shown
+    readonly_fields = shown
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """What the person may see, with the program of each."""
+        rows = super().get_queryset(request).select_related("observing_program")
+        return visible(rows, request.user)
 
 
 @admin.register(ConstantElevationAzimuthRange)
@@ -68,7 +93,7 @@ class SourceKindAdmin(PortalAdmin, PolymorphicChildModelAdmin):
 
 
 #: Kinds that have rows of their own.
-INLINES: dict[type[Source], list[type[PortalInline]]] = {ConstantElevationSource: [AzimuthRanges]}
+INLINES: dict[type[Source], list[Any]] = {ConstantElevationSource: [AzimuthRanges, UnitsOfSource]}
 
 for kind in Source.__subclasses__():
-    admin.site.register(kind, SourceKindAdmin, inlines=INLINES.get(kind, []))
+    admin.site.register(kind, SourceKindAdmin, inlines=INLINES.get(kind, [UnitsOfSource]))
