@@ -12,7 +12,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts import admin_changes  # noqa: F401 - registers its page
+from accounts import (
+    admin_attempts,  # noqa: F401 - registers its page
+    admin_changes,  # noqa: F401 - registers its page
+)
+from accounts.attempts import FailedAttempt
 from accounts.models import ApiToken, LogLevel, Permission, Role, SystemLog, User
 from accounts.people import person_of
 from ccatdc.common.admin import PortalAdmin, ReadOnlyAdmin, state_column
@@ -55,6 +59,7 @@ class UserAdmin(OnlyBySuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
     list_filter = ["is_active", "is_staff", "is_superuser", "roles"]
     search_fields = ["username", "full_name", "email"]
     autocomplete_fields = ["roles"]
+    actions = ["let_in_selected"]
     filter_horizontal = []
     readonly_fields = ["last_login", "date_joined"]
     fieldsets = [
@@ -75,6 +80,12 @@ class UserAdmin(OnlyBySuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
+    @portal_action("Let in again", needs="manage_users", shown_for=lambda user: user.is_active)
+    def let_in_selected(self, request: HttpRequest, user: User) -> None:
+        """After too many failed log-ins: forget them."""
+        FailedAttempt.objects.of_account(user.username).delete()
+        self.diary(request, f"Forgot the failed log-ins to {user}.", user)
+
         """With the roles of all rows in one query."""
         return super().get_queryset(request).prefetch_related("roles")
 

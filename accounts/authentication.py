@@ -16,7 +16,9 @@ from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
+from accounts.log_in import refuse_token
 from accounts.models import ApiToken, Permission, User
+from accounts.rates import count_request
 
 SCHEMES: Final = (b"bearer", b"token")
 #: How exactly the last use of a token is known: one write a minute, however many requests come.
@@ -27,7 +29,9 @@ class ApiTokenAuthentication(BaseAuthentication):
     """A token stands for its owner, narrowed by its scopes."""
 
     def authenticate(self, request: Request) -> tuple[User, ApiToken] | None:
-        """User and token of the header; None without one; 401 for one that is not usable."""
+        """User and token of the header; None without one; 401 for one that is not usable, 429 for too many of these
+        from one address, or for a token that asks too often.
+        """
         parts = get_authorization_header(request).split()
         if not parts or parts[0].lower() not in SCHEMES:
             return None
@@ -41,9 +45,11 @@ class ApiTokenAuthentication(BaseAuthentication):
             raise exceptions.AuthenticationFailed("The token is not valid.") from error
         token = _token_with_rights(secret)
         if token is None:
+            refuse_token(request._request)
             raise exceptions.AuthenticationFailed(
                 "The token is not valid: unknown, expired or revoked."
             )
+        count_request(token.pk)
         _note_use(token)
         # Added to what history keeps of this request, if the request writes.
         pghistory.context(token=token.name)

@@ -56,7 +56,8 @@ def _shows_all_programs(perm: str) -> bool:
     app, _, codename = perm.partition(".")
     model = codename.partition("_")[2]
     elsewhere = ":" in perm or app == "accounts"
-    return not (elsewhere or app in NARROWED_APPS or model in NARROWED_MODELS)
+    narrowed = (app in NARROWED_APPS and model != MEMBERSHIPS) or model in NARROWED_MODELS
+    return not (elsewhere or narrowed)
 
 
 def needed_permission(perm: str) -> str:

@@ -17,8 +17,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from ccatdc.common.indexes import words_index
+from accounts.attempts import FailedAttempt  # noqa: F401 - a table of this app
 from ccatdc.common.history import TABLE, ChangeContext, ChangeTime, ChangeUser, root_of
+from ccatdc.common.indexes import words_index
 from ccatdc.common.states import known_values
 from observatory.models import Instrument
 

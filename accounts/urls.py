@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib.auth import views
-from django.urls import path
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns = [
+from accounts.pages import LogInPage
+
+urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "login/",
-        views.LoginView.as_view(
-            template_name="accounts/login.html", redirect_authenticated_user=True
-        ),
+        LogInPage.as_view(),
         name="login",
     ),
     path("logout/", views.LogoutView.as_view(), name="logout"),
@@ -25,3 +26,5 @@ urlpatterns = [
         name="password_change_done",
     ),
 ]
+if settings.GITHUB is not None:
+    urlpatterns.append(path("github/", include("accounts.github_urls")))

@@ -53,6 +53,7 @@ GROUPS: tuple[Group, ...] = (
         (
             ("Programs", "science", "planning.observingprogram"),
             ("Sub-programs", "account_tree", "planning.subobservingprogram"),
+            ("Members of programs", "groups", "planning.programmembership"),
             ("Obs units", "event_note", "planning.obsunit"),
             ("Configurations of obs units", "settings", "planning.observationconfiguration"),
             ("Inpar parameters", "list", "planning.chaiinparparameter"),
@@ -88,6 +89,7 @@ GROUPS: tuple[Group, ...] = (
             ("Roles", "badge", "accounts.role"),
             ("Permissions", "key", "accounts.permission"),
             ("API tokens", "vpn_key", "accounts.apitoken"),
+            ("Failed log-ins", "lock_clock", "accounts.failedattempt"),
         ),
     ),
 )

@@ -15,8 +15,10 @@ from pathlib import Path
 import django_stubs_ext
 import environ
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import reverse_lazy
 
+from ccatdc import access_settings
+from ccatdc.access_settings import LIMITS  # noqa: F401  read by accounts
+from ccatdc.github_settings import github_from, github_settings
 from ccatdc.portal_look import UNFOLD
 from ccatdc.secondary_settings import at_gateway
 from ccatdc.program import program_name
@@ -39,14 +41,8 @@ if not SECRET_KEY:
     SECRET_KEY = "not-secret-only-for-debugging"  # noqa: S105
 ALLOWED_HOSTS = env.list("CCATDC_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("CCATDC_CSRF_TRUSTED_ORIGINS", default=[])
-SECURE_COOKIES = env.bool("CCATDC_SECURE_COOKIES", default=False)
-SESSION_COOKIE_SECURE = SECURE_COOKIES
-CSRF_COOKIE_SECURE = SECURE_COOKIES
-SESSION_COOKIE_SAMESITE = "Lax"
-SECURE_CONTENT_TYPE_NOSNIFF = True
-X_FRAME_OPTIONS = "DENY"
-if env.bool("CCATDC_BEHIND_TLS_PROXY", default=False):
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+vars().update(access_settings.by_name())
 
 # "primary": the data center. "secondary": a gateway at the telescope, which files while the link is cut (gateway/).
 SITE_ROLE = env.str("CCATDC_SITE_ROLE", default="primary")
@@ -86,6 +82,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "ccatdc.content_policy.ContentPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -110,6 +107,10 @@ TEMPLATES = [
         },
     },
 ]
+
+GITHUB = github_from(env)
+if GITHUB is not None:
+    vars().update(github_settings(GITHUB, INSTALLED_APPS, MIDDLEWARE))
 
 # --- The database: PostgreSQL, the single source of truth, the queue's broker and the locks ---------------------------
 
@@ -202,18 +203,6 @@ GATEWAY_KEEP_DAYS = env.float("CCATDC_GATEWAY_KEEP_DAYS", default=30.0)
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backends.RoleBackend"]
-LOGIN_URL = reverse_lazy("login")
-LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "/"
-AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {
-        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": 10},
-    },
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
-]
 
 # --- The API ----------------------------------------------------------------------------------------------------------
 

@@ -36,7 +36,8 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
     """The answer to an error that a view raised; None for a fault of ours: Django reports it."""
     if isinstance(error, CcatError):
         set_rollback()
-        later = {"Retry-After": str(RETRY_AFTER_SECONDS)} if error.http_status in BUSY else {}
+        seconds = getattr(error, "retry_after", RETRY_AFTER_SECONDS)
+        later = {"Retry-After": str(seconds)} if error.http_status in BUSY else {}
         return _response(error.http_status, _of_ccat_error(error), later)
     if isinstance(error, OperationalError | InterfaceError):
         logger.error("The database did not answer %s", context.get("request"), exc_info=error)

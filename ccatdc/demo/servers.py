@@ -71,6 +71,7 @@ def servers(home: Home, wanted_port: int | None) -> Iterator[Servers]:
             "DATABASE_URL": database_url,
             "DJANGO_SETTINGS_MODULE": "ccatdc.settings",
             "CCATDC_DEBUG": "0",
+            "CCATDC_PLAIN_HTTP": "1",  # on this machine only
             "CCATDC_SECRET_KEY": home.secret("SECRET_KEY"),
             "CCATDC_LOG_DIR": str(home.log / "operations"),
             "CCATDC_STATIC_ROOT": str(home.static),

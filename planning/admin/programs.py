@@ -74,6 +74,17 @@ class ObservingProgramAdmin(SwitchedAdmin):
         return [*fields, "lead", "proprietary_days"]
 
 
+@admin.register(ProgramMembership)
+class ProgramMembershipAdmin(PortalAdmin):
+    """Who is in which program."""
+
+    list_display = ["observing_program", "user"]
+    list_select_related = ["observing_program", "user"]
+    list_filter = ["observing_program"]
+    search_fields = ["observing_program__short_name", "user__username"]
+    autocomplete_fields = ["observing_program", "user"]
+
+
 @admin.register(SubObservingProgram)
 class SubObservingProgramAdmin(SwitchedAdmin):
     """Sub-programs."""

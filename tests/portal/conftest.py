@@ -98,7 +98,8 @@ def one_of_each(db: None) -> None:
     FixedSourceFactory.create()
     SolarSystemObjectFactory.create()
     ConstantElevationSourceFactory.create()
-    SubObservingProgramFactory.create()
+    program = SubObservingProgramFactory.create().observing_program
+    program.members.add(UserFactory.create(username="member"))
     ConstantElevationAzimuthRangeFactory.create()
     ChaiModuleConfigurationFactory.create()
     PrimeCamModuleConfigurationFactory.create()

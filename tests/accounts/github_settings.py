@@ -1,0 +1,18 @@
+"""Settings of tests/accounts/github_cases.py: as for all tests, with log-in by GitHub and a database of its own."""
+
+import os
+
+os.environ.update(
+    CCATDC_GITHUB_CLIENT_ID="the-client",
+    CCATDC_GITHUB_CLIENT_SECRET="the-secret",
+    CCATDC_GITHUB_ORGANISATIONS="ccatobs",
+    CCATDC_GITHUB_TEAM_ROLES="ccatobs/operators=observer,CCATobs/admins=admin",
+    CCATDC_GITHUB_URL=os.environ["FAKE_GITHUB"],
+)
+
+from ccatdc import settings_test
+
+settings_test.DATABASES["default"]["TEST"] = {
+    "NAME": f"test_{settings_test.DATABASES['default']['NAME']}_github"
+}
+vars().update({name: value for name, value in vars(settings_test).items() if name.isupper()})
