@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds until an observation is tried again whose sending ended in an error of ours.
 AFTER_ERROR_SECONDS: Final = 5.0
+#: Seconds until it is looked at again when another process sends it.
+ELSEWHERE_SECONDS: Final = 0.5
 RECONNECT_SECONDS: Final = 1.0
 PRUNE_SECONDS: Final = 600.0
 #: At most so often while somebody wants it at once.
@@ -48,7 +50,7 @@ class GatewayLoop:
         self.primary = primary
         self.stopping = False
         self._threads = threads
-        self._sending: dict[UUID, Future[int]] = {}
+        self._sending: dict[UUID, Future[int | None]] = {}
         self._paused: dict[UUID, float] = {}
         self._listener = Listener(GATEWAY)
         self._next_beat = self._next_refresh = self._next_prune = 0.0
@@ -147,7 +149,7 @@ class GatewayLoop:
             if self._paused.get(execution, 0.0) <= clock
         ]
 
-    def _send(self, execution: UUID) -> int:
+    def _send(self, execution: UUID) -> int | None:
         try:
             return replay(execution, self.primary, self._may_go_on)
         except DATABASE_AWAY:
@@ -167,6 +169,8 @@ class GatewayLoop:
             if error is not None:
                 self._paused[execution] = time.monotonic() + AFTER_ERROR_SECONDS
                 logger.error("Observation %s could not be sent.", execution, exc_info=error)
+            elif future.result() is None:  # another process is at it
+                self._paused[execution] = time.monotonic() + ELSEWHERE_SECONDS
 
     def _prune_if_due(self) -> None:
         if time.monotonic() >= self._next_prune:

@@ -32,16 +32,18 @@ logger = logging.getLogger(__name__)
 TURN: Final = 20
 
 
-def replay(execution: UUID, primary: PrimarySite, may_go_on: Callable[[], bool]) -> int:
-    """Send calls of an observation while ``may_go_on``; how many of them the main site has now.
+def replay(execution: UUID, primary: PrimarySite, may_go_on: Callable[[], bool]) -> int | None:
+    """Send calls of an observation while ``may_go_on``; how many the main site has now of them.
 
     None when another process is at it. Raises Django's errors of the database.
     """
     sent = 0
     with sole_sender(execution) as mine:
+        if not mine:
+            return None
         most_calls = MAX_ROWS
         for _ in range(TURN):
-            batch = next_batch(execution, most_calls=most_calls) if mine and may_go_on() else None
+            batch = next_batch(execution, most_calls=most_calls) if may_go_on() else None
             if batch is None:
                 break
             verdict = primary.send(batch)

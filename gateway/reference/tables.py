@@ -119,6 +119,7 @@ _MODELS: Final[Sequence[Table]] = (
         withdrawn={"active": "FALSE"},
         names=("name", "short_name"),
     ),
+    Table(planning.ProgramMembership),
     Table(planning.SubObservingProgram, withdrawn={"active": "FALSE"}, names=("short_name",)),
     Table(planning.Source, names=("name",)),
     Table(planning.FixedSource),

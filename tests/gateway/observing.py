@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+from django.db import connection
 
+from datamgmt.filing import register_files
+from datamgmt.filing_rows import read_file_reports
 from datamgmt.models import RawDataFile, RawDataFilePhysicalCopy
 from planning.models import ExecutedObsUnit, ExecutionStatus, ObsUnit
 from tests.api.bodies import BULK, FILES, START, finish_body, finish_path, start_body
+from tests.factories.planning import ExecutedObsUnitFactory
 from tests.gateway.sites import GatewaySite
 
 #: Columns of what is filed that are the same at both sites. When a row was made is not.
@@ -81,6 +86,12 @@ def observe(instrument: httpx.Client, unit: ObsUnit, *, bulk: int = 3, single: i
     return Observed(execution, [each["id"] for each in files])
 
 
+def take_the_path(unit: ObsUnit, path: str) -> None:
+    """Another file has it at the main site already."""
+    other = ExecutedObsUnitFactory.create(obs_unit=unit)
+    register_files(read_file_reports([file_of(str(other.pk), 0, relative_path=path)]))
+
+
 def assert_main_site_has(made: Sequence[Observed]) -> None:
     """Every observation and every file, exactly once, and nothing else."""
     stored = {str(pk): status for pk, status in ExecutedObsUnit.objects.values_list("pk", "status")}
@@ -94,8 +105,6 @@ def assert_main_site_has(made: Sequence[Observed]) -> None:
 
 def assert_rows_are_the_same(site: GatewaySite) -> None:
     """Both sites say the same about everything filed."""
-    from django.db import connection
-
     for table, columns in (
         ("executed_obs_unit", EXECUTION_COLUMNS),
         ("raw_data_file", FILE_COLUMNS),
@@ -113,6 +122,4 @@ def assert_rows_are_the_same(site: GatewaySite) -> None:
 
 def _comparable(row: Sequence[Any]) -> list[Any]:
     """JSON columns come as text through Django's raw cursor."""
-    import json
-
     return [json.loads(v) if isinstance(v, str) and v[:1] == "{" else v for v in row]

@@ -67,6 +67,7 @@ class GatewaySite:
             **kept,
             "DJANGO_SETTINGS_MODULE": "ccatdc.settings",
             "CCATDC_SECRET_KEY": "of-a-test",
+            "CCATDC_PLAIN_HTTP": "1",
             "CCATDC_SITE_ROLE": "secondary",
             "DATABASE_URL": self.database_url,
             "CCATDC_GATEWAY_RETRY_MAX_SECONDS": "0.5",
@@ -200,3 +201,14 @@ def second_database() -> Iterator[str]:
         link.execute(f'CREATE DATABASE "{name}"')
         yield given._replace(path="/" + quote(name)).geturl()
         link.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def allow_connections(name: str, *, allowed: bool) -> None:
+    """Lock everybody out of a database, those that are connected included; or let them in again."""
+    maintenance = urlsplit(os.environ["DATABASE_URL"])._replace(path="/postgres").geturl()
+    with psycopg.connect(maintenance, autocommit=True) as link:
+        link.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {str(allowed).lower()}')
+        if not allowed:
+            link.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
+            )

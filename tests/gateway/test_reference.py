@@ -49,6 +49,8 @@ ADDRESS = "/api/reference/snapshot"
 #: Tables of the four apps that a gateway does not copy, and why.
 OWN = {
     "systemlog": "the diary of each site",
+    "change": "the history of each site",
+    "failedattempt": "who knocked at this site",
     "executedobsunit": "filed",
     "rawdatafile": "filed",
     "physicalcopy": "filed",

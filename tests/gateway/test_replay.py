@@ -10,12 +10,14 @@ from uuid import UUID
 import httpx
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from accounts.models import ApiToken
 from datamgmt.models import RawDataFile
 from planning.models import ExecutedObsUnit, ObsUnit
 from tests.api.bodies import BULK, FILES, START, finish_body, finish_path, start_body
 from tests.client.gate import Gate
+from tests.factories.planning import ObsUnitFactory
 from tests.gateway.observing import (
     assert_main_site_has,
     assert_rows_are_the_same,
@@ -24,8 +26,9 @@ from tests.gateway.observing import (
     file,
     file_of,
     observe,
+    take_the_path,
 )
-from tests.gateway.sites import GatewaySite, until
+from tests.gateway.sites import GatewaySite, allow_connections, until
 
 pytestmark = pytest.mark.pipeline
 
@@ -107,7 +110,7 @@ def test_a_refused_call_blocks_its_own_observation_only(
     file(instrument, taken)
     file(instrument, file_of(execution, 2))
     end(instrument, execution)
-    _take_the_path(unit, taken["relative_path"])
+    take_the_path(unit, taken["relative_path"])
     others = [observe(instrument, unit) for _ in range(3)]
     site.run_gateway()
 
@@ -126,16 +129,6 @@ def test_a_refused_call_blocks_its_own_observation_only(
     assert list(stored.raw_data_files.values_list("size", flat=True)) == [1001]
     for other in others:
         assert ExecutedObsUnit.objects.get(pk=other.execution).status == "completed"
-
-
-def _take_the_path(unit: ObsUnit, path: str) -> None:
-    """Another file has it at the main site already."""
-    from datamgmt.filing import register_files
-    from datamgmt.filing_rows import read_file_reports
-    from tests.factories.planning import ExecutedObsUnitFactory
-
-    other = ExecutedObsUnitFactory.create(obs_unit=unit)
-    register_files(read_file_reports([file_of(str(other.pk), 0, relative_path=path)]))
 
 
 def test_the_order_within_an_observation_is_kept(
@@ -204,14 +197,14 @@ def test_a_main_site_without_its_database_is_waited_for(
     name = connection.settings_dict["NAME"]
     site.run_gateway()
     until(lambda: _link(site)[0] is not None, what="the first contact")
-    _allow_connections(name, allowed=False)
+    allow_connections(name, allowed=False)
     try:
         made = [observe(instrument, unit)]
         until(lambda: _link(site)[1] is not None, what="the loss of the link")
         (items,) = site.rows("SELECT max(attempts), count(refused_at) FROM gateway_outbox")
         assert items == (0, 0)
     finally:
-        _allow_connections(name, allowed=True)
+        allow_connections(name, allowed=True)
     site.until_sent()
     connection.close()
     assert_main_site_has(made)
@@ -221,27 +214,9 @@ def _link(site: GatewaySite) -> tuple[object, object]:
     return tuple(site.rows("SELECT last_contact_at, down_since FROM gateway_link")[0])
 
 
-def _allow_connections(name: str, *, allowed: bool) -> None:
-    """Lock everybody out of the main site's database, the server's own connections included."""
-    import os
-    from urllib.parse import urlsplit
-
-    import psycopg
-
-    maintenance = urlsplit(os.environ["DATABASE_URL"])._replace(path="/postgres").geturl()
-    with psycopg.connect(maintenance, autocommit=True) as link:
-        link.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {str(allowed).lower()}')
-        if not allowed:
-            link.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
-            )
-
-
 def test_when_its_own_token_is_revoked_everything_waits_and_nothing_is_refused(
     site: GatewaySite, unit: ObsUnit, instrument: httpx.Client, gateway_token: ApiToken
 ) -> None:
-    from django.utils import timezone
-
     site.run_gateway()
     until(lambda: _link(site)[0] is not None, what="the first contact")
     ApiToken.objects.filter(pk=gateway_token.pk).update(revoked_at=timezone.now())
@@ -261,8 +236,6 @@ def test_when_its_own_token_is_revoked_everything_waits_and_nothing_is_refused(
 def test_a_token_revoked_at_the_main_site_stops_working_with_the_next_refresh(
     site: GatewaySite, unit: ObsUnit, instrument: httpx.Client, instrument_token: ApiToken
 ) -> None:
-    from django.utils import timezone
-
     ApiToken.objects.filter(pk=instrument_token.pk).update(revoked_at=timezone.now())
     assert instrument.post(START, json=start_body(unit)).status_code == 201
     assert site.manage("refresh_reference").returncode == 0
@@ -302,8 +275,6 @@ def test_the_answers_are_those_of_the_main_site(
 def test_a_unit_made_at_the_main_site_since_is_known_after_a_refresh(
     site: GatewaySite, gate: Gate, instrument: httpx.Client
 ) -> None:
-    from tests.factories.planning import ObsUnitFactory
-
     new = ObsUnitFactory.create()
     body = start_body(new)
     unknown = instrument.post(START, json=body)
