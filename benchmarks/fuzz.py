@@ -31,6 +31,7 @@ def main() -> int:
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ccatdc.settings_test")
     django.setup()
+    from django.conf import settings
     from django.db import connection
     from django.test.utils import (
         setup_databases,
@@ -39,6 +40,7 @@ def main() -> int:
         teardown_test_environment,
     )
 
+    settings.TOKEN_REQUESTS_PER_MINUTE = 1_000_000  # all of them come from one token
     # Each refused call is a warning, each fault is shown in the end.
     logging.disable(logging.CRITICAL)
     setup_test_environment()
@@ -53,11 +55,12 @@ def main() -> int:
 
 def rounds(seconds: float, examples: int, seed: int) -> int:
     """All phases again and again; rows of one round are found by the next."""
+    from tests.api.test_access import ALL_PERMISSIONS
     from tests.factories.accounts import ApiTokenFactory, UserFactory
     from tests.fuzz.campaign import Outcome, campaign
     from tests.fuzz.furniture import furnish
 
-    rights = ["read:observations", "write:observations", "stage:data", "write:transfers"]
+    rights = list(ALL_PERMISSIONS)
     user = UserFactory.create(permissions=rights, is_superuser=True)
     secret = vars(ApiTokenFactory.create(user=user, scopes=rights))["secret"]
     furniture, all_of_it = furnish(), Outcome()

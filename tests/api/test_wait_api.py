@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
 from planning.models import ExecutedObsUnit
+from tests.accounts.foreign import scientist
 from tests.api.conftest import ApiClient, client_with, problem
+from tests.factories.accounts import ApiTokenFactory
 from tests.factories.datamgmt import RawDataFileFactory
 from tests.factories.planning import ExecutedObsUnitFactory
 
@@ -93,3 +97,14 @@ def test_who_may_not_read_the_execution_may_not_wait_for_it(unpackaged: Executed
 def test_an_unknown_execution_is_404_at_once(viewer_api: ApiClient) -> None:
     answer = with_threads(viewer_api, wait_path(UUID(int=1)), state="archived", timeout=50)
     problem(answer, 404, "request.not_found")
+
+
+def test_what_one_may_not_see_is_404_at_once(unpackaged: ExecutedObsUnit) -> None:
+    user = scientist()
+    api = ApiClient(ApiTokenFactory.create(user=user, scopes=["read:observations"]))
+    yesterday = timezone.now() - timedelta(days=1)
+    ExecutedObsUnit.objects.update(start_time=yesterday, end_time=yesterday)
+    answer = with_threads(api, wait_path(unpackaged), state="archived", timeout=50)
+    problem(answer, 404, "request.not_found")
+    unpackaged.obs_unit.observing_program.members.add(user)
+    assert api.get(wait_path(unpackaged), state="finished").json()["reached"] is True

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 
 from datamgmt.models import RawDataFile
 from planning.models import ExecutedObsUnit
 from tests.api.test_access import ALL_PERMISSIONS
 from tests.factories.accounts import ApiTokenFactory, UserFactory
-from tests.fuzz.campaign import campaign
+from tests.fuzz.campaign import WRITING, campaign
 from tests.fuzz.furniture import furnish
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _quiet() -> Iterator[None]:
-    """Thousands of calls are refused, each with a line in the log."""
-    log = logging.getLogger("django.request")
-    before = log.level
-    log.setLevel(logging.CRITICAL)
-    yield
-    log.setLevel(before)
 
 
 def bearer(*scopes: str, is_superuser: bool = False) -> dict[str, str]:
@@ -41,7 +28,7 @@ def test_no_call_that_writes_finds_a_fault() -> None:
         bearer(*ALL_PERMISSIONS, is_superuser=True),
         examples=4,
         phases=["coverage", "fuzzing", "stateful"],
-        writing=True,
+        only=WRITING,
     )
     assert outcome.findings == {}, outcome.report()
     assert outcome.calls > 500
@@ -60,7 +47,7 @@ def test_no_call_that_reads_finds_a_fault() -> None:
 def test_a_narrow_token_is_answered_403_where_it_may_not() -> None:
     furniture = furnish()
     outcome = campaign(
-        furniture, bearer("stage:data"), examples=2, phases=["fuzzing"], writing=True
+        furniture, bearer("stage:data"), examples=2, phases=["fuzzing"], only=WRITING
     )
     assert outcome.findings == {}, outcome.report()
     writing = outcome.statuses["POST /api/raw_data_files/"]
