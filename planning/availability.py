@@ -80,7 +80,7 @@ def cancel_slots(slots: QuerySet[PreScheduledSlot], user: User | None, reason: s
         return "" if planned else str(SlotStatus(slot.status).label).lower()
 
     def write(slots: QuerySet[PreScheduledSlot]) -> None:
-        slots.update(status=SlotStatus.CANCELLED)
+        transition_all(slots, SlotStatus.CANCELLED)
 
     act = Act("Cancelled", COMPONENT, obstacle, write)
     return act.on(slots.select_related("obs_unit__observing_program"), user=user, reason=reason)

@@ -91,10 +91,14 @@ def _sentence(label: str, done: list[Any]) -> str:
 def _ask(
     self: Any, request: HttpRequest, rows: list[Any], question: dict[str, str]
 ) -> HttpResponse:
+    # All rows of the list are meant by one word and not by their keys: a form may not have that many.
+    across = request.POST.get("select_across") == "1"
     context = {
         **self.admin_site.each_context(request),
         **question,
         "rows": rows,
+        "across": across,
+        "keys": [row.pk for row in (rows[:1] if across else rows)],
         "checkbox_name": ACTION_CHECKBOX_NAME,
         "next": _next(request),
         "opts": self.opts,

@@ -79,6 +79,7 @@ def bulk_action(
         run.short_description = label  # type: ignore[attr-defined]
         run.allowed_permissions = [needs]  # type: ignore[attr-defined]
         run.shown_for = shown_for or (lambda _row: True)  # type: ignore[attr-defined]
+        run.together = True  # type: ignore[attr-defined]
         return run
 
     return decorate

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Func, Q
 
 from ccatdc.common.constraints import CompositeForeignKey
-from ccatdc.common.states import known_values
+from ccatdc.common.states import Moves, known_values
 from observatory.models import Telescope
 from planning.models.obs_units import ObsUnit
 from planning.querysets import OfObsUnitQuerySet
@@ -26,6 +26,13 @@ class SlotStatus(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+#: What was done is a fact; a time that was given back may be taken again, if it is still free.
+SLOT_MOVES: Moves = {
+    SlotStatus.PLANNED: frozenset({SlotStatus.DONE, SlotStatus.MISSED, SlotStatus.CANCELLED}),
+    SlotStatus.DONE: frozenset(),
+    SlotStatus.MISSED: frozenset({SlotStatus.PLANNED}),
+    SlotStatus.CANCELLED: frozenset({SlotStatus.PLANNED}),
+}
 #: Slots that take the telescope's time: a missed or cancelled one gave it back.
 TAKING_TIME = (SlotStatus.PLANNED, SlotStatus.DONE)
 
@@ -36,6 +43,8 @@ class PreScheduledSlot(models.Model):
     ``telescope`` is the unit's: the exclusion needs it as a column here, and a foreign key over both columns lets the
     database keep it right, also when the unit's telescope changes.
     """
+
+    machines = {"status": SLOT_MOVES}
 
     obs_unit = models.ForeignKey(ObsUnit, models.CASCADE, related_name="slots")
     telescope = models.ForeignKey(Telescope, models.PROTECT, related_name="slots", editable=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from django.urls import reverse
 
 from accounts.models import Change, SystemLog
 from ccatdc.common import admin_bulk
+from datamgmt.models import DataLocation
 from planning.models import ObsUnit, SlotStatus
-from tests.factories.datamgmt import DataArchiveFactory, SiteFactory
+from tests.factories.datamgmt import BufferLocationFactory, DataArchiveFactory, SiteFactory
 from tests.factories.observatory import (
     InstrumentFactory,
     InstrumentModuleFactory,
@@ -239,3 +241,35 @@ def test_a_viewer_moves_no_unit(viewer: Client) -> None:
 
     assert states() == {"one": "active"}
     assert ObsUnit.objects.get().priority == 5
+
+
+def test_work_on_every_row_of_a_list_is_asked_for_by_one_word_too(operator: Client) -> None:
+    locations = [BufferLocationFactory.create(name=f"buffer_{n}") for n in range(3)]
+
+    question = act(
+        operator, "datamgmt.DataLocation", "switch_off_selected", locations[:1], select_across="1"
+    )
+    assert question.content.decode().count('name="_selected_action"') == 1
+    act(
+        operator,
+        "datamgmt.DataLocation",
+        "switch_off_selected",
+        locations[:1],
+        select_across="1",
+        confirmed="1",
+    )
+
+    assert not DataLocation.objects.non_polymorphic().filter(active=True).exists()
+
+
+def test_every_act_on_many_rows_is_tried() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("*.py"))
+    existing = {
+        str(name)
+        for page in admin.site._registry.values()
+        for name in page.actions or []
+        if hasattr(getattr(page, str(name)), "together")
+    }
+
+    assert existing
+    assert {name for name in existing if f'"{name}"' not in text} == set()
