@@ -59,12 +59,14 @@ def _send(package: RawDataPackage, user: User) -> str:
     """Open the first way there is; what it was, in words."""
     for failed in _failures(package):
         if _can_succeed(failed, package):
+            if isinstance(failed, RawDataPackageCreation):
+                _leave_failed_bundles(package, user)
             dispatch.retry(failed, user=user, reason=f"{package} is sent again.")
             return f"{failed} is tried again"
     in_buffers = PhysicalCopy.objects.of_package(package.pk).usable().at_active()
     if in_buffers.of_type_of_location(LocationType.BUFFER).exists():
         _leave_failed_bundles(package, user)
-        _bundle_anew(package)
+        transition(package, PackageState.WAITING, field="state")
         return "it waits for a new bundle"
     if _is_whole_at_source(package):
         _leave_failed_bundles(package, user)
@@ -87,7 +89,9 @@ def _failures(package: RawDataPackage) -> Iterator[Operation]:
 def _can_succeed(operation: Operation, package: RawDataPackage) -> bool:
     """Whether trying it again can help this package: what it reads is there."""
     if isinstance(operation, RawDataPackageCreation):
-        return _is_whole_at_source(package)
+        # With a good copy it finds nothing to do, and the package counts as made.
+        made = PhysicalCopy.objects.of_package(package.pk).usable()
+        return made.exists() or _is_whole_at_source(package)
     if isinstance(operation, LongTermArchiveTransfer):
         return archive_origin(package.pk, operation.destination_location) is not None
     if isinstance(operation, DataTransferPackageCreation | DataTransfer):
@@ -108,13 +112,6 @@ def _leave_failed_bundles(package: RawDataPackage, user: User) -> None:
         package.data_transfer_packages.remove(operation.data_transfer_package)
         if operation.status == Status.FAILED and not operation.packages().exists():
             acknowledge(operation, user)
-
-
-def _bundle_anew(package: RawDataPackage) -> None:
-    """It waits again, as when it was made."""
-    # A vain attempt to make it again is history: the tar is there.
-    RawDataPackage.objects.filter(pk=package.pk).update(status=Status.COMPLETED)
-    transition(package, PackageState.WAITING, field="state")
 
 
 def _is_whole_at_source(package: RawDataPackage) -> bool:

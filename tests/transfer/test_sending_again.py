@@ -220,18 +220,20 @@ def test_a_copy_to_be_checked_again_is_bundled(world: World, user: User) -> None
     assert state_of(package) == PackageState.TRANSFERRING
 
 
-def test_a_vain_attempt_to_make_it_again_does_not_keep_it_from_being_bundled(
+def test_a_vain_attempt_to_make_it_again_is_tried_again_and_finds_the_copy(
     world: World, user: User
 ) -> None:
     package = failed(world, world.output_buffer)
     world.source_file(package, integrity=Integrity.MISSING)
-    RawDataPackageCreationFactory.create(
+    transfer_of(world, package, error_code="transfer.bundle_gone")
+    creation = RawDataPackageCreationFactory.create(
         raw_data_package=package, location=world.source, failed=True
     )
-    RawDataPackage.objects.update(status=Status.FAILED)
     send_again(package, user)
 
-    assert BundleManager().run_once() == 1
+    assert status_of(creation) == Status.PENDING
+    assert state_of(package) == PackageState.WAITING
+    assert not package.data_transfer_packages.exists()
 
 
 def test_a_buffer_that_is_off_is_no_way(world: World, user: User) -> None:

@@ -327,7 +327,7 @@ def test_all_history_is_asked_for_now_and_then_and_what_is_recent_always(world: 
     world.archived(name="recent", days=0)
     assert manager.run_once() == 1
     assert planned()[0][0] == "recent"
-    manager._next_history[replica.pk] = manager._next_history[world.archive.pk] = 0
+    manager._walks.clear()
     assert manager.run_once() == 1
     assert planned()[1][0] == "old"
     assert replica.full_name in planned()[1]

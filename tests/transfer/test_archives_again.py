@@ -1,4 +1,4 @@
-"""Stage 50, the manager: an archive transfer that found nothing to read goes on when there is something."""
+"""Stage 50: an archive transfer that found nothing to read goes on when there is something."""
 
 from __future__ import annotations
 
