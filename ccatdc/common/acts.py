@@ -91,7 +91,7 @@ class Act:
             f"{self.words}: {len(changed)} {what}.{because}",
             user=user,
             object_type=names.label_lower,
-            ids=list(changed),
+            ids=[pk if isinstance(pk, int) else str(pk) for pk in changed],
         )
 
 

@@ -9,10 +9,14 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
+from accounts.people import person_of
+from ccatdc.common.acts import Outcome
 from ccatdc.common.admin import ReadOnlyAdmin, fields_of, state_column
+from ccatdc.common.admin_bulk import Given, bulk_action
 from ccatdc.common.badges import link_to_list
 from ccatdc.common.units import duration_text
-from planning.models import EXECUTION_COLOURS, ExecutedObsUnit
+from planning.closing import close_executions
+from planning.models import EXECUTION_COLOURS, ExecutedObsUnit, ExecutionStatus
 
 
 class RunsSuspiciouslyLong(admin.SimpleListFilter):
@@ -46,6 +50,7 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
         "packages_link",
     ]
     list_select_related = ["obs_unit__observing_program", "obs_unit__source"]
+    actions = ["close_selected"]
     list_filter = [
         "status",
         RunsSuspiciouslyLong,
@@ -107,6 +112,17 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
     def source_name(self, execution: ExecutedObsUnit) -> str:
         """The source's name."""
         return execution.obs_unit.source.name
+
+    @bulk_action(
+        "Close",
+        needs="operate",
+        confirm="Their instruments never said that they ended. They count as aborted, and their files"
+        " are packaged. Close?",
+        shown_for=lambda execution: execution.status == ExecutionStatus.RUNNING,
+    )
+    def close_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
+        """End what nobody else will end."""
+        return close_executions(rows, user=person_of(request), reason=given.reason)
 
     @admin.display(description="Duration")
     def lasted(self, execution: ExecutedObsUnit) -> str:
