@@ -7,12 +7,13 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from uuid import UUID
 
 from ccat_file import FiledFile, create
 from datamgmt.models import RawDataFile, RawDataPackage
 from planning.models import ExecutedObsUnit, ExecutionStatus, ObsUnit
-from tests.client.conftest import Instrument, place
+from tests.client.conftest import Instrument, place, senders
 from tests.client.gate import Gate
 from tests.factories.datamgmt import RawDataPackageFactory
 
@@ -154,6 +155,23 @@ def test_the_token_is_nowhere_in_the_spool(instrument: Instrument, unit: ObsUnit
     texts = [p.read_text() for p in instrument.spool.rglob("*") if p.is_file()]
     assert any("executed_obs_units" in text for text in texts)
     assert not any(instrument.token in text for text in texts)
+
+
+def test_the_token_is_on_no_command_line_and_in_no_log(
+    instrument: Instrument, gate: Gate, unit: ObsUnit
+) -> None:
+    gate.cut()
+    started = instrument.run("start", "--obs-unit-id", str(unit.pk))
+    (sender,) = senders(instrument.spool)
+    command = Path(f"/proc/{sender}/cmdline").read_text()
+    log = instrument.filing().spool.log
+    deadline = time.monotonic() + 10
+    while not log.read_text():  # what it says about the server that is away
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    for text in (started.stdout, command, log.read_text()):
+        assert text
+        assert instrument.token not in text
 
 
 def test_watch_ends_when_all_packages_are_archived(instrument: Instrument, unit: ObsUnit) -> None:
