@@ -21,6 +21,7 @@ from accounts.models import ApiToken, LogLevel, Permission, Role, SystemLog, Use
 from accounts.people import person_of
 from ccatdc.common.admin import PortalAdmin, ReadOnlyAdmin, state_column
 from ccatdc.common.admin_actions import portal_action
+from ccatdc.common.admin_filters import DaysFilter
 from ccatdc.common.badges import badge
 from ccatdc.common.units import NOTHING
 
@@ -58,8 +59,8 @@ class UserAdmin(OnlyBySuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
     list_display = ["username", "full_name", "email", "role_names", "is_active", "is_staff"]
     list_filter = ["is_active", "is_staff", "is_superuser", "roles"]
     search_fields = ["username", "full_name", "email"]
-    autocomplete_fields = ["roles"]
     actions = ["let_in_selected"]
+    autocomplete_fields = ["roles"]
     filter_horizontal = []
     readonly_fields = ["last_login", "date_joined"]
     fieldsets = [
@@ -79,13 +80,13 @@ class UserAdmin(OnlyBySuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
         ("May", {"fields": ["roles", "is_staff"]}),
     ]
 
-    def get_queryset(self, request: HttpRequest) -> Any:
     @portal_action("Let in again", needs="manage_users", shown_for=lambda user: user.is_active)
     def let_in_selected(self, request: HttpRequest, user: User) -> None:
         """After too many failed log-ins: forget them."""
         FailedAttempt.objects.of_account(user.username).delete()
         self.diary(request, f"Forgot the failed log-ins to {user}.", user)
 
+    def get_queryset(self, request: HttpRequest) -> Any:
         """With the roles of all rows in one query."""
         return super().get_queryset(request).prefetch_related("roles")
 
@@ -234,6 +235,22 @@ class ApiTokenAdmin(OnlyBySuperusers):
         self.diary(request, f"Revoked the token {token} of {token.user}.", token)
 
 
+class WhoWrote(admin.SimpleListFilter):
+    """Who did it?"""
+
+    title = "user"
+    parameter_name = "user"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """All accounts: of whom the diary tells, only the whole diary knows."""
+        return [(str(pk), name) for pk, name in User.objects.values_list("pk", "username")]
+
+    def queryset(self, _request: HttpRequest, rows: Any) -> Any:
+        """Lines of the chosen one."""
+        value = self.value()
+        return rows.filter(user_id=value) if value and value.isdigit() else rows
+
+
 @admin.register(SystemLog)
 class SystemLogAdmin(ReadOnlyAdmin):
     """The diary: who did what, newest first."""
@@ -241,13 +258,15 @@ class SystemLogAdmin(ReadOnlyAdmin):
     level_shown = state_column("level", LEVEL_COLOURS)
     list_display = ["timestamp", "level_shown", "component", "user", "message", "object_type"]
     list_select_related = ["user"]
-    list_filter = ["level", ("user", admin.RelatedOnlyFieldListFilter)]
+    list_filter = [("timestamp", DaysFilter), "level", WhoWrote]
+    list_filter_submit = True
+    sortable_by = ["timestamp"]
     search_fields = ["message", "object_id__exact"]
-    date_hierarchy = "timestamp"
+    search_help_text = "Part of a message (three characters or more), or the id of a thing."
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Everybody who may look at observations may read who did what to them."""
-        return self.may(request, "read:observations")
+        """Everybody who sees all observations may read who did what to them."""
+        return self.may(request, "read:observations") and person_of(request).sees_all_programs
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         """Likewise."""
