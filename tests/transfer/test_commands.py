@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connections
 from django.utils import timezone
 
+from datamgmt.models import DataLocation
 from tests.factories.datamgmt import (
     ArchiveLocationFactory,
     BufferLocationFactory,
@@ -19,7 +21,11 @@ from tests.factories.datamgmt import (
     SourceLocationFactory,
 )
 from tests.factories.transfer import DeletionFactory
+from transfer import database
+from transfer.management.commands import run_location
 from transfer.models import CircuitBreaker, ServiceHeartbeat
+from transfer.queues import location_named
+from transfer.supervisor import Supervisor
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +94,30 @@ def test_run_location_names_the_locations_that_exist() -> None:
 
 
 @pytest.mark.usefixtures("locations")
+@pytest.mark.usefixtures("locations")
+def test_run_location_waits_for_a_database_that_comes_up_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = location_named
+    answers = [OperationalError("the database system is starting up"), None]
+    begun: list[str] = []
+
+    def asked(name: str) -> DataLocation:
+        error = answers.pop(0)
+        if error is not None:
+            raise error
+        return real(name)
+
+    monkeypatch.setattr(run_location, "location_named", asked)
+    monkeypatch.setattr(database, "ASK_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr(connections, "close_all", lambda: None)
+    monkeypatch.setattr(
+        Supervisor, "run", lambda self: begun.extend(each.full_name for each in self.clusters)
+    )
+    output("run_location", "ccat_primecam_raw_data")
+    assert begun == ["ccat_primecam_raw_data"]
+
+
 def test_run_location_wants_at_least_one_worker() -> None:
     with pytest.raises(CommandError, match="at least 1"):
         call_command("run_location", "ccat_output_buffer", workers=0)

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ccatdc.common.errors import CcatError
 from ccatdc.common.site_role import require_main_site
+from transfer.database import when_it_answers
 from transfer.queues import location_named
 from transfer.supervisor import Supervisor
 
@@ -44,7 +45,9 @@ class Command(BaseCommand):
             raise CommandError("--workers: give at least 1.")
         try:
             names = dict.fromkeys(options["locations"])
-            locations = [location_named(name) for name in names]
+            locations = when_it_answers(
+                "find the locations", lambda: [location_named(name) for name in names]
+            )
         except CcatError as error:
             raise CommandError(str(error)) from error
         Supervisor(locations, options["workers"]).run()
