@@ -14,9 +14,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from ccatdc.common.states import Status
@@ -38,10 +40,13 @@ from transfer.waits import Waits
 #: Packages planned for one archive in one pass, and open transfers from which on no history is
 #: added: it comes in portions, so that new data is not kept waiting.
 PASS_LIMIT = 200
-#: Seconds until all history is asked for again when an archive lacked nothing of it; until then only
-#: what was archived in this last time: the whole is 10^6 packages.
-HISTORY_SECONDS = 60.0
-RECENTLY = timedelta(hours=1)
+#: History is 10^6 packages: it is walked through page by page, a pass takes about so long for it, and
+#: after a walk in which an archive lacked nothing the next one begins so much later. What was archived
+#: in this last time is looked at in every pass.
+PAGE = 1000
+LOOK_SECONDS = 0.3
+HISTORY_SECONDS = 3600.0
+RECENTLY = timedelta(hours=2)
 #: Priority of what archives have from one another; new data has that of its observation.
 REPLICA_PRIORITY = 7
 
@@ -57,6 +62,30 @@ class Missing:
         return f"package {self.package} for {self.archive.full_name}"
 
 
+@dataclass
+class Walk:
+    """How far the look through all that was ever archived has come, in the order of archiving."""
+
+    after: tuple[datetime, UUID] | None = None
+    found_some: bool = False
+    not_before: float = 0.0
+
+    def next_page(self) -> list[UUID]:
+        """The keys of the next packages; ends the walk at the last one."""
+        rows = RawDataPackage.objects.archived().filter(archived_at__isnull=False)
+        if self.after is not None:
+            moment, key = self.after
+            same = Q(archived_at=moment, pk__gt=key)
+            rows = rows.filter(Q(archived_at__gt=moment) | same, archived_at__gte=moment)
+        page = list(rows.order_by("archived_at", "pk").values_list("archived_at", "pk")[:PAGE])
+        if len(page) == PAGE:
+            self.after = page[-1]
+        else:
+            self.not_before = time.monotonic() + (0.0 if self.found_some else HISTORY_SECONDS)
+            self.after, self.found_some = None, False
+        return [key for _, key in page]
+
+
 class ArchiveManager(StageManager[Missing | LongTermArchiveTransfer]):
     """New packages from the site's own buffers first, then what other archives have."""
 
@@ -64,12 +93,15 @@ class ArchiveManager(StageManager[Missing | LongTermArchiveTransfer]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._next_history: dict[int, float] = {}
+        self._walks: dict[int, Walk] = {}
 
     def find_work(self) -> Iterable[Missing | LongTermArchiveTransfer]:
         """For each archive what it lacks and can be had."""
-        found = DataLocation.objects.active().of_type(LocationType.LONG_TERM_ARCHIVE)
-        for archive in found.with_site().by_priority():
+        active = DataLocation.objects.active().of_type(LocationType.LONG_TERM_ARCHIVE)
+        found = list(active.with_site().by_priority())
+        # One that comes back begins anew.
+        self._walks = {each.pk: self._walks.get(each.pk, Walk()) for each in found}
+        for archive in found:
             yield from _revivable(archive)
             for package in self._portion(archive):
                 try:
@@ -104,21 +136,36 @@ class ArchiveManager(StageManager[Missing | LongTermArchiveTransfer]):
 
     def _portion(self, archive: DataLocation) -> Iterator[RawDataPackage]:
         """What is planned for an archive in one pass: new packages, then history if there is room."""
-        new = _lacking(archive).built().with_usable_copy_at(*buffers(archive.site)).oldest_first()
-        portion = list(new[:PASS_LIMIT])
+        portion = list(_new(archive)[:PASS_LIMIT])
         transfers = LongTermArchiveTransfer.objects.non_polymorphic().open()
         room = PASS_LIMIT - len(portion) - transfers.filter(location=archive).count()
         yield from portion
         if room <= 0:
             return
-        history = _history(archive).exclude(pk__in=[package.pk for package in portion])
-        if time.monotonic() < self._next_history.get(archive.pk, 0):
-            yield from history.archived_since(timezone.now() - RECENTLY)[:room]
-            return
-        found = list(history[:room])
-        if not found:
-            self._next_history[archive.pk] = time.monotonic() + HISTORY_SECONDS
-        yield from found
+        known = {package.pk for package in portion}
+        for package in self._lacking_of_history(archive, room):
+            if package.pk not in known:
+                known.add(package.pk)
+                yield package
+
+    def _lacking_of_history(self, archive: DataLocation, room: int) -> Iterator[RawDataPackage]:
+        """At most ``room`` packages: of the last time, then from where the walk has come to."""
+        history = _history(archive)
+        recent = list(history.archived_since(timezone.now() - RECENTLY)[:room])
+        yield from recent
+        walk = self._walks[archive.pk]
+        room -= len(recent)
+        until = time.monotonic() + LOOK_SECONDS
+        while room > 0 and walk.not_before <= time.monotonic():
+            began_at = walk.after
+            found = list(history.filter(pk__in=walk.next_page()))
+            yield from found[:room]
+            if len(found) > room:  # the rest of this page is for the next pass
+                walk.after, walk.not_before = began_at, 0.0
+            walk.found_some = walk.found_some or bool(found)
+            room -= len(found)
+            if walk.after is None or time.monotonic() >= until:
+                break
 
 
 def _revivable(archive: DataLocation) -> Iterator[LongTermArchiveTransfer]:
@@ -128,6 +175,20 @@ def _revivable(archive: DataLocation) -> Iterator[LongTermArchiveTransfer]:
         Exists(origins), destination_location=archive, error_code=NO_ORIGIN
     )
     yield from failed.order_by("pk")
+
+
+def _new(archive: DataLocation) -> RawDataPackageQuerySet:
+    """What its site's buffers have and the archive lacks. From the copies in the buffers, which are
+    few, and not from the packages, which are all that there ever were; in two steps, since the
+    planner does not know how few they are.
+    """
+    copies: Any = PhysicalCopy.objects.non_polymorphic()
+    here = copies.usable().at_any(place.pk for place in buffers(archive.site))
+    packages = here.filter(raw_data_package__isnull=False)
+    keys = set(packages.values_list("raw_data_package", flat=True))
+    there = copies.existing().at(archive).filter(raw_data_package__in=keys)
+    keys -= set(there.values_list("raw_data_package", flat=True))
+    return _lacking(archive).filter(pk__in=keys).built().oldest_first()
 
 
 def _lacking(archive: DataLocation) -> RawDataPackageQuerySet:
