@@ -197,7 +197,7 @@ class SystemLog(models.Model):
         db_table = "system_log"
         ordering = ["-timestamp"]
         indexes = [
-            models.Index(fields=["object_type", "object_id"], name="system_log_object"),
+            models.Index(fields=["object_id", "object_type"], name="system_log_object"),
             # The portal's lists and its search: the diary grows with everything that happens.
             models.Index(fields=["level", "-timestamp"], name="system_log_by_level"),
             models.Index(fields=["user", "-timestamp"], name="system_log_by_user"),

@@ -14,7 +14,17 @@ from typing import Any
 from ccatdc.common.badges import list_url
 from ccatdc.common.units import duration_text
 from ccatdc.portal_places import troubled_locations, troubled_services
-from ccatdc.portal_trouble import COUNTED, SHOWN, Button, Trouble, TroubleGroup, counted, group
+from ccatdc.portal_trouble import (
+    COUNTED,
+    SHOWN,
+    Button,
+    Trouble,
+    TroubleGroup,
+    Uncounted,
+    count_together,
+    first_lines,
+    group,
+)
 from datamgmt.models import DataLocation, PhysicalCopy
 from datamgmt.states import PhysicalCopyStatus
 from planning.models import ExecutedObsUnit
@@ -22,12 +32,15 @@ from transfer.admin.operations import named
 from transfer.models import CircuitBreaker, Operation, ServiceHeartbeat
 from transfer.pipeline import OperationType
 
+#: What a line about a copy names.
+OF_A_COPY = ("raw_data_file", "raw_data_package", "data_transfer_package", "data_location__site")
+
 
 def trouble_groups(
     locations: list[DataLocation], services: list[ServiceHeartbeat], running: list[Operation]
 ) -> list[TroubleGroup]:
     """Every kind of which there is some, the worst first."""
-    groups = [
+    groups: list[TroubleGroup | Uncounted] = [
         group(
             "Services",
             troubled_services(locations, services),
@@ -42,7 +55,7 @@ def trouble_groups(
         _approvals(locations),
         _overdue_executions(),
     ]
-    return [group for group in groups if group.count]
+    return [group for group in count_together(groups) if group.count]
 
 
 def _operation(operation: Any, why: str, since: datetime | None, *names: str) -> Trouble:
@@ -64,23 +77,28 @@ def _operation(operation: Any, why: str, since: datetime | None, *names: str) ->
 
 
 def _rows() -> Any:
-    return named(Operation.objects.non_polymorphic().select_related("location__site"))
+    return Operation.objects.non_polymorphic()
 
 
-def _failed() -> TroubleGroup:
+def _shown(rows: Any, order: str) -> Any:
+    """The first of them, with what a line says."""
+    return named(rows.select_related("location__site")).order_by(order)[:SHOWN]
+
+
+def _failed() -> Uncounted:
     """Not the checks of locations: what they find is told by the location itself."""
     rows = _rows().failed_unseen().exclude(operation_type=OperationType.MONITORING)
     lines = (
         _operation(
             each, each.error_message, each.finished_at, "retry_selected", "acknowledge_selected"
         )
-        for each in rows.order_by("-finished_at")[:SHOWN]
+        for each in _shown(rows, "-finished_at")
     )
     url = list_url("transfer", "operation", attention="failed")
-    return counted("Failed work", rows, lines, url)
+    return first_lines("Failed work", rows, lines, url)
 
 
-def _paused() -> TroubleGroup:
+def _paused() -> Uncounted:
     rows = _rows().paused()
     lines = (
         _operation(
@@ -90,9 +108,9 @@ def _paused() -> TroubleGroup:
             "resume_selected",
             "cancel_selected",
         )
-        for each in rows.order_by("paused_at")[:SHOWN]
+        for each in _shown(rows, "paused_at")
     )
-    return counted(
+    return first_lines(
         "Paused work", rows, lines, list_url("transfer", "operation", attention="paused")
     )
 
@@ -104,7 +122,7 @@ def _stalled(running: list[Operation]) -> Iterable[Trouble]:
             yield _operation(each, "No byte has moved for a long time.", since, "cancel_selected")
 
 
-def _held_back() -> TroubleGroup:
+def _held_back() -> Uncounted:
     page = list_url("transfer", "circuitbreaker")
     rows = CircuitBreaker.objects.open().select_related("location__site")
     lines = (
@@ -118,10 +136,10 @@ def _held_back() -> TroubleGroup:
         )
         for breaker in rows.order_by("opened_at")[:SHOWN]
     )
-    return counted("Places held back", rows, lines, page)
+    return first_lines("Places held back", rows, lines, page)
 
 
-def _set_aside() -> TroubleGroup:
+def _set_aside() -> Uncounted:
     page = list_url("datamgmt", "physicalcopy")
     rows = PhysicalCopy.objects.non_polymorphic().in_trouble()
     lines = (
@@ -134,10 +152,10 @@ def _set_aside() -> TroubleGroup:
             code=copy.error_code,
             buttons=(Button("Check again", "check_again_selected", page, copy.pk),),
         )
-        for copy in rows.with_subjects().order_by("-id")[:SHOWN]
+        for copy in rows.select_related(*OF_A_COPY).order_by("-id")[:SHOWN]
     )
     url = list_url("datamgmt", "physicalcopy", attention="trouble")
-    return counted("Files and packages set aside", rows, lines, url)
+    return first_lines("Files and packages set aside", rows, lines, url)
 
 
 def _approvals(locations: list[DataLocation]) -> TroubleGroup:
@@ -155,7 +173,7 @@ def _approvals(locations: list[DataLocation]) -> TroubleGroup:
     return TroubleGroup("Deletions to approve", [line], count, url)
 
 
-def _overdue_executions() -> TroubleGroup:
+def _overdue_executions() -> Uncounted:
     rows = ExecutedObsUnit.objects.overdue().select_related(
         "obs_unit__observing_program", "obs_unit__source"
     )
@@ -171,4 +189,4 @@ def _overdue_executions() -> TroubleGroup:
         for execution in rows.order_by("start_time")[:SHOWN]
     )
     url = list_url("planning", "executedobsunit", overdue="yes")
-    return counted("Observations that never ended", rows, lines, url)
+    return first_lines("Observations that never ended", rows, lines, url)

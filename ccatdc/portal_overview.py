@@ -118,7 +118,7 @@ def overview(user: Any) -> Overview:
         stages=_stage_lines(),
         running=running[:RUNNING_SHOWN],
         waits=_waits(services),
-        oldest=_oldest(),
+        oldest=_oldest(services),
         locations=[(location, usage_bar(location)) for location in locations],
         services=services,
         packages=_packages(),
@@ -181,12 +181,12 @@ def _waits(services: list[ServiceHeartbeat]) -> list[dict[str, str]]:
     return list(seen.values())[:WAITS_SHOWN]
 
 
-def _oldest() -> list[tuple[Any, str]]:
+def _oldest(services: list[ServiceHeartbeat]) -> list[tuple[Any, str]]:
     """The operations that have waited longest for a worker, each with the reason."""
     rows = named(Operation.objects.non_polymorphic()).select_related("location__site")
     pending = rows.filter(status=Status.PENDING, paused_at=None).order_by("created_at")
     operations = list(pending[:OLDEST_SHOWN])
-    reasons = why_waiting(operations) if operations else {}
+    reasons = why_waiting(operations, services) if operations else {}
     return [(operation, reasons.get(operation.pk, "")) for operation in operations]
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+from django.db.models.functions import Coalesce
 from django.urls import reverse
 
 from ccatdc.common.badges import state_badge
@@ -23,6 +24,20 @@ from datamgmt.states import COPY_COLOURS, INTEGRITY_COLOURS, PhysicalCopyStatus
 from transfer.models import Operation
 from transfer.operator_acts import operations_about
 from transfer.waiting import why_waiting
+
+#: Where the kinds of work that move something have it from, and where it goes.
+_ENDS: Final = {
+    "comes_from": Coalesce(
+        "datatransfer__origin_location",
+        "longtermarchivetransfer__origin_location",
+        "staging__origin_location",
+    ),
+    "comes_to": Coalesce(
+        "rawdatapackagecreation__destination_location",
+        "datatransfer__destination_location",
+        "longtermarchivetransfer__destination_location",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +76,15 @@ class Timeline:
 
 def timeline_of(package: RawDataPackage) -> Timeline:
     """All about one package. A dozen queries, however long its history is."""
-    copies = list(
-        PhysicalCopy.objects.filter(raw_data_package=package)
-        .prefetch_related("data_location__site")
-        .order_by("created_at", "pk")
-    )
-    operations = list(
-        Operation.objects.filter(pk__in=operations_about(package).values("pk"))
-        .prefetch_related("location__site")
-        .order_by("created_at", "pk")
-    )
-    locations = DataLocation.objects.non_polymorphic().with_site()
-    names = {location.pk: location.full_name for location in locations}
+    # As their own kind, which alone knows a full path; each location once.
+    places = {place.pk: place for place in DataLocation.objects.prefetch_related("site")}
+    copies = list(package.copies.non_polymorphic().order_by("created_at", "pk"))
+    for copy in copies:
+        copy.data_location, copy.raw_data_package = places[copy.data_location_id], package
+    operations = list(operations_about(package).annotate(**_ENDS).order_by("created_at", "pk"))
+    for operation in operations:
+        operation.location = places[operation.location_id]
+    names = {place.pk: place.full_name for place in places.values()}
     events = [*_of_operations(operations, names), *_of_copies(copies)]
     existing = [copy for copy in copies if copy.status != PhysicalCopyStatus.DELETED]
     return Timeline(existing, sorted(events, key=lambda event: event.at))
@@ -105,9 +117,8 @@ def _of_operations(operations: list[Operation], names: dict[int, str]) -> Iterab
 
 def _way(operation: Operation, names: dict[int, str]) -> str:
     """Where it works, and from where to where it moves something."""
-    origin = getattr(operation, "origin_location_id", None)
-    destination = getattr(operation, "destination_location_id", None) or operation.location_id
-    start = origin or operation.location_id
+    destination = vars(operation)["comes_to"] or operation.location_id
+    start = vars(operation)["comes_from"] or operation.location_id
     if start == destination:
         return names[destination]
     return f"{names[start]} → {names[destination]}"

@@ -18,14 +18,19 @@ from transfer.models import CircuitBreaker, Operation, ServiceHeartbeat
 
 
 class Waiting:
-    """The state of workers and breakers, read once for all operations of a page: two queries."""
+    """The state of workers and breakers, read once for all operations of a page: two queries, or one
+    where ``services`` are known already.
+    """
 
-    def __init__(self) -> None:
-        self.workers = set(
-            ServiceHeartbeat.objects.alive()
-            .filter(service_type="location")
-            .values_list("name", flat=True)
-        )
+    def __init__(self, services: Iterable[ServiceHeartbeat] | None = None) -> None:
+        if services is None:
+            services = ServiceHeartbeat.objects.alive()
+        self.workers = {
+            service.name
+            for service in services
+            if service.service_type == "location"
+            and not (service.is_silent or service.stopped_at is not None)
+        }
         self.breakers = {
             (breaker.location_id, breaker.operation_type): breaker
             for breaker in CircuitBreaker.objects.blocking()
@@ -71,8 +76,10 @@ class Waiting:
         return f"Waits for its turn at {operation.location.full_name}."
 
 
-def why_waiting(operations: Iterable[Operation]) -> dict[int, str]:
+def why_waiting(
+    operations: Iterable[Operation], services: Iterable[ServiceHeartbeat] | None = None
+) -> dict[int, str]:
     """The reason of each operation that waits, by its key."""
-    waiting = Waiting()
+    waiting = Waiting(services)
     reasons = {operation.pk: waiting.why(operation) for operation in operations}
     return {pk: reason for pk, reason in reasons.items() if reason}

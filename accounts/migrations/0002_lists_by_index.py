@@ -21,6 +21,14 @@ class Migration(migrations.Migration):
             name='user',
             field=models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
+        migrations.RemoveIndex(
+            model_name='systemlog',
+            name='system_log_object',
+        ),
+        migrations.AddIndex(
+            model_name='systemlog',
+            index=models.Index(fields=['object_id', 'object_type'], name='system_log_object'),
+        ),
         migrations.AddIndex(
             model_name='systemlog',
             index=models.Index(fields=['level', '-timestamp'], name='system_log_by_level'),

@@ -60,7 +60,7 @@ class RawDataFileAdmin(ReadOnlyAdmin):
     ]
     list_display_links = ["path_shown"]
     list_select_related = ["instrument_module__instrument", "raw_data_package"]
-    list_filter = [SetAside, AtSource, "file_type"]
+    list_filter = [SetAside, AtSource]
     # What is searched is said in get_search_results; the box appears when this is not empty.
     search_fields = ["id"]
     search_help_text = (
@@ -112,8 +112,18 @@ class RawDataFileAdmin(ReadOnlyAdmin):
         """By path within an execution or a package; else by key, since any other order would sort
         the whole table.
         """
-        narrow = ("executed_obs_unit", "raw_data_package", "q", "set_aside")
-        return ["relative_path" if any(key.startswith(narrow) for key in request.GET) else "id"]
+        return ["relative_path" if _is_narrow(request) else "id"]
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        """By type within an execution or a package: a type that is rare among 10^8 files would be
+        looked for in all of them.
+        """
+        more = ["file_type"] if _is_narrow(request) else []
+        return [*super().get_list_filter(request), *more]
+
+    def get_sortable_by(self, request: HttpRequest) -> Any:
+        """Likewise."""
+        return super().get_sortable_by(request) if _is_narrow(request) else []
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With the SOURCE copies of a page's rows in one query."""
@@ -181,6 +191,12 @@ class RawDataFileAdmin(ReadOnlyAdmin):
         check_again(
             PhysicalCopy.objects.non_polymorphic().filter(raw_data_file=file), person_of(request)
         )
+
+
+def _is_narrow(request: HttpRequest) -> bool:
+    """Whether the list is of one execution or package, of a search, or of what waits."""
+    narrow = ("executed_obs_unit", "raw_data_package", "q", "set_aside")
+    return any(key.startswith(narrow) and request.GET[key] for key in request.GET)
 
 
 def _copies() -> Any:

@@ -18,3 +18,4 @@ class RawDataPackageMetadataAdmin(PortalAdmin):
     search_help_text = "The beginning of a package's name."
     autocomplete_fields = ["raw_data_package"]
     ordering = ["-id"]
+    sortable_by = ()

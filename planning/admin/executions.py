@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -13,10 +15,17 @@ from accounts.people import person_of
 from ccatdc.common.acts import Outcome
 from ccatdc.common.admin import ReadOnlyAdmin, fields_of, state_column
 from ccatdc.common.admin_bulk import Given, bulk_action
+from ccatdc.common.admin_filters import DaysFilter
 from ccatdc.common.badges import link_to_list
 from ccatdc.common.units import duration_text
 from planning.closing import close_executions
-from planning.models import EXECUTION_COLOURS, ExecutedObsUnit, ExecutionStatus
+from planning.models import (
+    EXECUTION_COLOURS,
+    ExecutedObsUnit,
+    ExecutionStatus,
+    ObservingProgram,
+    ObsUnit,
+)
 
 
 class RunsSuspiciouslyLong(admin.SimpleListFilter):
@@ -32,6 +41,24 @@ class RunsSuspiciouslyLong(admin.SimpleListFilter):
     def queryset(self, _request: HttpRequest, rows: Any) -> Any:
         """The model's own answer."""
         return rows.overdue() if self.value() == "yes" else rows
+
+
+class OfProgram(admin.SimpleListFilter):
+    """Of which program?"""
+
+    title = "program"
+    parameter_name = "program"
+
+    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        """All programs."""
+        return [(str(row.pk), str(row)) for row in ObservingProgram.objects.all()]
+
+    def queryset(self, _request: HttpRequest, rows: Any) -> Any:
+        """Executions of its obs units."""
+        value = self.value()
+        if not (value and value.isdigit()):
+            return rows
+        return rows.of_obs_units(ObsUnit.objects.filter(observing_program_id=int(value)))
 
 
 @admin.register(ExecutedObsUnit)
@@ -52,14 +79,17 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
     list_select_related = ["obs_unit__observing_program", "obs_unit__source"]
     actions = ["close_selected"]
     list_filter = [
+        ("start_time", DaysFilter),
         "status",
         RunsSuspiciouslyLong,
         "quality",
-        "obs_unit__observing_program",
+        OfProgram,
     ]
-    search_fields = ["id__exact", "obs_unit__name", "obs_unit__source__name"]
+    list_filter_submit = True
+    sortable_by = ["start_time"]
+    # What is searched is said in get_search_results; the box appears when this is not empty.
+    search_fields = ["id"]
     search_help_text = "The id of an execution, or part of the name of its obs unit or source."
-    date_hierarchy = "start_time"
     fieldsets = [
         (
             None,
@@ -108,7 +138,22 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
         """With what its name is made of, on every page."""
         return super().get_queryset(request).select_related(*self.list_select_related)
 
-    @admin.display(description="Source", ordering="obs_unit__source__name")
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """By id, or by the plan, which is looked through first: it has few rows."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        try:
+            return queryset.filter(pk=uuid.UUID(term)), False
+        except ValueError:
+            units = ObsUnit.objects.filter(
+                Q(name__icontains=term) | Q(source__name__icontains=term)
+            )
+            return queryset.of_obs_units(units), False
+
+    @admin.display(description="Source")
     def source_name(self, execution: ExecutedObsUnit) -> str:
         """The source's name."""
         return execution.obs_unit.source.name

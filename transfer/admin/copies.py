@@ -46,6 +46,7 @@ class InTrouble(admin.SimpleListFilter):
         """Questions of operators."""
         return [
             ("trouble", "Missing, damaged or suspect"),
+            *((str(each.value), str(each.label)) for each in IN_TROUBLE),
             ("approval", "Waits for approval to be deleted"),
         ]
 
@@ -55,7 +56,7 @@ class InTrouble(admin.SimpleListFilter):
             return rows.in_trouble()
         if self.value() == "approval":
             return rows.filter(status=PhysicalCopyStatus.DELETION_PENDING)
-        return rows
+        return rows.filter(integrity=self.value()) if self.value() in IN_TROUBLE else rows
 
 
 @admin.register(PhysicalCopy)
@@ -83,12 +84,13 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
         "data_transfer_package",
         "data_location__site",
     ]
-    list_filter = [InTrouble, AtLocation, "status", "integrity", "type"]
+    list_filter = [InTrouble, AtLocation, "status", "type"]
     search_fields = ["id"]
     search_help_text = (
         "The id of a file or package, or the beginning of a package's or bundle's name."
     )
     ordering = ["-id"]
+    sortable_by = ()
     actions = ["check_again_selected", "approve_selected"]
     fieldsets = [
         (

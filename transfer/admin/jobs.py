@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -54,7 +55,12 @@ class Stagings(ReadOnlyInline):
     @admin.display(description="Why it waits or failed")
     def why(self, staging: Staging) -> str:
         """The error, or the reason to wait."""
-        return staging.error_message or Waiting().why(staging) or NOTHING
+        return staging.error_message or self.waiting.why(staging) or NOTHING
+
+    @cached_property
+    def waiting(self) -> Waiting:
+        """Read once for all rows of a page."""
+        return Waiting()
 
 
 @admin.register(StagingJob)

@@ -13,6 +13,7 @@ from polymorphic.admin import PolymorphicChildModelAdmin
 from ccatdc.common.admin import ReadOnlyInline, code_column, fields_of
 from ccatdc.common.badges import badge
 from ccatdc.common.units import NOTHING, duration_text, rate_text, size_text
+from datamgmt.models import DataLocation
 from transfer.admin.operations import OperationActions
 from transfer.models import (
     DataTransfer,
@@ -36,7 +37,15 @@ class KindAdmin(OperationActions, PolymorphicChildModelAdmin):
     log_shown = code_column("log_path", "Log file on the worker's host")
     list_display = ["__str__", "location", "state", "attempts", "created_at", "finished_at"]
     list_select_related = ["location__site"]
+    ordering = ["-pk"]
+    sortable_by = ()
     shown = ["state", "progress", "rate", "lasted", "error", "problems_shown", "log_shown"]
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """With the names of the places that its page names."""
+        columns = self.model._meta.concrete_fields
+        places = [f"{f.name}__site" for f in columns if f.related_model is DataLocation]
+        return super().get_queryset(request).select_related(*places)
 
     def own_fields(self) -> list[str]:
         """The columns of this kind's own table."""

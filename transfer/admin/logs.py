@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from ccatdc.common.admin import ReadOnlyAdmin, state_column
+from ccatdc.common.admin_filters import DaysFilter
 from ccatdc.common.states import STATUS_COLOURS
 from transfer.admin.kinds import OUTCOME_COLOURS
 from transfer.models import (
@@ -19,8 +20,9 @@ class LogAdmin(ReadOnlyAdmin):
     """Lines, the newest first."""
 
     state = state_column("status", STATUS_COLOURS)
-    list_filter = ["status"]
-    date_hierarchy = "timestamp"
+    list_filter = [("timestamp", DaysFilter), "status"]
+    list_filter_submit = True
+    sortable_by = ["timestamp"]
 
 
 @admin.register(DataTransferLog)
@@ -62,3 +64,4 @@ class DeletionItemAdmin(ReadOnlyAdmin):
     ]
     list_filter = ["outcome"]
     ordering = ["-id"]
+    sortable_by = ()

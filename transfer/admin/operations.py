@@ -193,6 +193,7 @@ class OperationAdmin(OperationActions, PolymorphicParentModelAdmin):
         "An operation's number, the beginning of a package's or bundle's name, or an error code."
     )
     ordering = ["-created_at"]
+    sortable_by = ["created_at"]
 
     def get_child_models(self) -> list[type[Operation]]:
         """Every kind there is."""

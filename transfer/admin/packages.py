@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from django.contrib import admin
@@ -46,9 +47,11 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
         "source_location__site",
     ]
     list_filter = ["state", "status", "is_late", AtSource]
-    search_fields = ["name__startswith", "id__exact"]
+    # What is searched is said in get_search_results; the box appears when this is not empty.
+    search_fields = ["name__startswith"]
     search_help_text = "The beginning of a package's name, or its id."
     ordering = ["-created_at"]
+    sortable_by = ["name", "created_at", "archived_at"]
     actions = ["send_again_selected"]
     fieldsets = [
         (
@@ -87,6 +90,15 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         """With what its page shows."""
         return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple[Any, bool]:
+        """By id or by the beginning of the name: each has its index, both together have none."""
+        try:
+            return queryset.filter(pk=uuid.UUID(search_term.strip())), False
+        except ValueError:
+            return super().get_search_results(request, queryset, search_term)
 
     def head(self, _request: HttpRequest, obj: Any) -> dict[str, Any]:
         """Where it is now, and how it came there."""
@@ -155,6 +167,7 @@ class DataTransferPackageAdmin(ReadOnlyAdmin):
     search_fields = ["name__startswith"]
     search_help_text = "The beginning of a bundle's name."
     ordering = ["-id"]
+    sortable_by = ["name"]
     shown = (
         "name",
         "status_shown",

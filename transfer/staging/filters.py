@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import Q
+from django.http import HttpRequest
 
+from ccatdc.common.viewers import visible
 from datamgmt.models import RawDataPackage
 from observatory.models import Instrument, InstrumentModule
-from planning.models import ObservingProgram
+from planning.models import ObservingProgram, ObsUnit
+from planning.models.executions import obs_units_and_time
+
+BY_OBSERVATION = ("program", "source", "start", "end")
 
 
 def _date() -> Any:
     return forms.DateInput(attrs={"type": "date"})
+
+
+def _programs(request: HttpRequest) -> Any:
+    """Those that the person may see."""
+    return visible(ObservingProgram.objects.all(), request.user)
 
 
 class PackageFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -22,19 +33,18 @@ class PackageFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     program = django_filters.ModelChoiceFilter(
         label="Program",
-        field_name="executed_obs_unit__obs_unit__observing_program",
-        queryset=ObservingProgram.objects.all(),
+        method="by_program",
+        queryset=_programs,
         empty_label="Any",
     )
     source = django_filters.CharFilter(
         label="Source",
-        field_name="executed_obs_unit__obs_unit__source__name",
-        lookup_expr="icontains",
+        method="by_source",
         widget=forms.TextInput(attrs={"placeholder": "Orion"}),
     )
     instrument = django_filters.ModelChoiceFilter(
         label="Instrument",
-        field_name="instrument_module__instrument",
+        method="by_instrument",
         queryset=Instrument.objects.all(),
         empty_label="Any",
     )
@@ -46,14 +56,12 @@ class PackageFilter(django_filters.FilterSet):  # type: ignore[misc]
     )
     start = django_filters.DateFilter(
         label="Observed from",
-        field_name="executed_obs_unit__start_time",
-        lookup_expr="date__gte",
+        method="since",
         widget=_date(),
     )
     end = django_filters.DateFilter(
         label="to",
-        field_name="executed_obs_unit__start_time",
-        lookup_expr="date__lte",
+        method="until",
         widget=_date(),
     )
     text = django_filters.CharFilter(
@@ -66,12 +74,58 @@ class PackageFilter(django_filters.FilterSet):  # type: ignore[misc]
         model = RawDataPackage
         fields: list[str] = []
 
+    def since(self, rows: Any, _name: str, day: dt.date) -> Any:
+        """From its first moment, UTC."""
+        begin = dt.datetime.combine(day, dt.time.min, dt.UTC)
+        return rows.filter(executed_obs_unit__start_time__gte=begin)
+
+    def until(self, rows: Any, _name: str, day: dt.date) -> Any:
+        """To its last microsecond."""
+        end = dt.datetime.combine(day, dt.time.max, dt.UTC)
+        return rows.filter(executed_obs_unit__start_time__lte=end)
+
+    @property
+    def by_observation(self) -> bool:
+        """Whether the list is narrowed by what was observed or when: its order is then that of the
+        observations, since what matches may lie anywhere in the order of archiving.
+        """
+        given = self.form.cleaned_data if self.form.is_valid() else {}
+        return self._names_units or any(given.get(name) for name in BY_OBSERVATION)
+
+    _names_units = False
+
+    def by_program(self, rows: Any, _name: str, value: ObservingProgram) -> Any:
+        """Of its obs units."""
+        return _of_obs_units(rows, ObsUnit.objects.filter(observing_program=value))
+
+    def by_instrument(self, rows: Any, _name: str, value: Instrument) -> Any:
+        """Of its modules, by their keys: the planner knows how much each module has, or nothing."""
+        return rows.filter(instrument_module__in=list(value.modules.values_list("pk", flat=True)))
+
+    def by_source(self, rows: Any, _name: str, value: str) -> Any:
+        """Of the sources with this in their name."""
+        return _of_obs_units(rows, ObsUnit.objects.filter(source__name__icontains=value))
+
     def by_words(self, rows: Any, _name: str, value: str) -> Any:
-        """Every word stands in the package's name or in that of its obs unit or source."""
+        """Every word stands in the package's name or in that of its obs unit or source.
+
+        Where it stands in one of them only, only that is asked for: for each there is an index, for
+        both there is none.
+        """
         for word in value.split():
-            rows = rows.filter(
-                Q(name__icontains=word)
-                | Q(executed_obs_unit__obs_unit__name__icontains=word)
-                | Q(executed_obs_unit__obs_unit__source__name__icontains=word)
+            in_name = Q(name__icontains=word)
+            units = ObsUnit.objects.filter(
+                Q(name__icontains=word) | Q(source__name__icontains=word)
             )
+            if not units.exists():
+                rows = rows.filter(in_name)
+            elif RawDataPackage.objects.filter(in_name).exists():
+                rows = rows.filter(in_name | Q(executed_obs_unit__obs_unit__in=units))
+            else:
+                self._names_units = True
+                rows = _of_obs_units(rows, units)
         return rows
+
+
+def _of_obs_units(rows: Any, units: Any) -> Any:
+    return rows.filter(obs_units_and_time(units, "executed_obs_unit__"))

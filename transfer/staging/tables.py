@@ -18,14 +18,13 @@ from transfer.staging.selection import Selection
 
 
 class PackageTable(tables.Table):  # type: ignore[misc]
-    """Archived packages with a box to tick. Sorted by columns that have an index, or few values."""
+    """Archived packages with a box to tick. Sorted by columns that have an index."""
 
     tick = tables.Column(accessor="pk", verbose_name="Choose", orderable=False)
     observed = tables.DateTimeColumn(
         accessor="executed_obs_unit__start_time",
         format="Y-m-d H:i",
         verbose_name="Observed (UTC)",
-        orderable=False,
         attrs={"td": {"class": "nowrap"}},
     )
     source = tables.Column(
@@ -42,9 +41,13 @@ class PackageTable(tables.Table):  # type: ignore[misc]
     instrument_module = tables.Column(verbose_name="Instrument", orderable=False)
     name = tables.Column(verbose_name="Package", attrs={"td": {"class": "breakable"}})
     file_count = tables.Column(
-        verbose_name="Files", attrs={"td": {"class": "num"}, "th": {"class": "num"}}
+        verbose_name="Files",
+        orderable=False,
+        attrs={"td": {"class": "num"}, "th": {"class": "num"}},
     )
-    size = tables.Column(attrs={"td": {"class": "num nowrap"}, "th": {"class": "num"}})
+    size = tables.Column(
+        orderable=False, attrs={"td": {"class": "num nowrap"}, "th": {"class": "num"}}
+    )
     archived_at = tables.DateTimeColumn(format="Y-m-d", verbose_name="Archived")
 
     class Meta:

@@ -79,7 +79,12 @@ def packages(request: HttpRequest) -> HttpResponse:
         return _pressed(request, selection)
     chosen = PackageFilter(request.GET, queryset=_archived(request).for_listing(), request=request)
     rows = chosen.qs if chosen.form.is_valid() else chosen.queryset.none()
-    table = PackageTable(rows, selection=selection, may_stage=may_stage)
+    narrowed = chosen.by_observation
+    if narrowed:
+        rows = rows.order_by("-executed_obs_unit__start_time", "-pk")
+    table = PackageTable(
+        rows, selection=selection, may_stage=may_stage, orderable=False if narrowed else None
+    )
     paginate = {"per_page": PER_PAGE, "paginator_class": BoundedPaginator, "silent": True}
     RequestConfig(request, paginate=paginate).configure(table)
     on_page = {str(row.record.pk) for row in table.page.object_list}
@@ -100,12 +105,12 @@ def packages(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _pressed(request: HttpRequest, selection: Selection) -> HttpResponse:
 def _archived(request: HttpRequest) -> Any:
     """Archived packages that the person may see."""
     return visible(RawDataPackage.objects.archived(), person_of(request))
 
 
+def _pressed(request: HttpRequest, selection: Selection) -> HttpResponse:
     """Any button of the list: take over the ticks first, then go where it says."""
     selection.merge(request.POST.getlist("shown"), request.POST.getlist("package"))
     page = reverse("staging:packages")
