@@ -135,7 +135,7 @@ def _resolve(
 ) -> list[Resolved]:
     """The rows that the reports name, in three queries; FilingError names what is not there."""
     locations = _by_full_name(reports)
-    modules = _Modules()
+    modules = _Modules(token)
     judged: dict[tuple[UUID, str, int], list[tuple[str, str, str]]] = {}
     errors = list(_doubles(reports))
     resolved = []
@@ -143,7 +143,7 @@ def _resolve(
         execution = executions.get(report.executed_obs_unit)
         module = modules.named_by(report)
         location = locations.get(report.source_location)
-        if module is not None and not may_file_for(token, module):
+        if module is not None and module.pk in modules.foreign:
             raise NotAllowedError(
                 f"Row {index}: this token files for another instrument than {module.instrument}.",
                 code=OTHER_INSTRUMENT,
@@ -173,10 +173,13 @@ def _by_full_name(reports: Sequence[FileReport]) -> dict[str, DataLocation]:
 
 
 class _Modules:
-    """All modules, by id and by the short names of instrument and module."""
+    """All modules, by id and by the short names of instrument and module, and those for which
+    ``token`` may not file.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, token: ApiToken | None) -> None:
         rows = list(InstrumentModule.objects.select_related("instrument"))
+        self.foreign = {row.pk for row in rows if not may_file_for(token, row)}
         self._by_id = {row.pk: row for row in rows}
         self._by_names = {(row.instrument.short_name, row.short_name): row for row in rows}
 
