@@ -92,7 +92,7 @@ def _shown(request: HttpRequest) -> dict[str, Any]:
         "state": state,
         "link": Link.row(),
         "link_colour": LINK_COLOURS[state["link"]],
-        "dead": OutboxItem.objects.dead().order_by("refused_at")[:DEAD_SHOWN],
+        "dead": OutboxItem.objects.dead().light().order_by("refused_at")[:DEAD_SHOWN],
         "executions": executions.order_by("-start_time")[:EXECUTIONS_SHOWN],
         "may_operate": request.user.has_perm("write:transfers"),
         "outbox_url": list_url("gateway", "outboxitem"),

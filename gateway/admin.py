@@ -42,7 +42,9 @@ class DiscardForm(forms.Form):
 
     reason = forms.CharField(max_length=1000, widget=forms.Textarea(attrs={"rows": 3}))
     rest = forms.BooleanField(
-        required=False, label="Also every call that waits behind it, of the same observation"
+        required=False,
+        label="Also every call that waits behind it, of the same observation",
+        label_suffix="",
     )
 
 
@@ -96,6 +98,10 @@ class OutboxItemAdmin(ReadOnlyAdmin):
     )
     fields = shown
     readonly_fields = shown
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """A page of the list must not read fifty bodies."""
+        return super().get_queryset(request).light()
 
     @admin.display(description="Call", ordering="id")
     def call(self, item: OutboxItem) -> str:

@@ -71,6 +71,10 @@ class OutboxQuerySet(models.QuerySet["OutboxItem"]):
         """Refused by the main site: a person has to look."""
         return self.filter(status=ItemStatus.DEAD)
 
+    def light(self) -> OutboxQuerySet:
+        """Without the bodies, which have megabytes; they are read when they are asked for."""
+        return self.defer("body", "original_body")
+
     def heads(self) -> OutboxQuerySet:
         """The first open call of each observation: all others of it wait for this one."""
         return self.open().order_by("execution_id", "id").distinct("execution_id")
@@ -148,7 +152,7 @@ class OutboxItem(models.Model):
     class Meta:
         db_table = "gateway_outbox"
         verbose_name = "call"
-        verbose_name_plural = "outbox"
+        verbose_name_plural = "calls"
         ordering = ["id"]
         indexes = [
             # The next call of an observation, however many were delivered.

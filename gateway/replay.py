@@ -100,7 +100,7 @@ def _in_the_way(batch: Batch, verdict: Verdict) -> None:
 def _refused(batch: Batch, verdict: Verdict) -> None:
     """A person has to look; what follows of this observation waits."""
     with transaction.atomic():
-        item = OutboxItem.objects.get(pk=batch.ids[0])
+        item = OutboxItem.objects.light().get(pk=batch.ids[0])
         transition(item, ItemStatus.DEAD, problem=dict(verdict.problem), refused_at=Now())
         message = f"{item} of observation {batch.execution} was refused: {verdict.said}"
         record("gateway", message, about=item, level=LogLevel.ERROR)
@@ -109,7 +109,7 @@ def _refused(batch: Batch, verdict: Verdict) -> None:
 
 def _later(batch: Batch, verdict: Verdict) -> None:
     """The main site failed over this call, which may not be its fault: the observation waits."""
-    item = OutboxItem.objects.get(pk=batch.ids[0])
+    item = OutboxItem.objects.light().get(pk=batch.ids[0])
     pause = max(link.pause_seconds(item.attempts), verdict.after_seconds)
     OutboxItem.objects.filter(pk=item.pk).update(
         attempts=F("attempts") + 1, not_before=now_plus(pause), problem=dict(verdict.problem)

@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'call',
-                'verbose_name_plural': 'outbox',
+                'verbose_name_plural': 'calls',
                 'db_table': 'gateway_outbox',
                 'ordering': ['id'],
                 'indexes': [models.Index(condition=models.Q(('status__in', ['waiting', 'dead'])), fields=['execution', 'id'], name='outbox_open'), models.Index(condition=models.Q(('not_before__isnull', False), ('status', 'waiting')), fields=['not_before'], name='outbox_retry'), models.Index(condition=models.Q(('status', 'dead')), fields=['refused_at'], name='outbox_dead'), models.Index(condition=models.Q(('status', 'delivered')), fields=['delivered_at'], name='outbox_delivered')],

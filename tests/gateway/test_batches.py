@@ -130,6 +130,12 @@ def test_nothing_is_sent_before_its_time(execution: ExecutedObsUnit) -> None:
     assert len(batch(execution).ids) == 2
 
 
+def test_a_list_of_calls_reads_no_bodies(execution: ExecutedObsUnit) -> None:
+    kept(execution)
+    (item,) = OutboxItem.objects.light()
+    assert item.get_deferred_fields() == {"body", "original_body"}
+
+
 def test_observations_are_ready_in_the_order_in_which_they_wait() -> None:
     later, sooner, done = ExecutedObsUnitFactory.create_batch(3)
     kept(done, status=ItemStatus.DELIVERED, delivered_at=timezone.now())
