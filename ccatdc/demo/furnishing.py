@@ -23,6 +23,7 @@ from datamgmt.models import DataLocation, DiskDataLocation, S3DataLocation
 from datamgmt.registration import register
 from datamgmt.storage import storage_for
 from observatory.models import Instrument
+from planning.models import ObservingProgram
 
 Say = Callable[[str], None]
 
@@ -66,6 +67,7 @@ def furnish(home: Home, endpoint_url: str, say: Say) -> None:
     ensure_default_roles()
     for person in PEOPLE:
         _ensure_person(home, person)
+    _ensure_memberships()
     _ensure_tokens(home)
 
 
@@ -134,6 +136,12 @@ def _ensure_person(home: Home, person: Person) -> None:
     user.set_password(password_of(home, person))
     user.save()
     user.roles.add(Role.objects.get(name=person.role))
+
+
+def _ensure_memberships() -> None:
+    """The scientist is in every program, and so sees what the demo observes."""
+    scientist = User.objects.get(username="scientist")
+    scientist.observing_programs.add(*ObservingProgram.objects.all())
 
 
 def _ensure_tokens(home: Home) -> None:

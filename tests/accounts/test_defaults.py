@@ -26,6 +26,7 @@ def test_they_are_there_after_migrate() -> None:
         "write:observations",
         "stage:data",
         "write:transfers",
+        "write:schedule",
     }
     assert rights("viewer") == {"read:observations", "stage:data"}
     assert rights("service") == {"read:observations", "read:all_programs", "write:observations"}

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 from django.db.models import Model
 
+from accounts.permissions import needed_for
 from accounts.visibility import concerns_programs
 from ccatdc.common.states import Status
 from datamgmt.models import RawDataFile, RawDataPackage
@@ -24,7 +25,11 @@ from transfer.models import Operation, StagingJob
 
 pytestmark = pytest.mark.django_db
 
-GETS = [(address, view) for address, method, view in ENDPOINTS if method == "GET"]
+GETS = [
+    (address, view)
+    for address, method, view in ENDPOINTS
+    if method == "GET" and needed_for(view, method) in SCIENTIST
+]
 MISSING = {"<uuid:pk>": PLACEHOLDERS["<uuid:pk>"], "<int:pk>": str(2**31 - 2)}
 
 

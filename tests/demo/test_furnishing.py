@@ -10,6 +10,7 @@ import pytest
 
 from accounts.models import ApiToken, User
 from ccatdc.common.errors import ConfigurationError, LocationIdentityError
+from ccatdc.common.viewers import visible
 from ccatdc.demo.furnishing import (
     PEOPLE,
     furnish,
@@ -20,6 +21,7 @@ from ccatdc.demo.furnishing import (
 from ccatdc.demo.home import Home
 from ccatdc.standalone.s3server import S3Server
 from datamgmt.models import DataLocation, DiskDataLocation, S3DataLocation
+from planning.models import ObservingProgram
 from tests.factories.datamgmt import DiskDataLocationFactory
 
 pytestmark = pytest.mark.django_db
@@ -77,6 +79,14 @@ def test_people_can_log_in_and_instruments_have_tokens_of_their_own(
     assert token.may("write:observations")
     staging = ApiToken.objects.usable().for_secret(scientist_token(home)).get()
     assert staging.may("stage:data") and not staging.may("write:observations")
+
+
+def test_the_scientist_sees_what_the_demo_observes(home: Home, server: S3Server) -> None:
+    prepare(home, server)
+    scientist = User.objects.get(username="scientist")
+    programs = ObservingProgram.objects.order_by("pk")
+    assert programs
+    assert list(visible(programs, scientist)) == list(programs)
 
 
 def test_a_second_start_changes_nothing_and_leaves_decisions_alone(
