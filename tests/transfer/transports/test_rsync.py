@@ -17,7 +17,9 @@ from ccatdc.common.errors import TransportError
 from datamgmt.models import DiskDataLocation
 from datamgmt.registration import register
 from tests.factories.datamgmt import DiskDataLocationFactory, SiteFactory
+from tests.transfer.operations.spoiling import put_on_bad_sector
 from tests.transfer.transports.contract import StillHeld, TransportContract
+from transfer.origins import OriginUnreadableError
 from transfer.transports import Place
 from transfer.transports.rsync import Rsync
 
@@ -141,3 +143,20 @@ class TestRsync(TransportContract):
         assert not (Path(self.destination.path) / cargo.destination_key).exists()
         self.transport.discard_attempt(cargo.destination_key, "7-1", Place(self.destination))
         assert self.left_at_destination() == []
+
+    @pytest.mark.parametrize("is_bad", [True, False], ids=["bad sector", "good disk"])
+    def test_who_is_to_blame_when_rsync_could_not_do_all_is_found_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_bad: bool
+    ) -> None:
+        program = tmp_path / "bin" / "rsync"
+        program.parent.mkdir()
+        program.write_text("#!/bin/sh\necho 'some files were not transferred' >&2\nexit 23\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+        cargo = self.cargo()
+        if is_bad:
+            put_on_bad_sector(monkeypatch, Path(self.origin.path) / cargo.origin_key)
+        with pytest.raises(OriginUnreadableError if is_bad else TransportError):
+            self.move(cargo)
+
+        assert self.transport.received(cargo.destination_key, Place(self.destination)) is None
