@@ -113,6 +113,7 @@ def web_server(secret: str) -> Iterator[httpx.Client]:
     environment = os.environ | {
         "DATABASE_URL": given._replace(path="/" + quote(name)).geturl(),
         "CCATDC_DEBUG": "0",
+        "CCATDC_PLAIN_HTTP": "1",  # on this machine only
         "CCATDC_SECRET_KEY": "only-for-this-benchmark-" + uuid4().hex,
     }
     with socket.socket() as probe:

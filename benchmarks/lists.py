@@ -97,10 +97,10 @@ class Database:
         )
         client.force_login(user)
         found: dict[str, Callable[[], object]] = {
-            page.label: _visit(client, page.address) for page in all_pages(client)
+            page.label: _visit(client, page.address) for page in all_pages(client, only)
         }
         found |= all_passes()
-        self.calls = {label: call for label, call in found.items() if only in label}
+        self.calls = {label: call for label, call in found.items() if label.startswith(only)}
 
     def seconds(self, label: str) -> float:
         """How long it takes now, to the longest that anybody would wait."""
@@ -138,7 +138,7 @@ def main() -> int:
     parser.add_argument(
         "--scale", nargs=2, type=int, default=(10_000, 1_000_000), metavar=("SMALL", "LARGE")
     )
-    parser.add_argument("--only", default="", metavar="TEXT", help="labels with this text")
+    parser.add_argument("--only", default="", metavar="TEXT", help="labels that begin so")
     parser.add_argument(
         "--keep", action="store_true", help="leave the databases, and use those that were left"
     )

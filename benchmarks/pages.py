@@ -33,11 +33,12 @@ class Page(NamedTuple):
     address: str
 
 
-def all_pages(client: Client) -> Iterator[Page]:
-    """Everything that is measured."""
+def all_pages(client: Client, only: str = "") -> Iterator[Page]:
+    """Everything that is measured, or of the portal only the kind whose name begins so."""
     for model, its_admin in admin.site._registry.items():
-        yield from _lists(client, model, its_admin)
-        yield from _rows(model)
+        if model._meta.label_lower.startswith(only) or only.startswith(model._meta.label_lower):
+            yield from _lists(client, model, its_admin)
+            yield from _rows(model)
     yield Page("portal", reverse("admin:index"))
     yield Page("portal, its changing part", reverse("admin:overview"))
     yield from _scientists(client)

@@ -13,11 +13,11 @@ QUERIES = re.compile(r"^ +(\d+) +[\d.]+ +[\d.]+ +[\d.]+  (.+)$", re.MULTILINE)
 
 
 def test_lists_are_measured_in_two_sizes_and_none_needs_twenty_queries(database_url: str) -> None:
-    """Loading, every manager and a few pages: all of them take minutes, and are the benchmark's."""
+    """Loading, and the pages of executions: all of them take minutes, and are the benchmark's."""
     program = [sys.executable, "-m", "benchmarks.lists", "--scale", "100", "1000"]
 
     done = subprocess.run(
-        [*program, "--only", "execut"],
+        [*program, "--only", "planning.executedobsunit"],
         cwd=REPOSITORY,
         env=os.environ | {"DATABASE_URL": database_url, "CCATDC_DEBUG": "1"},
         capture_output=True,
