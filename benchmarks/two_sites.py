@@ -67,6 +67,7 @@ class Site:
             **kept,
             "PYTHONUNBUFFERED": "1",
             "CCATDC_SECRET_KEY": "of-a-benchmark",
+            "CCATDC_PLAIN_HTTP": "1",
             "CCATDC_ALLOWED_HOSTS": "*",
             "CCATDC_LOG_DIR": str(self.folder / "log"),
             "DATABASE_URL": self.database_url,
