@@ -1,10 +1,10 @@
 """The link is cut for ten minutes while two instruments file, and everything is killed: nothing is lost, nothing is double.
 
-Instruments file at the gateway through ``ccat_file``, an observation of 100 files every two seconds each. The link is cut. Until it
-is mended ten processes are killed with SIGKILL, by turns: an instrument's program, its sender, the gateway's gunicorn with all
-its workers, ``run_gateway``; each is started again at once. While the backlog drains over a round trip of 220 ms, ``run_gateway`` is
-killed three times more. Afterwards the main site is compared with the instruments' journals: every observation and every
-file is there once, with its size and its SOURCE copy, and nothing else.
+Instruments file at the gateway through ``ccat_file``, an observation of 100 files every two seconds each. The link is cut. Until
+it is mended ten processes are killed with SIGKILL, by turns: an instrument's program, its sender, the gateway's gunicorn with
+all its workers, ``run_gateway``; each is started again at once. While the backlog drains over a round trip of 220 ms,
+``run_gateway`` is killed three times more. Afterwards the main site is compared with the instruments' journals: every
+observation and every file is there once, with its size and its SOURCE copy, and nothing else.
 
 Needs what network namespaces need: root, or user namespaces and ``/dev/net/tun``.
 Run: ``PYTHONPATH=client/src .venv/bin/python -m benchmarks.cut_link [--minutes N] [--kills N]``. Exits 1 when anything is missing or too many.
