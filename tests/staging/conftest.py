@@ -7,6 +7,7 @@ from django.test import Client
 
 from accounts.models import User
 from datamgmt.models import RawDataPackage
+from tests.factories.accounts import RoleFactory
 from tests.factories.datamgmt import (
     ProcessingLocationFactory,
     RawDataPackageFactory,
@@ -15,10 +16,19 @@ from tests.factories.datamgmt import (
 from tests.portal.conftest import logged_in, person
 
 
+def member() -> User:
+    """Somebody with the role of a viewer, not of the staff, who sees all programs: whose data it is, is tested elsewhere
+    (tests/accounts).
+    """
+    user = person("viewer", staff=False)
+    user.roles.add(RoleFactory.create(name="oversight", permissions=["read:all_programs"]))
+    return user
+
+
 @pytest.fixture
 def scientist(db: None) -> User:
-    """Somebody with the role of a viewer, not of the staff."""
-    return person("viewer", staff=False)
+    """A scientist."""
+    return member()
 
 
 @pytest.fixture

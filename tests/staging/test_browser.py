@@ -14,6 +14,7 @@ from datamgmt.models import RawDataPackage
 from tests.factories.accounts import PASSWORD
 from tests.factories.transfer import DataTransferFactory, ServiceHeartbeatFactory
 from tests.portal.conftest import person
+from tests.staging.conftest import member
 from tests.staging.conftest import two_packages as _two_packages  # noqa: F401
 from transfer.models import Operation, StagingJob
 
@@ -94,7 +95,7 @@ def archive(transactional_db: None, request: pytest.FixtureRequest) -> list[RawD
 def test_a_scientist_ticks_two_packages_and_follows_the_job(
     strict_page: Page, live_server: Any, archive: Any, one_package_per_page: None
 ) -> None:
-    person("viewer", staff=False)
+    member()
     log_in(strict_page, live_server, "viewer")
     strict_page.get_by_role("link", name="Find data").first.click()
     assert strict_page.locator("#chosen-size").inner_text() == "0 B"
@@ -123,7 +124,7 @@ def test_a_scientist_ticks_two_packages_and_follows_the_job(
 def test_all_of_it_works_without_javascript(
     browser: Browser, live_server: Any, archive: Any, one_package_per_page: None
 ) -> None:
-    person("viewer", staff=False)
+    member()
     context = browser.new_context(java_script_enabled=False, viewport=NARROW)
     page = context.new_page()
     log_in(page, live_server, "viewer")
