@@ -47,7 +47,10 @@ def codes_in(tree: ast.Module) -> Iterator[str]:
             names = node.targets if isinstance(node, ast.Assign) else [node.target]
             constant = any(
                 isinstance(name, ast.Name)
-                and (name.id == "default_code" or name.id in ("CANCELLED", "LOST", "NO_ORIGIN", "PAUSED"))
+                and (
+                    name.id == "default_code"
+                    or name.id in ("CANCELLED", "LOST", "NO_ORIGIN", "PAUSED")
+                )
                 for name in names
             )
             values += [node.value] if constant else []
