@@ -48,7 +48,7 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
             return render(request, "portal/no_role.html", self.each_context(request), status=403)
         shown = overview(request.user) if self.may_oversee(request) else None
         response: HttpResponse = super().index(
-            request, {"overview": overview(request.user), **(extra_context or {})}
+            request, {"overview": shown, **(extra_context or {})}
         )
         return response
 
