@@ -25,8 +25,8 @@ from ccatdc.portal_trouble import (
     first_lines,
     group,
 )
-from datamgmt.models import DataLocation, PhysicalCopy
-from datamgmt.states import PhysicalCopyStatus
+from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
+from datamgmt.states import PackageState, PhysicalCopyStatus
 from planning.models import ExecutedObsUnit
 from transfer.admin.operations import named
 from transfer.models import CircuitBreaker, Operation, ServiceHeartbeat
@@ -48,6 +48,7 @@ def trouble_groups(
         ),
         group("Locations", troubled_locations(locations), list_url("datamgmt", "datalocation")),
         _failed(),
+        _failed_packages(),
         _paused(),
         group("Work without progress", _stalled(running), list_url("transfer", "operation")),
         _held_back(),
@@ -96,6 +97,25 @@ def _failed() -> Uncounted:
     )
     url = list_url("transfer", "operation", attention="failed")
     return first_lines("Failed work", rows, lines, url)
+
+
+def _failed_packages() -> Uncounted:
+    """Also those that a bundle had to do without: there no work failed that could be tried again."""
+    page = list_url("datamgmt", "rawdatapackage")
+    lines = (
+        Trouble(
+            what=package.name,
+            why="It is not on its way to the archive any more. Its page tells what happened; its files"
+            " at SOURCE are kept.",
+            since=package.created_at,
+            url=list_url("datamgmt", "rawdatapackage", id__exact=package.pk),
+            buttons=(Button("Send again", "send_again_selected", page, package.pk),),
+        )
+        for package in RawDataPackage.objects.failed().order_by("created_at")[:SHOWN]
+    )
+    rows = RawDataPackage.objects.failed()
+    url = list_url("datamgmt", "rawdatapackage", state__exact=PackageState.FAILED.value)
+    return first_lines("Packages that failed", rows, lines, url)
 
 
 def _paused() -> Uncounted:
@@ -174,6 +194,7 @@ def _approvals(locations: list[DataLocation]) -> TroubleGroup:
 
 
 def _overdue_executions() -> Uncounted:
+    page = list_url("planning", "executedobsunit")
     rows = ExecutedObsUnit.objects.overdue().select_related(
         "obs_unit__observing_program", "obs_unit__source"
     )
@@ -185,6 +206,7 @@ def _overdue_executions() -> Uncounted:
             "before its instrument says that it ended.",
             since=execution.start_time,
             url=list_url("planning", "executedobsunit", id__exact=execution.pk),
+            buttons=(Button("Close", "close_selected", page, execution.pk),),
         )
         for execution in rows.order_by("start_time")[:SHOWN]
     )

@@ -144,6 +144,10 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
         """With one verified archive copy or more."""
         return self.filter(state=PackageState.ARCHIVED)
 
+    def failed(self) -> RawDataPackageQuerySet:
+        """Not on their way any more, and no good copy in an archive."""
+        return self.filter(state=PackageState.FAILED)
+
     def archived_since(self, moment: datetime) -> RawDataPackageQuerySet:
         """Archived then or later."""
         return self.archived().filter(archived_at__gte=moment)

@@ -13,11 +13,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import ApiToken, SystemLog
+from accounts.attempts import FailedAttempt, account_key
+from accounts.models import ApiToken, SystemLog, User
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
-from tests.factories.accounts import ApiTokenFactory
+from tests.factories.accounts import ApiTokenFactory, UserFactory
 from tests.factories.datamgmt import (
     BufferLocationFactory,
     DataTransferPackageFactory,
@@ -57,8 +58,22 @@ def failed_transfer() -> Any:
 
 
 def failed_package() -> RawDataPackage:
-    package: RawDataPackage = failed_transfer().packages().get()
+    transfer = failed_transfer()
+    package: RawDataPackage = transfer.packages().get()
+    RawDataPackagePhysicalCopyFactory.create(
+        raw_data_package=package, data_location=transfer.location
+    )
     return package
+
+
+def failed_log_in(username: str = "ana") -> FailedAttempt:
+    return FailedAttempt.objects.create(address="192.0.2.7", account=account_key(username))
+
+
+def guessed_at() -> User:
+    user = UserFactory.create(username="guessed")
+    failed_log_in("guessed")
+    return user
 
 
 def paused_transfer() -> Any:
@@ -179,6 +194,19 @@ ACTS = [
         "switch_on_selected",
         lambda: BufferLocationFactory.create(active=False),
         lambda row: DataLocation.objects.get(pk=row.pk).active,
+    ),
+    Act(
+        "accounts.User",
+        "let_in_selected",
+        guessed_at,
+        lambda row: not FailedAttempt.objects.of_account(row.username).exists(),
+    ),
+    Act(
+        "accounts.FailedAttempt",
+        "forget_selected",
+        failed_log_in,
+        lambda row: not FailedAttempt.objects.filter(address=row.address).exists(),
+        asks=True,
     ),
     Act(
         "accounts.ApiToken",

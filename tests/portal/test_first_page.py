@@ -162,7 +162,13 @@ TROUBLES = [
     (open_breaker, "Places held back", "after 6 failures in a row", "Let work run again"),
     (set_aside, "Files and packages set aside", "It is not there.", "Check again"),
     (to_approve, "Deletions to approve", "approval", ""),
-    (never_ended, "Observations that never ended", "planned for 30 min", ""),
+    (never_ended, "Observations that never ended", "planned for 30 min", "Close"),
+    (
+        lambda: RawDataPackageFactory.create(built=True, state=PackageState.FAILED),
+        "Packages that failed",
+        "not on its way to the archive any more",
+        "Send again",
+    ),
     (
         lambda: LongTermArchiveTransferFactory.create(failed=True),
         "Failed work",
