@@ -7,7 +7,8 @@ all its workers, ``run_gateway``; each is started again at once. While the backl
 observation and every file is there once, with its size and its SOURCE copy, and nothing else.
 
 Needs what network namespaces need: root, or user namespaces and ``/dev/net/tun``.
-Run: ``PYTHONPATH=client/src .venv/bin/python -m benchmarks.cut_link [--minutes N] [--kills N]``. Exits 1 when anything is missing or too many.
+Run: ``PYTHONPATH=client/src .venv/bin/python -m benchmarks.cut_link [--minutes N] [--kills N]``.
+Exits 1 when anything is missing or too many.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from accounts.models import User, record
 from ccatdc.common.errors import ConflictError
 from ccatdc.common.states import transition_all
 from ccatdc.common.wake import wake_managers
+from datamgmt.copy_querysets import IN_TROUBLE
 from datamgmt.models import PhysicalCopy
-from datamgmt.querysets import IN_TROUBLE
 from datamgmt.states import Integrity
 
 

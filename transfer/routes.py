@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q
 
+from datamgmt.copy_querysets import PhysicalCopyQuerySet
 from datamgmt.models import (
     BundleFormat,
     DataLocation,
@@ -22,7 +23,6 @@ from datamgmt.models import (
     PhysicalCopy,
     Site,
 )
-from datamgmt.querysets import PhysicalCopyQuerySet
 from transfer.models import DataTransferRoute, RoundRobinCursor, RouteType
 from transfer.waits import Waits
 

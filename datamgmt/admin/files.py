@@ -20,8 +20,8 @@ from ccatdc.common.admin_actions import portal_action
 from ccatdc.common.badges import badge, link_to_admin, link_to_list, state_badge
 from datamgmt.admin.sites import AtSource
 from datamgmt.copies_attention import check_again
+from datamgmt.copy_querysets import IN_TROUBLE
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile
-from datamgmt.querysets import IN_TROUBLE
 from datamgmt.states import INTEGRITY_COLOURS
 
 

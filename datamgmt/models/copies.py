@@ -14,11 +14,11 @@ from django.utils import timezone
 from polymorphic.models import PolymorphicModel
 
 from ccatdc.common.states import known_values
+from datamgmt.copy_querysets import PhysicalCopyManager
 from datamgmt.models.files import RawDataFile
 from datamgmt.models.locations import DataLocation
 from datamgmt.models.packages import DataTransferPackage, RawDataPackage
 from datamgmt.models.sites import StorageType
-from datamgmt.querysets import PhysicalCopyManager
 from datamgmt.states import (
     COPY_MOVES,
     INTEGRITY_MOVES,

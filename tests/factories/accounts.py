@@ -8,6 +8,7 @@ from typing import Any
 import factory
 from factory.django import DjangoModelFactory
 
+from accounts.attempts import FailedAttempt, account_key
 from accounts.models import ApiToken, LogLevel, Permission, Role, SystemLog, User
 
 PASSWORD = "correct-horse-battery"
@@ -104,3 +105,13 @@ class SystemLogFactory(DjangoModelFactory[SystemLog]):
     component = "test"
     level = LogLevel.INFO
     message = "Something was done."
+
+
+class FailedAttemptFactory(DjangoModelFactory[FailedAttempt]):
+    """A wrong password for the account ``guessed``, from a browser that nobody knows."""
+
+    class Meta:
+        model = FailedAttempt
+
+    address = "192.0.2.7"
+    account = factory.LazyFunction(lambda: account_key("guessed"))

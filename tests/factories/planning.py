@@ -21,11 +21,13 @@ from planning.models import (
     ObsUnit,
     PreScheduledSlot,
     PrimeCamObservationConfiguration,
+    ProgramMembership,
     SolarSystemObject,
     SubObservingProgram,
 )
 from planning.models.configurations import MappingMode
 from planning.scan_parameters import ScanType
+from tests.factories.accounts import UserFactory
 from tests.factories.observatory import TelescopeFactory
 
 START = datetime(2026, 5, 1, 22, 0, tzinfo=UTC)
@@ -206,3 +208,13 @@ class PreScheduledSlotFactory(DjangoModelFactory[PreScheduledSlot]):
     obs_unit = factory.SubFactory(ObsUnitFactory)
     start_time = START
     end_time = END
+
+
+class ProgramMembershipFactory(DjangoModelFactory[ProgramMembership]):
+    """Somebody in a program."""
+
+    class Meta:
+        model = ProgramMembership
+
+    observing_program = factory.SubFactory(ObservingProgramFactory)
+    user = factory.SubFactory(UserFactory)

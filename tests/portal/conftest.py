@@ -6,7 +6,13 @@ import pytest
 from django.test import Client
 
 from accounts.models import Role, User
-from tests.factories.accounts import ApiTokenFactory, RoleFactory, SystemLogFactory, UserFactory
+from tests.factories.accounts import (
+    ApiTokenFactory,
+    FailedAttemptFactory,
+    RoleFactory,
+    SystemLogFactory,
+    UserFactory,
+)
 from tests.factories.datamgmt import (
     ArchiveLocationFactory,
     BufferLocationFactory,
@@ -109,6 +115,7 @@ def one_of_each(db: None) -> None:
     PreScheduledSlotFactory.create()
     ApiTokenFactory.create()
     SystemLogFactory.create()
+    FailedAttemptFactory.create()
     package = RawDataPackageFactory.create(archived=True)
     RawDataPackageMetadataFactory.create(raw_data_package=package)
     RawDataPackagePhysicalCopyFactory.create(raw_data_package=package)

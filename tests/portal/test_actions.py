@@ -13,12 +13,12 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.attempts import FailedAttempt, account_key
-from accounts.models import ApiToken, SystemLog, User
+from accounts.attempts import FailedAttempt
+from accounts.models import ApiToken, SystemLog
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
-from tests.factories.accounts import ApiTokenFactory, UserFactory
+from tests.factories.accounts import ApiTokenFactory, FailedAttemptFactory, UserFactory
 from tests.factories.datamgmt import (
     BufferLocationFactory,
     DataTransferPackageFactory,
@@ -66,14 +66,9 @@ def failed_package() -> RawDataPackage:
     return package
 
 
-def failed_log_in(username: str = "ana") -> FailedAttempt:
-    return FailedAttempt.objects.create(address="192.0.2.7", account=account_key(username))
-
-
-def guessed_at() -> User:
-    user = UserFactory.create(username="guessed")
-    failed_log_in("guessed")
-    return user
+def guessed_at() -> Any:
+    FailedAttemptFactory.create()
+    return UserFactory.create(username="guessed")
 
 
 def paused_transfer() -> Any:
@@ -204,7 +199,7 @@ ACTS = [
     Act(
         "accounts.FailedAttempt",
         "forget_selected",
-        failed_log_in,
+        FailedAttemptFactory.create,
         lambda row: not FailedAttempt.objects.filter(address=row.address).exists(),
         asks=True,
     ),

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from datamgmt.copy_querysets import IN_TROUBLE
 from datamgmt.models import (
     DataLocation,
     DataTransferPackagePhysicalCopy,
@@ -24,7 +25,6 @@ from datamgmt.models import (
     Site,
 )
 from datamgmt.models.copies import CopyType
-from datamgmt.querysets import IN_TROUBLE
 from datamgmt.states import Integrity, PackageState, VerifiedHow
 from transfer.retention import (
     ONLY_TIME,

@@ -19,9 +19,9 @@ from ccatdc.common.admin_actions import portal_action
 from ccatdc.common.badges import NO_VALUE, link_to_admin
 from datamgmt.admin.sites import AtLocation
 from datamgmt.copies_attention import check_again
+from datamgmt.copy_querysets import IN_TROUBLE
 from datamgmt.models import DataTransferPackage, PhysicalCopy, RawDataPackage
 from datamgmt.models.copies import CopyType
-from datamgmt.querysets import IN_TROUBLE
 from datamgmt.states import COPY_COLOURS, INTEGRITY_COLOURS, PhysicalCopyStatus
 from transfer.deletions import approve
 from transfer.retention import reasons_to_keep

@@ -8,9 +8,9 @@ Safe to repeat because: the attempt is part of the key (S3 has no rename), and t
 from __future__ import annotations
 
 from ccatdc.common.errors import DataIntegrityError
+from datamgmt.copy_querysets import IN_TROUBLE
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.naming import archive_key
-from datamgmt.querysets import IN_TROUBLE
 from datamgmt.storage import storage_for
 from transfer.archiving import Archived, archive_package, discard_archived, record_archived
 from transfer.models import LongTermArchiveTransfer

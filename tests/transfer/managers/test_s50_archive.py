@@ -10,8 +10,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from ccatdc.common.states import Status
+from datamgmt.copy_querysets import IN_TROUBLE
 from datamgmt.models import PhysicalCopy, RawDataPackage
-from datamgmt.querysets import IN_TROUBLE
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
 from tests.factories.transfer import LongTermArchiveTransferFactory
 from tests.transfer.parallel import at_once, race
