@@ -13,6 +13,7 @@ Run: ``.venv/bin/python -m ccatdc.standalone.with_postgres .venv/bin/python -m b
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import statistics
 import sys
@@ -115,8 +116,16 @@ class Database:
                 raise
             return float(PATIENCE_SECONDS)
         spent = time.perf_counter() - started
-        self.lines[label] = getattr(answer, "content", b"").count(b"<tr")
+        self.lines[label] = _lines(getattr(answer, "content", b""))
         return spent
+
+
+def _lines(content: bytes) -> int:
+    """Lines of a page's table, or rows of an answer of the API."""
+    if not content.startswith(b"{"):
+        return content.count(b"<tr")
+    results = json.loads(content).get("results")
+    return len(results) if isinstance(results, list) else 1
 
 
 def _visit(client: Any, address: str) -> Callable[[], object]:

@@ -14,7 +14,8 @@ from datamgmt.models import DataLocation, LocationType, StorageType
 from datamgmt.models.copies import CopyType
 from datamgmt.models.files import FileType
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
-from planning.models import ExecutionQuality, ExecutionStatus
+from planning.models import ExecutionQuality, ExecutionStatus, ObsUnit
+from planning.models.executions import obs_units_and_time
 
 
 class PlaceFilter(django_filters.CharFilter):  # type: ignore[misc]
@@ -26,6 +27,23 @@ class PlaceFilter(django_filters.CharFilter):  # type: ignore[misc]
             return rows
         places = DataLocation.objects.non_polymorphic().named(value).order_by().values("pk")
         return rows.filter(**{f"{self.field_name}__in": places})
+
+
+class PlanFilter(django_filters.CharFilter):  # type: ignore[misc]
+    """Of obs units of which something is this: these are found first, since what they are tells nothing about where in a
+    long list their executions lie. ``path`` leads to the execution.
+    """
+
+    def __init__(self, field_name: str, path: str = "") -> None:
+        super().__init__(field_name)
+        self.path = path
+
+    def filter(self, rows: QuerySet[Any], value: str | None) -> QuerySet[Any]:
+        """Their rows."""
+        if not value:
+            return rows
+        units = ObsUnit.objects.filter(**{self.field_name: value})
+        return rows.filter(obs_units_and_time(units, self.path))
 
 
 class ByDay(RowFilter):
@@ -64,10 +82,8 @@ class PackageFilter(ByDay):
     status = OneOfFilter(choices=Status.choices)
     execution = django_filters.UUIDFilter("executed_obs_unit")
     obs_unit = IdFilter("executed_obs_unit__obs_unit")
-    program = django_filters.CharFilter(
-        "executed_obs_unit__obs_unit__observing_program__short_name"
-    )
-    source = django_filters.CharFilter("executed_obs_unit__obs_unit__source__name")
+    program = PlanFilter("observing_program__short_name", "executed_obs_unit__")
+    source = PlanFilter("source__name", "executed_obs_unit__")
     instrument = django_filters.CharFilter("instrument_module__instrument__short_name")
     module = django_filters.CharFilter("instrument_module__short_name")
     source_location = PlaceFilter("source_location")
@@ -83,9 +99,9 @@ class ExecutionFilter(ByDay):
     status = OneOfFilter(choices=ExecutionStatus.choices)
     quality = OneOfFilter(choices=ExecutionQuality.choices)
     obs_unit = IdFilter("obs_unit")
-    program = django_filters.CharFilter("obs_unit__observing_program__short_name")
-    source = django_filters.CharFilter("obs_unit__source__name")
-    instrument = django_filters.CharFilter("obs_unit__obs_mode__instrument__short_name")
+    program = PlanFilter("observing_program__short_name")
+    source = PlanFilter("source__name")
+    instrument = PlanFilter("obs_mode__instrument__short_name")
     operator = django_filters.CharFilter("operator__username")
     slot = IdFilter("pre_scheduled_slot")
     instrument_module_configuration = IdFilter("instrument_module_configurations")
