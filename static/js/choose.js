@@ -26,7 +26,8 @@
   }
 
   let submitted = false;
-  let changed = false;
+  // Also what was ticked before this ran.
+  let changed = boxes.some((box) => box.checked !== box.defaultChecked);
   form.addEventListener("submit", function () { submitted = true; });
   form.addEventListener("change", function (event) {
     if (event.target.name !== "package") return;

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from ccatdc.common.states import Status
 from datamgmt.models import RawDataPackage
@@ -98,14 +99,14 @@ def test_a_scientist_ticks_two_packages_and_follows_the_job(
     member()
     log_in(strict_page, live_server, "viewer")
     strict_page.get_by_role("link", name="Find data").first.click()
-    assert strict_page.locator("#chosen-size").inner_text() == "0 B"
+    expect(strict_page.locator("#chosen-size")).to_have_text("0 B")
     strict_page.get_by_role("checkbox", name="Choose orion_b").check()
     # The sum is there before anything is sent.
-    assert strict_page.locator("#chosen-size").inner_text() == "2.5 GB"
+    expect(strict_page.locator("#chosen-size")).to_have_text("2.5 GB")
     strict_page.get_by_role("link", name="My jobs").click()
     strict_page.get_by_role("link", name="Find data").first.click()
     # Leaving by a link keeps the ticks too.
-    assert strict_page.locator("#chosen-size").inner_text() == "2.5 GB"
+    expect(strict_page.locator("#chosen-size")).to_have_text("2.5 GB")
 
     choose_two_and_submit(strict_page, live_server)
 
