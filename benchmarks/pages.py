@@ -210,6 +210,8 @@ def _filled(prefix: str, row: Any) -> str:
     before, _, rest = prefix.partition("<")
     argument, _, after = rest.partition(">")
     key = row.short_name if argument.endswith("short_name") else row.pk
+    if "raw_data_packages" in before and hasattr(row, "raw_data_package_id"):
+        key = row.raw_data_package_id  # its files
     return f"{before}{key}{after}"
 
 

@@ -100,7 +100,7 @@ class ExecutionFilter(ByDay):
     quality = OneOfFilter(choices=ExecutionQuality.choices)
     obs_unit = IdFilter("obs_unit")
     program = PlanFilter("observing_program__short_name")
-    source = PlanFilter("source__name")
+    source = django_filters.CharFilter("obs_unit__source__name")
     instrument = PlanFilter("obs_mode__instrument__short_name")
     operator = django_filters.CharFilter("operator__username")
     slot = IdFilter("pre_scheduled_slot")
