@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     """Run one management command with the settings of the environment, ours by default."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ccatdc.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ccatdc.settings.base")
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

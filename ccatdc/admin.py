@@ -1,8 +1,8 @@
-"""What the libraries bring into the portal and does not belong there.
+"""What libraries bring into the portal and does not belong there.
 
-Rights follow from roles (accounts), not from Django's groups; and the broker's messages belong to
-transfer/dispatch.py: one that is deleted by hand only makes its operation wait until it is rung for
-again, but nobody should have to know that.
+Rights follow from roles (accounts) and not from Django's groups. The messages of the queue belong to
+transfer/engine/dispatch.py: when one is deleted in the portal its operation waits until it gets another one, and nobody
+should have to know that.
 """
 
 from __future__ import annotations

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
 from http import HTTPStatus
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import URLPattern, URLResolver, include, path, re_path, resolve
+from django.utils.cache import get_conditional_response
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from rest_framework.request import Request
 
-import accounts.openapi  # noqa: F401  describes our tokens
-from ccatdc.common.problems import concerns_api, problem_page
+import accounts.auth.schema  # noqa: F401  describes our tokens
+from ccatdc.common.api.problems import concerns_api, problem_page
 
 
 @csrf_exempt
@@ -46,6 +54,29 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     return defaults.bad_request(request, exception)
 
 
+@cache
+def _described(media_type: str) -> tuple[bytes, str]:
+    """The description of the API in one form, and its ETag: made once in each process."""
+    renderer = next(each for each in Description.renderer_classes if each.media_type == media_type)()
+    generator: Any = SchemaGenerator
+    rendered = renderer.render(generator().get_schema(public=True), renderer_context={})
+    text = rendered.encode() if isinstance(rendered, str) else bytes(rendered)
+    return text, f'"{hashlib.sha256(text).hexdigest()[:32]}"'
+
+
+class Description(SpectacularAPIView):
+    """The description of the API (OpenAPI 3), the same for everybody."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request, *_: Any, **__: Any) -> HttpResponseBase:
+        """The document; 304 for who has it."""
+        media_type = str(getattr(request.accepted_renderer, "media_type", ""))
+        text, tag = _described(media_type)
+        headers = {"ETag": tag, "Cache-Control": "public, max-age=300"}
+        answer = HttpResponse(text, content_type=media_type, headers=headers)
+        return get_conditional_response(request._request, etag=tag, response=answer) or answer
+
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("observatory.api.urls")),
     path("", include("accounts.api.urls")),
@@ -53,7 +84,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("datamgmt.api.urls")),
     path("", include("transfer.api.urls")),
     path("", include("gateway.api.urls")),
-    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("schema/", Description.as_view(), name="api-schema"),
     path("docs/", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
     re_path(r"", nothing_here),
 ]

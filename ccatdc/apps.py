@@ -1,4 +1,4 @@
-"""The top floor as an app of Django: its commands and template tags, and what keeps a history."""
+"""The top layer as an app of Django: commands and template tags that span apps, and what keeps a history."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ OUR_APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer")
 
 
 class CcatdcConfig(AppConfig):
-    """The top floor: settings, portal, the demo and the commands that span apps."""
+    """The top layer: settings, portal, and commands that span apps."""
 
     name = "ccatdc"
 
     def ready(self) -> None:
         """The triggers of history are in step with the code after each ``migrate``; fields have names for people."""
+        from ccatdc.audited_models import register
         from ccatdc.common.units import name_fields
-        from ccatdc.tracked import register
 
         register()
         for app in OUR_APPS:
@@ -29,6 +29,6 @@ class CcatdcConfig(AppConfig):
 
 
 def _install_triggers(using: str, **_: Any) -> None:
-    from ccatdc.tracked import install
+    from ccatdc.audited_models import install
 
     install(using)

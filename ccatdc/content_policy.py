@@ -38,7 +38,6 @@ class ContentPolicy:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """The answer with its policy."""
         response = self._get_response(request)
         response.setdefault(HEADER, policy_for(request.path))
         return response

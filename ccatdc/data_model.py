@@ -1,4 +1,4 @@
-"""The data model as a document with pictures, written from the models themselves: docs/data-model.md and docs/data-model/.
+"""The data model as a document with Mermaid diagrams, written from the models themselves: docs/data-model.md.
 
 ``manage.py describe_data_model docs`` after a change of the models; a test says when that was forgotten.
 """
@@ -13,37 +13,72 @@ from django.apps import apps
 from django.db import models
 
 from ccatdc.common.units import UNITS, unit_ending
-from ccatdc.diagrams import pictures
 
 APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer", "gateway")
-#: The folder of the pictures, beside the document.
-PICTURES = "data-model"
 _HEAD = """\
 # The data model
 
 Written by `manage.py describe_data_model docs` from the models; do not edit. Every table of the data center, app by app, from
 the ground up. **null** may be empty; a key → refers to another table, with what happens here when that row is deleted.
 Names end in their units. Times are UTC. Kinds (subclasses) have the fields of their base as well.
-
-![All tables, and which app refers to which](data-model/overview.svg)
+Which app refers to which:
 """
 
 
-def files() -> dict[str, str]:
-    """The document and its pictures, by their paths inside ``docs``."""
-    drawn = {f"{PICTURES}/{name}": picture for name, picture in pictures(APPS).items()}
-    return {"data-model.md": document()} | drawn
-
-
 def document() -> str:
-    """The document, in Markdown."""
-    return "\n".join([_HEAD, *(line for app in APPS for line in _app(app))]).rstrip() + "\n"
+    lines = [_HEAD, *_layers(), *(line for app in APPS for line in _app(app))]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _layers() -> Iterator[str]:
+    yield "```mermaid\nflowchart BT"
+    for app in APPS:
+        models_of = _tables(app)
+        yield f'    {app}["{app}: {len(models_of)} tables"]'
+        targets = {target._meta.app_label for _, _, target in _relations(app)} & set(APPS)
+        yield from (f"    {app} --> {target}" for target in sorted(targets - {app}))
+    yield "```\n"
+
+
+def _diagram(label: str) -> Iterator[str]:
+    """The tables of an app with their keys, and what they refer to. Tables of other apps have no columns."""
+    yield "```mermaid\nerDiagram"
+    relations = list(_relations(label))
+    for model in _tables(label):
+        yield f"    {model.__name__} {{"
+        for field in model._meta.local_fields:
+            if field.primary_key or field.unique:
+                key = "PK" if field.primary_key else "UK"
+                yield f"        {field.get_internal_type().removesuffix('Field')} {field.column} {key}"
+        yield "    }"
+    for model, field, target in relations:
+        if field.many_to_many:
+            ends = "}o--o{"
+        elif field.one_to_one:
+            ends = "|o--||"
+        else:
+            ends = "}o--o|" if field.null else "}o--||"
+        yield f"    {model.__name__} {ends} {target.__name__} : {field.name}"
+    yield "```\n"
+
+
+def _tables(label: str) -> list[type[models.Model]]:
+    shown = sorted(apps.get_app_config(label).get_models(), key=lambda m: m._meta.db_table)
+    return [model for model in shown if not model._meta.proxy]
+
+
+def _relations(label: str) -> Iterator[tuple[type[models.Model], Any, type[models.Model]]]:
+    for model in _tables(label):
+        for field in (*model._meta.local_fields, *model._meta.local_many_to_many):
+            target = field.related_model
+            if isinstance(target, type) and target._meta.app_label in APPS:
+                yield model, field, target
 
 
 def _app(label: str) -> Iterator[str]:
     shown = sorted(apps.get_app_config(label).get_models(), key=lambda m: m._meta.db_table)
     yield f"## {label}\n"
-    yield f"![Tables of {label} and how they refer to each other]({PICTURES}/{label}.svg)\n"
+    yield from _diagram(label)
     for model in shown:
         yield from _kind(model) if model._meta.proxy else _table(model)
 
@@ -116,8 +151,6 @@ def _meaning(field: models.Field[Any, Any]) -> str:
 
 def _constraint(constraint: models.BaseConstraint) -> str:
     kind = type(constraint).__name__
-    if words := getattr(constraint, "in_words", ""):
-        return f"`{constraint.name}`: {words}"
     if isinstance(constraint, models.CheckConstraint):
         return f"`{constraint.name}`: check {condition_in_words(constraint.condition)}"
     own: Any = constraint

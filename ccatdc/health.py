@@ -1,7 +1,7 @@
 """Is the data center alive? ``GET /health``, for monitors: no log-in, three cheap queries.
 
-200 when the database answers and managers are alive, else 503. A location's worker that fell silent
-is named and makes the state ``degraded``, still with 200: the rest goes on, and so does filing.
+200 when the database answers and managers are alive, else 503. A location's worker that fell silent is named and makes
+the state ``degraded``, still with 200: the rest goes on, and so does filing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ logger = logging.getLogger(__name__)
 @never_cache
 @require_safe
 def health(_request: HttpRequest) -> JsonResponse:
-    """The state as JSON."""
     state = look()
     ok = state["database"] == "ok" and state["managers"] == "alive"
     status = HTTPStatus.OK if ok else HTTPStatus.SERVICE_UNAVAILABLE

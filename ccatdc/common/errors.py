@@ -1,10 +1,11 @@
-"""Every error of the house: whose fault it is, whether a retry helps, and what to do.
+"""Every error: whose fault it is, whether a retry helps, and what to do.
 
 Each error carries a stable ``code`` (``area.what``). The code stands in the operation row, the log, the metric tag, the
-problem document of the API and in ``docs/operations/errors.md``. Three families answer "whose fault":
+problem document of the API and in the one table of error codes (:mod:`ccatdc.common.error_table`), which says who tries
+again and which circuit breaker it opens. Three families answer "whose fault":
 
 * :class:`RequestError` - the caller's: a bad file list, a foreign observation, a request that is not allowed.
-* :class:`WorldError` - the world's: a disk that is full, a link that is cut, a server that does not answer.
+* :class:`ExternalError` - a place's: a disk that is full, a link that is cut, a server that does not answer.
 * :class:`DataIntegrityError` - the bytes': what is stored is not what was promised. Never retried blindly.
 """
 
@@ -12,21 +13,28 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import ClassVar
+from uuid import UUID
+
+from ccatdc.common.error_table import ErrorKind, kind_of
 
 
 class CcatError(Exception):
     """Base of all our errors.
 
-    ``code``       stable, lower-case ``area.what``.
-    ``message``    one sentence: what happened, to what.
-    ``remedy``     what the reader should do next; empty when the retry does it.
-    ``retryable``  whether doing the same again later can succeed.
-    ``counts``     whether a failure counts as an attempt; a full disk waits for room without using attempts up.
+    ``code``              stable, lower-case ``area.what``.
+    ``message``           one sentence: what happened, to what.
+    ``remedy``            what the reader should do next; empty when the retry does it.
+    ``retryable``         whether doing the same again later can succeed.
+    ``consumes_attempt``  whether a failure uses up an attempt; a fault of a place does not.
+    ``place``             UUID of the location at fault, where the storage said it; None: that where the work runs.
+
+    Who tries again follows from the code (error_table). A code that the table does not have follows the class.
     """
 
     default_code: ClassVar[str] = "internal.error"
     http_status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     default_retryable: ClassVar[bool] = False
+    place: UUID | None = None
 
     def __init__(
         self,
@@ -35,14 +43,23 @@ class CcatError(Exception):
         code: str | None = None,
         remedy: str = "",
         retryable: bool | None = None,
-        counts: bool = True,
+        consumes_attempt: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
         self.remedy = remedy
-        self.retryable = self.default_retryable if retryable is None else retryable
-        self.counts = counts
+        kind = self.kind
+        if retryable is None:
+            retryable = kind.retryable if kind is not None else self.default_retryable
+        if consumes_attempt is None:
+            consumes_attempt = kind is None or kind.consumes_attempt
+        self.retryable, self.consumes_attempt = retryable, consumes_attempt
+
+    @property
+    def kind(self) -> ErrorKind | None:
+        """Its line in the table of error codes."""
+        return kind_of(self.code)
 
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
@@ -82,7 +99,7 @@ class ConfigurationError(CcatError):
     default_code = "configuration.invalid"
 
 
-class WorldError(CcatError):
+class ExternalError(CcatError):
     """Something outside failed that works on another day: disk, network, server."""
 
     default_code = "world.unavailable"
@@ -90,19 +107,16 @@ class WorldError(CcatError):
     default_retryable = True
 
 
-class StorageError(WorldError):
+class StorageError(ExternalError):
     """A storage location did not do what was asked."""
 
     default_code = "storage.io"
 
 
 class NoSpaceError(StorageError):
-    """A location is full. Waits for room; does not use up attempts."""
+    """A location is full: no bytes, no inodes or no quota left. Work waits for room."""
 
     default_code = "storage.no_space"
-
-    def __init__(self, message: str, *, code: str | None = None, remedy: str = "") -> None:
-        super().__init__(message, code=code, remedy=remedy, counts=False)
 
 
 class LocationIdentityError(StorageError):
@@ -137,7 +151,7 @@ class NotSupportedError(ConfigurationError):
     default_code = "storage.not_supported"
 
 
-class TransportError(WorldError):
+class TransportError(ExternalError):
     """Moving bytes between two locations failed."""
 
     default_code = "transport.failed"
@@ -160,3 +174,9 @@ class LeaseLostError(CcatError):
     """Another worker owns this operation now; nothing may be written any more."""
 
     default_code = "operation.lease_lost"
+
+
+class Blocked(CcatError):
+    """Nothing is wrong with the work; something else has to change first. The portal shows it as "waits for"."""
+
+    default_code = "manager.waits"

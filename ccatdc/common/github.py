@@ -1,4 +1,4 @@
-"""Who may come in by GitHub: what the environment says (ccatdc/github_settings.py) and log-in asks (accounts/github.py)."""
+"""Who may come in by GitHub: what the environment says (ccatdc/settings/github.py) and log-in asks (accounts/github/membership.py)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""States and how they change. The ground floor of the flow: every status column of the house moves through here.
+"""States and how they change: every status column changes through this module only.
 
 A state machine is data: for each state the states that may follow. :func:`transition` is one UPDATE that names the states it
 may come from, on the table that owns the column (an update through a child of a multi-table model reads the ids first and
@@ -64,14 +64,12 @@ def origins(moves: Moves, to: str) -> list[str]:
     return [str(state) for state, targets in moves.items() if to in targets]
 
 
-def transition(
-    row: models.Model, to: str, *, field: str = "status", where: Q | None = None, **fields: Any
-) -> None:
+def transition(row: models.Model, to: str, *, field: str = "status", where: Q | None = None, **fields: Any) -> None:
     """Move ``row`` to state ``to`` and set ``fields`` in the same UPDATE, or raise :class:`InvalidTransition`.
 
-    ``where`` narrows the UPDATE further (an owner, a deadline). ``fields`` may hold expressions of the database. After the
-    update the row in memory agrees with the table, and the row's own ``after_transition(field, to)`` runs in the same
-    transaction (it mirrors the state where the data model wants it a second time).
+    ``where`` narrows the UPDATE further (an owner, a deadline). ``fields`` may hold expressions of the database. After
+    the update the row in memory agrees with the table, and the row's own ``after_transition(field, to)`` runs in the
+    same transaction (it mirrors the state where the data model wants it a second time).
     """
     owner = row._meta.get_field(field).model
     moves = row.machines[field]  # type: ignore[attr-defined]
@@ -84,29 +82,24 @@ def transition(
             raise InvalidTransition(
                 f"{row._meta.verbose_name} {row.pk} cannot become {to}: it is {now or 'gone'}, or not ours to change."
             )
-        row.refresh_from_db(fields=[field, *fields])
+        touched = ["updated_at"] if hasattr(row, "updated_at") else []  # a trigger moves it
+        row.refresh_from_db(fields=[field, *fields, *touched])
         after = getattr(row, "after_transition", None)
         if after is not None:
             after(field, to)
 
 
-def transition_all(
-    rows: models.QuerySet[Any], to: str, *, field: str = "status", **fields: Any
-) -> int:
+def transition_all(rows: models.QuerySet[Any], to: str, *, field: str = "status", **fields: Any) -> int:
     """Move every row of a query that may go to ``to``; returns how many did. Rows in other states stay as they are.
 
     For tables whose rows have no ``after_transition`` (copies, packages): one UPDATE for thousands of rows.
     """
     owner = rows.model._meta.get_field(field).model
     moves = rows.model.machines[field]
-    movable = owner._base_manager.filter(
-        pk__in=rows.values("pk"), **{f"{field}__in": origins(moves, to)}
-    )
+    movable = owner._base_manager.filter(pk__in=rows.values("pk"), **{f"{field}__in": origins(moves, to)})
     return int(movable.update(**{field: to}, **fields))
 
 
-def known_values(
-    field: str, choices: type[models.TextChoices], name: str
-) -> models.CheckConstraint:
+def known_values(field: str, choices: type[models.TextChoices], name: str) -> models.CheckConstraint:
     """A CHECK that the column holds one of the values of ``choices``."""
     return models.CheckConstraint(condition=Q(**{f"{field}__in": list(choices.values)}), name=name)

@@ -1,5 +1,5 @@
-"""Numbers as people read them: bytes in decimal units, times as durations. For pages, mails and
-commands; imports no app.
+"""Numbers as people read them: bytes in decimal units, times as durations. For pages, mails and commands; imports no
+app.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def rate_text(size: float | None, seconds: float | None) -> str:
     return f"{size_text(size / seconds)}/s" if size and seconds else NOTHING
 
 
-#: Endings of field names that say their unit. The longest ending counts.
+#: Suffixes of field names that say their unit. The longest suffix wins.
 UNITS = {
     "_deg": "degrees",
     "_deg_s": "degrees/s",
@@ -115,7 +115,7 @@ _NUMBERS = (models.FloatField, models.IntegerField, models.DecimalField)
 
 
 def unit_ending(name: str) -> str:
-    """The ending of a field's name that says its unit; empty for none. The longest counts."""
+    """The suffix of a field's name that says its unit; empty for none. The longest wins."""
     return max((ending for ending in UNITS if name.endswith(ending)), key=len, default="")
 
 

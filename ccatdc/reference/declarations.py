@@ -1,12 +1,11 @@
 """One declaration for each model that reference data can hold: the only place to add one.
 
-A declaration names the model, the fields that name a row (its natural key) and the fields that are
-operational: what an operator decides from day to day is taken from the files when the row is made,
-and never again. Everything else follows from the model: its fields, its foreign keys, its rules.
+A declaration names the model, the fields that name a row (its natural key) and the fields that are operational: what an
+operator decides from day to day is taken from the files when the row is made, and never again. Everything else follows
+from the model: its fields, its foreign keys, its rules.
 
-A row is referred to by its name: the parts of its natural key joined by ``/``
-(``prime-cam/280ghz``), for a data location by ``_``, as its queues are named
-(``ccat_output_buffer``).
+A row is referred to by its name: the parts of its natural key joined by ``/`` (``prime-cam/280ghz``), for a data
+location by ``_``, as its queues are named (``ccat_output_buffer``).
 """
 
 from __future__ import annotations
@@ -19,14 +18,7 @@ from typing import Any
 from django.db import models
 
 from accounts.models import Permission, Role
-from datamgmt.models import (
-    DataArchive,
-    DataLocation,
-    DiskDataLocation,
-    S3DataLocation,
-    Site,
-    TapeDataLocation,
-)
+from datamgmt.models import DataArchive, DataLocation, DiskDataLocation, S3DataLocation, Site, TapeDataLocation
 from observatory.models import (
     ChaiModuleConfiguration,
     Instrument,
@@ -96,9 +88,7 @@ class Declaration:
     def required(self) -> frozenset[str]:
         """What a new row cannot do without."""
         return frozenset(
-            name
-            for name, column in self.fields.items()
-            if not (column.has_default() or column.null or column.blank)
+            name for name, column in self.fields.items() if not (column.has_default() or column.null or column.blank)
         )
 
     @cached_property
@@ -147,6 +137,10 @@ _LOCATION_OPERATIONAL = frozenset(
         "deletion_mode",
         "min_archive_copies",
         "evidence_max_age_days",
+        "last_copy_read_hours",
+        "scrub_days",
+        "inventory_hours",
+        "scrub_mb_per_s",
         "warning_pct",
         "critical_pct",
         "emergency_pct",
@@ -177,13 +171,9 @@ DECLARATIONS: tuple[Declaration, ...] = (
     Declaration(FixedSource, ("name",), many=True),
     Declaration(SolarSystemObject, ("name",)),
     Declaration(ConstantElevationSource, ("name",)),
-    Declaration(
-        ConstantElevationAzimuthRange, ("source", "elevation_deg", "lst_start_h"), many=True
-    ),
+    Declaration(ConstantElevationAzimuthRange, ("source", "elevation_deg", "lst_start_h"), many=True),
     Declaration(ObsMode, ("name",)),
-    Declaration(
-        ObsUnit, ("observing_program", "name"), frozenset({"state", "priority"}), many=True
-    ),
+    Declaration(ObsUnit, ("observing_program", "name"), frozenset({"state", "priority"}), many=True),
     Declaration(PreScheduledSlot, ("obs_unit", "start_time"), frozenset({"status"}), many=True),
     Declaration(PrimeCamObservationConfiguration, ("obs_unit",), many=True),
     Declaration(ChaiTiling, ("name", "tile_number"), frozenset({"priority"}), many=True),
@@ -195,9 +185,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
     _location(TapeDataLocation),
     Declaration(DataArchive, ("short_name",), _ACTIVE),
     Declaration(
-        DataTransferRoute,
-        ("name",),
-        frozenset({"active", "priority", "bundle_max_bytes", "bundle_max_age_seconds"}),
+        DataTransferRoute, ("name",), frozenset({"active", "priority", "bundle_max_bytes", "bundle_max_age_seconds"})
     ),
 )
 BY_SECTION: dict[str, Declaration] = {d.section: d for d in DECLARATIONS}

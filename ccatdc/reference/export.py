@@ -1,15 +1,16 @@
 """The database's reference data as files that a load reads back: the way from the portal to version control.
 
-Few rows go to ``<section>.yaml``, what there may be many of to ``<section>.csv``, CHAI's tiles and
-parameters to files of its software where those can say all of it (.kosma_export). What is empty
-and is so in a new row is left out. References to users are not written: they are no reference data.
+Few rows go to ``<section>.yaml``, what there may be many of to ``<section>.csv``. CHAI's tiles and parameters go to
+files of its software where reading the file gives the same values back; the others go into a table. What is empty, and
+is so in a new row, is left out. References to users are not written: they are no reference data.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -19,12 +20,13 @@ import yaml
 from django.db import models, transaction
 
 from ccatdc.common.errors import RequestError
-from ccatdc.reference.csv_files import SCAN_PARAMS, scan_parameters
 from ccatdc.reference.declarations import DECLARATIONS, Declaration, family_of
-from ccatdc.reference.kosma_export import write_inpar, write_tilings
-from ccatdc.reference.resolving import target_of
-from ccatdc.reference.stored import StoredRows
-from ccatdc.reference.templates import PARAMETER_SECTION, configurations_by_template
+from ccatdc.reference.entries import Entry, Problem
+from ccatdc.reference.load.inpar import PARAMETER_SECTION, configurations_by_template
+from ccatdc.reference.load.resolving import target_of
+from ccatdc.reference.load.stored import StoredRows
+from ccatdc.reference.readers.csv import SCAN_PARAMS, scan_parameters
+from ccatdc.reference.readers.kosma import read_inpar, read_tiling
 from planning.models import ChaiTiling
 
 #: The library folds some characters so that they do not come back.
@@ -62,9 +64,7 @@ def export_reference(folder: Path) -> list[Path]:
     Raises :class:`FolderInUseError`: a file of an earlier export would be loaded together with these.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise FolderInUseError(
-            f"{folder} is no empty folder.", remedy="Name a new one, and compare the two."
-        )
+        raise FolderInUseError(f"{folder} is no empty folder.", remedy="Name a new one, and compare the two.")
     folder.mkdir(parents=True, exist_ok=True)
     with transaction.atomic():
         stored = StoredRows()
@@ -120,22 +120,14 @@ def _value(column: models.Field[Any, Any], value: Any, stored: StoredRows) -> An
 def _write_yaml(path: Path, declaration: Declaration, rows: Sequence[Written]) -> None:
     with path.open("w", encoding="utf-8") as file:
         yaml.dump(
-            {declaration.section: list(rows)},
-            file,
-            _Dumper,
-            sort_keys=False,
-            allow_unicode=True,
-            width=_NEVER_FOLDED,
+            {declaration.section: list(rows)}, file, _Dumper, sort_keys=False, allow_unicode=True, width=_NEVER_FOLDED
         )
 
 
 def _write_csv(path: Path, declaration: Declaration, rows: Sequence[Written]) -> None:
     scan = scan_parameters(declaration)
     if scan and all(row.get(SCAN_PARAMS, {}).keys() <= set(scan) for row in rows):
-        rows = [
-            {k: v for k, v in row.items() if k != SCAN_PARAMS} | row.get(SCAN_PARAMS, {})
-            for row in rows
-        ]
+        rows = [{k: v for k, v in row.items() if k != SCAN_PARAMS} | row.get(SCAN_PARAMS, {}) for row in rows]
     given = {name for row in rows for name in row}
     columns = [n for n in (*declaration.fields, *declaration.links, *scan) if n in given]
     with path.open("w", encoding="utf-8", newline="") as file:
@@ -154,3 +146,78 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+
+
+_CONFIGURATION = "chai_observation_configuration"
+
+
+def write_tilings(folder: Path, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A file for each map. Returns the tiles that no file can say."""
+    maps: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        maps[row["name"]].append(row)
+    left = []
+    for name, unsorted in maps.items():
+        tiles = sorted(unsorted, key=lambda tile: int(tile["tile_number"]))
+        text = "".join(
+            _line(tile["tile_number"], "tile_number", "")
+            + "".join(_line(v, k, "") for k, v in tile.items() if k not in ("name", "tile_number"))
+            for tile in tiles
+        )
+        file, problems = folder / f"{name}.tiling", list[Problem]()
+        if _is_name(name) and _values(read_tiling(file, text, 0, problems)) == tiles:
+            _write(file, text)
+        else:
+            left += tiles
+    return left
+
+
+def write_inpar(
+    folder: Path, users: Mapping[str, Sequence[str]], rows: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """A file for each template whose configurations agree. Returns the parameters of the others.
+
+    ``users`` are the names of the configurations by template.
+    """
+    by_configuration: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in sorted(rows, key=lambda row: int(row.get("position", 0))):
+        by_configuration[row[_CONFIGURATION]].append(row)
+    for template, names in users.items():
+        first, *others = [_without_owner(by_configuration.get(name, [])) for name in names]
+        text = "".join(
+            _line(row["value"], row["name"], f"{row['comment']} [{row['unit']}]".replace(" []", "")) for row in first
+        )
+        file, problems = folder / template, list[Problem]()
+        expected = [{"template": template, **row} for row in first]
+        agreed = first and all(other == first for other in others) and _is_name(template)
+        if agreed and _values(read_inpar(file, text, 0, problems)) == expected:
+            _write(file, text)
+            for name in names:
+                del by_configuration[name]
+    return [row for rows_of_one in by_configuration.values() for row in rows_of_one]
+
+
+def _without_owner(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    empty = {"value": "", "unit": "", "comment": ""}
+    return [empty | {k: v for k, v in row.items() if k != _CONFIGURATION} for row in rows]
+
+
+def _values(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    return [{name: value.value for name, value in entry.values.items()} for entry in entries]
+
+
+def _line(value: Any, name: str, comment: str) -> str:
+    written = str(value)
+    if not written or any(c.isspace() or c in "!'\"" for c in written):
+        written = f'"{written}"' if "'" in written else f"'{written}'"
+    return f"{written}  {name}  ! {comment}".rstrip(" !") + "\n"
+
+
+def _is_name(name: str) -> bool:
+    """Whether a file can have this name."""
+    return name == Path(name).name and not name.startswith(".") and len(name.encode()) < 200
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text, encoding="utf-8", newline="\n")

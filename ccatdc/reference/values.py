@@ -1,7 +1,7 @@
 """From what was written in a file to what a field holds. Strict: nothing is guessed or cut.
 
-YAML turns ``on`` into true and ``1_000`` into a number, and Django's fields turn 1.5 into 1 and
-true into "True". Both are refused here with a reason, so that a file means what it says.
+YAML turns ``on`` into true and ``1_000`` into a number, and Django's fields turn 1.5 into 1 and true into "True". Both
+are refused here with a reason, so that a file means what it says.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _require_storable(text: str) -> None:
 
 
 def _require_json(column: ModelField, written: Any) -> None:
-    """Of the shape of the field's default (a list of texts, or an object), and JSON all through."""
+    """Of the type of the field's default (a list of texts, or an object), and JSON all through."""
     if not isinstance(written, kind := type(column.get_default())):
         wanted = "a list" if kind is list else "an object of names and values"
         raise UnusableValueError(f"{written!r} is not {wanted}")
@@ -121,9 +121,7 @@ def _require_json(column: ModelField, written: Any) -> None:
             _require_storable(value)
         elif isinstance(value, float) and not math.isfinite(value):
             raise UnusableValueError(f"{value!r} is not a finite number")
-        elif value is not written and (
-            kind is list or not isinstance(value, bool | int | float | list | dict | None)
-        ):
+        elif value is not written and (kind is list or not isinstance(value, bool | int | float | list | dict | None)):
             raise UnusableValueError(f"{value!r} was read as {_kind(value)}: put it in quotes")
 
 

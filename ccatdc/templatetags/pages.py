@@ -10,7 +10,7 @@ from django.db.models import TextChoices
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from ccatdc.common.badges import badge, state_badge
+from ccatdc.common.admin.badges import badge, state_badge
 from ccatdc.common.states import STATUS_COLOURS, Status
 from ccatdc.common.units import NOTHING, duration_text, size_text
 from datamgmt.states import (
@@ -25,8 +25,7 @@ from planning.models import EXECUTION_COLOURS, ExecutionStatus
 
 register = template.Library()
 
-#: Every state that a page shows. A word that two machines share (failed, say) has the same label
-#: and colour in both.
+#: Every state that a page shows. A word that two machines share (failed, say) has the same label and colour in both.
 KNOWN_STATES: tuple[tuple[type[TextChoices], Mapping[str, str]], ...] = (
     (Status, STATUS_COLOURS),
     (PackageState, PACKAGE_STATE_COLOURS),
@@ -34,12 +33,8 @@ KNOWN_STATES: tuple[tuple[type[TextChoices], Mapping[str, str]], ...] = (
     (Integrity, INTEGRITY_COLOURS),
     (ExecutionStatus, EXECUTION_COLOURS),
 )
-LABELS: dict[str, str] = {
-    str(value): str(label) for states, _ in KNOWN_STATES for value, label in states.choices
-}
-STATE_COLOURS: dict[str, str] = {
-    str(value): colour for _, colours in KNOWN_STATES for value, colour in colours.items()
-}
+LABELS: dict[str, str] = {str(value): str(label) for states, _ in KNOWN_STATES for value, label in states.choices}
+STATE_COLOURS: dict[str, str] = {str(value): colour for _, colours in KNOWN_STATES for value, colour in colours.items()}
 
 
 @register.filter

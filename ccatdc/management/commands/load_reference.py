@@ -10,11 +10,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import record
 from ccatdc.common.errors import RequestError
-from ccatdc.reference.loader import Change, Report, load_reference
+from ccatdc.reference.load.loader import Change, Report, load_reference
 
 
 class Command(BaseCommand):
-    """Reads files, prints what changed, writes one line of the diary when something did."""
+    """Reads files, prints what changed, writes one entry of the audit log when something did."""
 
     help = (
         "Load reference data (observatory, programs, sources, sites, locations, routes) from YAML, "
@@ -30,9 +30,7 @@ class Command(BaseCommand):
             metavar="FOLDER",
             help="folder of reference files; fields in later folders override those in earlier ones",
         )
-        parser.add_argument(
-            "--dry-run", action="store_true", help="print the difference and store nothing"
-        )
+        parser.add_argument("--dry-run", action="store_true", help="print the difference and store nothing")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         folders, dry_run = options["folders"], options["dry_run"]
@@ -55,9 +53,7 @@ class Command(BaseCommand):
             self.stdout.write(_line(change))
         if thorough:
             for name, field, stored, written in report.left_alone:
-                self.stdout.write(
-                    f"kept     {name}: {field} is {stored}, the file says {written} (operational)"
-                )
+                self.stdout.write(f"kept     {name}: {field} is {stored}, the file says {written} (operational)")
         self.stdout.write(_summary(report))
         if dry_run and report.changes:
             self.stdout.write("This was a dry run: nothing was stored.")

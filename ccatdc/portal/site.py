@@ -1,0 +1,104 @@
+"""The operators' portal: Django admin with the look of unfold. Its first page is the state of the pipeline.
+
+What the first page shows is asked in ccatdc/portal/overview.py and ccatdc/portal/attention.py. The pages of the models
+are in each app's admin module. This module is imported before the models are there, hence the imports inside functions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.admin.apps import AdminConfig
+from django.db import models
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import URLPattern, path, reverse
+from unfold.sites import UnfoldAdminSite
+
+#: Entries of the audit log, and changes, on the history page of an object.
+HISTORY_LINES = 200
+
+
+class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
+    """The one admin site. Whoever is staff may enter; the roles decide what they see and do."""
+
+    site_header = "CCAT Data Center"
+    site_title = "CCAT Data Center"
+    index_title = "Operations"
+    index_template = "portal/index.html"
+
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        # Rows go one by one, through pages that show what hangs on them.
+        self.disable_action("delete_selected")
+
+    def extra_urls(self) -> list[URLPattern]:
+        """Pages beside those of the models (the hook is unfold's)."""
+        return [path("overview/", self.admin_view(self.overview), name="overview")]
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The first page: all well, or what waits, why, and the button."""
+        from ccatdc.portal.overview import overview
+
+        if not self.may_look(request):
+            return render(request, "portal/no_role.html", self.each_context(request), status=403)
+        shown = overview(request.user) if self.may_oversee(request) else None
+        response: HttpResponse = super().index(request, {"overview": shown, **(extra_context or {})})
+        return response
+
+    def overview(self, request: HttpRequest) -> HttpResponse:
+        """The changing part of the first page alone, fetched every few seconds while it is looked at."""
+        from ccatdc.portal.overview import overview
+
+        if not self.may_oversee(request):
+            return HttpResponse(status=403)
+        return render(request, "portal/overview.html", {"overview": overview(request.user)})
+
+    def may_look(self, request: HttpRequest) -> bool:
+        """Staff without a role may enter, but have nothing to see."""
+        return request.user.has_perm("read:observations")
+
+    def may_oversee(self, request: HttpRequest) -> bool:
+        """The first page tells of all programs' work: it is for who sees them all."""
+        return self.may_look(request) and bool(getattr(request.user, "sees_all_programs", False))
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """One log-in page for everybody; who is logged in and may not enter is told so instead of asked again."""
+        from django.contrib.auth.views import redirect_to_login
+
+        if request.user.is_authenticated and not self.has_permission(request):
+            return render(request, "portal_refused.html", status=403)
+        return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+
+    def write_audit_log(self, request: HttpRequest, message: str, about: models.Model) -> None:
+        """Write an entry of the audit log: who did what in the portal, to which thing."""
+        from accounts.models import User, record
+
+        user = request.user
+        record("portal", message, about=about, user=user if isinstance(user, User) else None)
+
+    def audit_log_about(self, obj: models.Model) -> Any:
+        """The newest lines about an object, under any of the names of its kind."""
+        from accounts.models import SystemLog
+
+        related = [type(obj), *obj._meta.get_parent_list(), *type(obj).__subclasses__()]
+        kinds = {model._meta.label_lower for model in related}
+        lines = SystemLog.objects.filter(object_type__in=kinds, object_id=str(obj.pk))
+        return lines.select_related("user")[:HISTORY_LINES]
+
+    def history_of(self, obj: models.Model) -> Any:
+        """What was changed in it, newest first: entries with the fields of each. None for a fact, which has no history."""
+        from accounts.history import entries_of
+        from accounts.models import Change
+        from ccatdc.common.audit.triggers import root_of, tracked_kinds
+
+        if root_of(type(obj))._meta.label_lower not in tracked_kinds():
+            return None
+        changes = Change.objects.about(obj).select_related("user")[:HISTORY_LINES]
+        return entries_of(changes, together=True)
+
+
+class PortalAdminConfig(AdminConfig):
+    """Makes :class:`OperationsPortal` the site on which ``admin.site.register`` works."""
+
+    default_site = "ccatdc.portal.site.OperationsPortal"
