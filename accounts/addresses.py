@@ -12,13 +12,13 @@ UNKNOWN = "0.0.0.0"  # noqa: S104 - nothing is bound to it
 
 
 def client_address(request: HttpRequest) -> str:
-    """The address that the outermost of our own proxies saw. What stands further left in the header was written by
-    the client and proves nothing.
+    """The address that the outermost of our own proxies saw. What stands further left in the header was written by the
+    client and proves nothing.
     """
     hops = [request.META.get("REMOTE_ADDR", "")]
     forwarded = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
     hops += [hop.strip() for hop in reversed(forwarded) if hop.strip()]
-    found = hops[min(settings.LIMITS.proxies, len(hops) - 1)]
+    found = hops[min(settings.PROXIES, len(hops) - 1)]
     try:
         address = ipaddress.ip_address(found)
     except ValueError:

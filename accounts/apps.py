@@ -15,20 +15,20 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Default roles after each ``migrate``; the diary, and who sees what, for the floors below."""
+        """Default roles after each ``migrate``; the audit log, and who sees what, for the layers below."""
+        from accounts.auth.visibility import narrowed
         from accounts.models import record
-        from accounts.visibility import narrowed
-        from ccatdc.common.diary import keep_with
-        from ccatdc.common.viewers import narrow_with
+        from ccatdc.common.audit.log import write_with
+        from ccatdc.common.visibility import narrow_with
 
-        keep_with(record)
+        write_with(record)
         narrow_with(narrowed)
         post_migrate.connect(_ensure_default_roles, sender=self)
 
 
 def _ensure_default_roles(using: str, **_: Any) -> None:
     """Unless the tables are not there (``migrate accounts zero``)."""
-    from accounts.defaults import ensure_default_roles
+    from accounts.auth.defaults import ensure_default_roles
     from accounts.models import Role
 
     if Role._meta.db_table in connections[using].introspection.table_names():

@@ -9,9 +9,7 @@ from accounts.models import User
 
 
 def person_of(request: HttpRequest) -> User:
-    """The logged-in person. Pages ask for a log-in first, so that nobody else should come here;
-    PermissionDenied if so.
-    """
+    """The logged-in person. Pages ask for a log-in first, so that nobody else should come here; PermissionDenied if so."""
     if not isinstance(request.user, User):
         raise PermissionDenied("Log in first.")
     return request.user

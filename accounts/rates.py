@@ -1,7 +1,7 @@
 """How many requests a token may make, counted in the memory of each process: a request that is served costs no query.
 
-Every web process gives out its part of the allowance (settings: LIMITS), so that all
-of them together keep the limit when requests spread evenly, and never exceed it.
+Every web process gives out its part of the allowance (settings: WEB_WORKERS), so that all of them together keep the limit
+when requests spread evenly, and never exceed it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Final
 
 from django.conf import settings
 
-from ccatdc.common.errors import WorldError
+from ccatdc.common.errors import ExternalError
 
 #: Tokens that a process remembers; beyond it those with a full allowance are forgotten, which changes nothing for them.
 REMEMBERED: Final = 10_000
 
 
-class TooManyRequestsError(WorldError):
+class TooManyRequestsError(ExternalError):
     """Somebody asks too often. The same request succeeds later: ``retry_after`` says in how many seconds."""
 
     default_code = "token.too_many_requests"
@@ -53,15 +53,11 @@ class Allowances:
                     self._forget_the_idle(now, rate, per_minute)
                 return
             self._left[token_id] = (left, now)
-        raise TooManyRequestsError(
-            "This token makes more requests than it may.", retry_after=(1 - left) / rate
-        )
+        raise TooManyRequestsError("This token makes more requests than it may.", retry_after=(1 - left) / rate)
 
     def _forget_the_idle(self, now: float, rate: float, per_minute: float) -> None:
         self._left = {
-            key: (left, since)
-            for key, (left, since) in self._left.items()
-            if left + (now - since) * rate < per_minute
+            key: (left, since) for key, (left, since) in self._left.items() if left + (now - since) * rate < per_minute
         }
 
 
@@ -70,6 +66,4 @@ _allowances: Final = Allowances()
 
 def count_request(token_id: int) -> None:
     """One request of this token, in this process."""
-    _allowances.take(
-        token_id, settings.LIMITS.token_requests_per_minute / settings.LIMITS.web_workers
-    )
+    _allowances.take(token_id, settings.TOKEN_REQUESTS_PER_MINUTE / settings.WEB_WORKERS)

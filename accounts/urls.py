@@ -6,20 +6,12 @@ from django.conf import settings
 from django.contrib.auth import views
 from django.urls import URLPattern, URLResolver, include, path
 
-from accounts.pages import LogInPage
+from accounts.pages import LogInPage, PasswordChangePage
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path(
-        "login/",
-        LogInPage.as_view(),
-        name="login",
-    ),
+    path("login/", LogInPage.as_view(), name="login"),
     path("logout/", views.LogoutView.as_view(), name="logout"),
-    path(
-        "password_change/",
-        views.PasswordChangeView.as_view(template_name="accounts/password_change.html"),
-        name="password_change",
-    ),
+    path("password_change/", PasswordChangePage.as_view(), name="password_change"),
     path(
         "password_change/done/",
         views.PasswordChangeDoneView.as_view(template_name="accounts/password_changed.html"),
@@ -27,4 +19,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
 ]
 if settings.GITHUB is not None:
-    urlpatterns.append(path("github/", include("accounts.github_urls")))
+    urlpatterns.append(path("github/", include("accounts.github.urls")))

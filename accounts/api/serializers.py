@@ -1,4 +1,4 @@
-"""The shapes of people, roles, tokens and of the diary. Of a token nothing that would help to use it."""
+"""Serializers of people, roles, tokens and of the audit log. Of a token nothing that would help to use it."""
 
 from __future__ import annotations
 
@@ -75,21 +75,11 @@ class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
 
 
 class SystemLogSerializer(serializers.ModelSerializer[SystemLog]):
-    """One line of the diary."""
+    """One entry of the audit log."""
 
     user = serializers.SlugRelatedField[Any]("username", read_only=True)
 
     class Meta:
         model = SystemLog
-        fields = [
-            "id",
-            "timestamp",
-            "level",
-            "component",
-            "user",
-            "message",
-            "context",
-            "object_type",
-            "object_id",
-        ]
+        fields = ["id", "timestamp", "level", "component", "user", "message", "context", "object_type", "object_id"]
         read_only_fields = fields

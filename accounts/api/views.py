@@ -1,4 +1,4 @@
-"""Reading people, roles, tokens and the diary: for those who manage them, as in the portal."""
+"""Reading people, roles, tokens and the audit log: for those who manage them, as in the portal."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import django_filters
 
 from accounts.api import serializers
 from accounts.models import ApiToken, LogLevel, Permission, Role, SystemLog, User
-from ccatdc.common.api_filters import FlagFilter, MomentFilter, OneOfFilter, RowFilter
-from ccatdc.common.api_views import StrictDetailView, StrictListView
+from ccatdc.common.api.filters import FlagFilter, MomentFilter, OneOfFilter, RowFilter
+from ccatdc.common.api.views import RowsViewSet
 
 MANAGE = {"GET": "manage:users"}
 
 
-class PermissionListView(StrictListView[Permission]):
+class PermissionViewSet(RowsViewSet[Permission]):
     """All rights."""
 
     needs = MANAGE
@@ -20,24 +20,8 @@ class PermissionListView(StrictListView[Permission]):
     serializer_class = serializers.PermissionSerializer
 
 
-class PermissionView(StrictDetailView[Permission]):
-    """One right."""
-
-    needs = MANAGE
-    queryset = Permission.objects.all()
-    serializer_class = serializers.PermissionSerializer
-
-
-class RoleListView(StrictListView[Role]):
+class RoleViewSet(RowsViewSet[Role]):
     """All roles with their rights."""
-
-    needs = MANAGE
-    queryset = Role.objects.prefetch_related("permissions")
-    serializer_class = serializers.RoleSerializer
-
-
-class RoleView(StrictDetailView[Role]):
-    """One role."""
 
     needs = MANAGE
     queryset = Role.objects.prefetch_related("permissions")
@@ -52,7 +36,7 @@ class UserFilter(RowFilter):
     active = FlagFilter("is_active")
 
 
-class UserListView(StrictListView[User]):
+class UserViewSet(RowsViewSet[User]):
     """All accounts."""
 
     needs = MANAGE
@@ -60,14 +44,6 @@ class UserListView(StrictListView[User]):
     serializer_class = serializers.UserSerializer
     filterset_class = UserFilter
     orders = ("id", "username", "-date_joined")
-
-
-class UserView(StrictDetailView[User]):
-    """One account."""
-
-    needs = MANAGE
-    queryset = User.objects.prefetch_related("roles")
-    serializer_class = serializers.UserSerializer
 
 
 class ApiTokenFilter(RowFilter):
@@ -78,7 +54,7 @@ class ApiTokenFilter(RowFilter):
     revoked = FlagFilter("revoked_at", lookup_expr="isnull", exclude=True)
 
 
-class ApiTokenListView(StrictListView[ApiToken]):
+class ApiTokenViewSet(RowsViewSet[ApiToken]):
     """All tokens; not their secrets, which nobody has."""
 
     needs = MANAGE
@@ -86,14 +62,6 @@ class ApiTokenListView(StrictListView[ApiToken]):
     serializer_class = serializers.ApiTokenSerializer
     filterset_class = ApiTokenFilter
     orders = ("id", "-created_at", "created_at")
-
-
-class ApiTokenView(StrictDetailView[ApiToken]):
-    """One token."""
-
-    needs = MANAGE
-    queryset = ApiToken.objects.select_related("user", "instrument")
-    serializer_class = serializers.ApiTokenSerializer
 
 
 class SystemLogFilter(RowFilter):
@@ -108,19 +76,11 @@ class SystemLogFilter(RowFilter):
     logged_to = MomentFilter("timestamp", lookup_expr="lt")
 
 
-class SystemLogListView(StrictListView[SystemLog]):
-    """The diary, the latest first."""
+class SystemLogViewSet(RowsViewSet[SystemLog]):
+    """The audit log, the latest first."""
 
     needs = MANAGE
     queryset = SystemLog.objects.select_related("user")
     serializer_class = serializers.SystemLogSerializer
     filterset_class = SystemLogFilter
     orders = ("-timestamp", "timestamp", "-id", "id")
-
-
-class SystemLogView(StrictDetailView[SystemLog]):
-    """One line of it."""
-
-    needs = MANAGE
-    queryset = SystemLog.objects.select_related("user")
-    serializer_class = serializers.SystemLogSerializer

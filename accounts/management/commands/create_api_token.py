@@ -21,12 +21,9 @@ DEFAULT_SCOPES: Final = ("read:observations", "write:observations")
 
 
 class Command(BaseCommand):
-    """Make an API token."""
-
     help = "Make an API token and print its secret, which is stored nowhere."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """User, name, scopes, instrument, days."""
         parser.add_argument("user", help="User name of the owner.")
         parser.add_argument("name", help="What the token is for; unique for its owner.")
         parser.add_argument(
@@ -36,12 +33,8 @@ class Command(BaseCommand):
             metavar="SCOPE",
             help=f"A permission; may be repeated. Default: {' '.join(DEFAULT_SCOPES)}.",
         )
-        parser.add_argument(
-            "--instrument", metavar="SHORT", help="Bind the token to the data of one instrument."
-        )
-        parser.add_argument(
-            "--expires-days", type=float, metavar="N", help="Default: it does not expire."
-        )
+        parser.add_argument("--instrument", metavar="SHORT", help="Bind the token to the data of one instrument.")
+        parser.add_argument("--expires-days", type=float, metavar="N", help="Default: it does not expire.")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Make the token, print its secret."""
@@ -74,15 +67,11 @@ def _scopes(user: User, scopes: Sequence[str]) -> list[str]:
     known = set(Permission.objects.values_list("codename", flat=True))
     unknown = [scope for scope in scopes if scope not in known]
     if unknown:
-        raise CommandError(
-            f"There is no permission {', '.join(unknown)}; known are {', '.join(sorted(known))}."
-        )
+        raise CommandError(f"There is no permission {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
     missing = [scope for scope in scopes if not user.may(scope)]
     if missing:
         held = ", ".join(sorted(user.permission_codenames())) or "nothing"
-        raise CommandError(
-            f"The roles of {user} do not hold {', '.join(missing)}; they hold {held}."
-        )
+        raise CommandError(f"The roles of {user} do not hold {', '.join(missing)}; they hold {held}.")
     return sorted(set(scopes))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from axes import utils as axes
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from accounts.attempts import FailedAttempt
+from accounts.auth.guessing import account_key
 from accounts.models import record
 
 
@@ -16,18 +17,15 @@ class Command(BaseCommand):
     help = "Let an account or an address log in again after too many failures."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Whom."""
         parser.add_argument("--user", help="The user name of an account.")
-        parser.add_argument("--address", help="An address; its invalid tokens are forgotten too.")
+        parser.add_argument("--address", help="An address.")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Forget, and say so in the diary."""
+        """Forget, and say so in the audit log."""
         user, address = options["user"], options["address"]
         if bool(user) == bool(address):
             raise CommandError("Say either --user or --address.")
-        every = FailedAttempt.objects
-        rows = every.of_account(user) if user else every.filter(address=address)
-        count, _ = rows.delete()
+        count = axes.reset(username=account_key(user)) if user else axes.reset(ip=address)
         whose = f"to {user}" if user else f"from {address}"
         record("log-in", f"Forgot {count} failed attempts {whose}.")
         self.stdout.write(f"Forgot {count} failed attempts {whose}.")

@@ -1,9 +1,10 @@
-"""Portal pages of people, their roles and tokens, and of the diary."""
+"""Portal pages of people, their roles and tokens, and of the audit log."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from axes import utils as axes
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
@@ -12,17 +13,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts import (
-    admin_attempts,  # noqa: F401 - registers its page
-    admin_changes,  # noqa: F401 - registers its page
-)
-from accounts.attempts import FailedAttempt
-from accounts.models import ApiToken, LogLevel, Permission, Role, SystemLog, User
+from accounts.auth.guessing import account_key
+from accounts.models import ApiToken, FailedLogIn, LogLevel, Permission, Role, SystemLog, User
 from accounts.people import person_of
-from ccatdc.common.admin import PortalAdmin, ReadOnlyAdmin, state_column
-from ccatdc.common.admin_actions import portal_action
-from ccatdc.common.admin_filters import DaysFilter
-from ccatdc.common.badges import badge
+from ccatdc.common.admin.actions import portal_action
+from ccatdc.common.admin.badges import badge
+from ccatdc.common.admin.base import PortalAdmin, ReadOnlyAdmin, state_column
+from ccatdc.common.admin.filters import DaysFilter
 from ccatdc.common.units import NOTHING
 
 if TYPE_CHECKING:
@@ -51,7 +48,7 @@ class OnlyBySuperusers(PortalAdmin):
 
 @admin.register(User)
 class UserAdmin(OnlyBySuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
-    """People and services. Switch an account off instead of deleting it: the diary names it."""
+    """People and services. Switch an account off instead of deleting it: the audit log names it."""
 
     form = UserChangeForm
     add_form = UserCreationForm
@@ -83,8 +80,8 @@ class UserAdmin(OnlyBySuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
     @portal_action("Let in again", needs="manage_users", shown_for=lambda user: user.is_active)
     def let_in_selected(self, request: HttpRequest, user: User) -> None:
         """After too many failed log-ins: forget them."""
-        FailedAttempt.objects.of_account(user.username).delete()
-        self.diary(request, f"Forgot the failed log-ins to {user}.", user)
+        axes.reset(username=account_key(user.username))
+        self.write_audit_log(request, f"Forgot the failed log-ins to {user}.", user)
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With the roles of all rows in one query."""
@@ -92,11 +89,9 @@ class UserAdmin(OnlyBySuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
 
     @admin.display(description="Roles")
     def role_names(self, user: User) -> str:
-        """The names of the roles."""
         return ", ".join(role.name for role in user.roles.all()) or NOTHING
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Only a superuser makes superusers."""
         fields = list(super().get_readonly_fields(request, obj))
         return fields if self.reaches(request, _SUPERUSER) else [*fields, "is_superuser"]
 
@@ -105,7 +100,6 @@ class UserAdmin(OnlyBySuperusers, DjangoUserAdmin):  # type: ignore[type-arg]
         return super().has_change_permission(request, obj) and self.reaches(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Accounts are switched off."""
         return False
 
 
@@ -114,8 +108,6 @@ _SUPERUSER = User(is_superuser=True)
 
 @admin.register(Role)
 class RoleAdmin(PortalAdmin):
-    """Roles and their permissions."""
-
     list_display = ["name", "description"]
     search_fields = ["name"]
     autocomplete_fields = ["permissions"]
@@ -133,8 +125,7 @@ class TokenForm(forms.ModelForm):  # type: ignore[type-arg]
     """Scopes as ticks instead of JSON."""
 
     scopes = forms.MultipleChoiceField(
-        widget=UnfoldCheckboxes,
-        help_text="What the token may do, as far as its owner's roles hold it too.",
+        widget=UnfoldCheckboxes, help_text="What the token may do, as far as its owner's roles hold it too."
     )
 
     class Meta:
@@ -153,15 +144,7 @@ class ApiTokenAdmin(OnlyBySuperusers):
     """Tokens of programs. The secret is shown once, on the page after it was made."""
 
     form = TokenForm
-    list_display = [
-        "name",
-        "user",
-        "instrument",
-        "scope_list",
-        "validity",
-        "expires_at",
-        "last_used_at",
-    ]
+    list_display = ["name", "user", "instrument", "scope_list", "validity", "expires_at", "last_used_at"]
     list_select_related = ["user", "instrument"]
     list_filter = ["instrument", ("revoked_at", admin.EmptyFieldListFilter)]
     search_fields = ["name", "user__username", "token_prefix"]
@@ -171,12 +154,10 @@ class ApiTokenAdmin(OnlyBySuperusers):
 
     @admin.display(description="Scopes")
     def scope_list(self, token: ApiToken) -> str:
-        """The scopes as text."""
         return ", ".join(token.scopes)
 
     @admin.display(description="State")
     def validity(self, token: ApiToken) -> SafeString:
-        """Whether it opens doors now."""
         if token.revoked_at:
             return badge("Revoked", "danger")
         if token.expires_at and token.expires_at <= timezone.now():
@@ -204,17 +185,13 @@ class ApiTokenAdmin(OnlyBySuperusers):
         if change:
             super().save_model(request, obj, form, change)
             return
-        issued, secret = ApiToken.issue(
-            **{name: form.cleaned_data[name] for name in TokenForm.Meta.fields}
-        )
+        issued, secret = ApiToken.issue(**{name: form.cleaned_data[name] for name in TokenForm.Meta.fields})
         # Django goes on with its own object: it is the issued row from here.
         obj.__dict__.update(issued.__dict__)
         self.message_user(
             request,
             format_html(
-                "The secret of this token. Copy it now, it is shown only once: "
-                '<code class="secret">{}</code>',
-                secret,
+                'The secret of this token. Copy it now, it is shown only once: <code class="secret">{}</code>', secret
             ),
             messages.WARNING,
         )
@@ -232,28 +209,25 @@ class ApiTokenAdmin(OnlyBySuperusers):
     def revoke_selected(self, request: HttpRequest, token: ApiToken) -> None:
         """Refuse the token from now on."""
         ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
-        self.diary(request, f"Revoked the token {token} of {token.user}.", token)
+        self.write_audit_log(request, f"Revoked the token {token} of {token.user}.", token)
 
 
 class WhoWrote(admin.SimpleListFilter):
-    """Who did it?"""
-
     title = "user"
     parameter_name = "user"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        """All accounts: of whom the diary tells, only the whole diary knows."""
+        """All accounts: of whom the audit log tells, only the whole audit log knows."""
         return [(str(pk), name) for pk, name in User.objects.values_list("pk", "username")]
 
     def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        """Lines of the chosen one."""
         value = self.value()
         return rows.filter(user_id=value) if value and value.isdigit() else rows
 
 
 @admin.register(SystemLog)
 class SystemLogAdmin(ReadOnlyAdmin):
-    """The diary: who did what, newest first."""
+    """The audit log: who did what, newest first."""
 
     level_shown = state_column("level", LEVEL_COLOURS)
     list_display = ["timestamp", "level_shown", "component", "user", "message", "object_type"]
@@ -269,5 +243,33 @@ class SystemLogAdmin(ReadOnlyAdmin):
         return self.may(request, "read:observations") and person_of(request).sees_all_programs
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Likewise."""
         return self.has_view_permission(request)
+
+
+@admin.register(FailedLogIn)
+class FailedLogInAdmin(ReadOnlyAdmin):
+    """Failed log-ins that count at present. Names are kept as hashes: the page of a person has the button for their account."""
+
+    list_display = ["attempt_time", "ip_address", "account", "failures_since_start"]
+    search_fields = ["ip_address__exact"]
+    search_help_text = "An address."
+    fields = ["attempt_time", "ip_address", "account", "failures_since_start"]
+    readonly_fields = ["attempt_time", "ip_address", "account", "failures_since_start"]
+    ordering = ["-attempt_time"]
+    actions = ["forget_selected"]
+
+    @admin.display(description="Account")
+    def account(self, attempt: FailedLogIn) -> str:
+        """The beginning of its hash, as in the log."""
+        return (attempt.username or "")[:8]
+
+    @portal_action(
+        "Let this address in again",
+        needs="manage_users",
+        confirm="All failures from these addresses are forgotten. Let them in again?",
+        shown_for=lambda _attempt: True,
+    )
+    def forget_selected(self, request: HttpRequest, attempt: FailedLogIn) -> None:
+        """Forget every failure from the address."""
+        self.write_audit_log(request, f"Forgot the failed log-ins from {attempt.ip_address}.", attempt)
+        axes.reset(ip=attempt.ip_address)

@@ -14,7 +14,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.text import capfirst
 
 from accounts.models import Change, ChangeAction
-from ccatdc.common.history import root_of
+from ccatdc.common.audit.triggers import root_of
 from ccatdc.common.units import NOTHING
 
 #: (label of a model, key) of something that a change refers to.
@@ -44,7 +44,7 @@ class FieldChange:
 
 @dataclass(slots=True)
 class Entry:
-    """What one act did to one thing."""
+    """What one action did to one thing."""
 
     change: Change
     kind: str
@@ -54,12 +54,13 @@ class Entry:
 
     @property
     def who(self) -> str:
-        """The person, or the command."""
         return str(self.change.user) if self.change.user else NOTHING
 
 
 def entries_of(changes: Iterable[Change], *, together: bool = False) -> list[Entry]:
-    """Rows of history as entries. With ``together`` rows about the two tables of a kind that were written at once are one."""
+    """Rows of history as entries. With ``together`` rows about the two tables of a kind that were written at once are
+    one.
+    """
     rows = list(changes)
     names = _names(rows)
     entries: list[Entry] = []
@@ -96,9 +97,7 @@ def _entry(change: Change, names: Mapping[Key, str]) -> Entry:
 def _fields(change: Change, names: Mapping[Key, str]) -> list[FieldChange]:
     model = _model_of(change.table_name)
     if change.action == ChangeAction.CHANGED:
-        return [
-            _changed(model, column, pair, names) for column, pair in sorted(change.changes.items())
-        ]
+        return [_changed(model, column, pair, names) for column, pair in sorted(change.changes.items())]
     shown = []
     for column, value in change.changes.items():
         column_field = _field_of(model, column)
@@ -111,9 +110,7 @@ def _fields(change: Change, names: Mapping[Key, str]) -> list[FieldChange]:
     return shown
 
 
-def _changed(
-    model: type[models.Model] | None, column: str, pair: Any, names: Mapping[Key, str]
-) -> FieldChange:
+def _changed(model: type[models.Model] | None, column: str, pair: Any, names: Mapping[Key, str]) -> FieldChange:
     column_field = _field_of(model, column)
     label = _label(column_field, column)
     if pair is None:
@@ -123,9 +120,7 @@ def _changed(
         gone, new = (_linked(column_field, keys, names) for keys in (before, after))
         words = [f"without {gone}"] if gone else []
         return FieldChange(label, words=", ".join([*words, *([f"with {new}"] if new else [])]))
-    return FieldChange(
-        label, _value(column_field, before, names), _value(column_field, after, names)
-    )
+    return FieldChange(label, _value(column_field, before, names), _value(column_field, after, names))
 
 
 def _linked(column_field: Any, keys: list[Any] | None, names: Mapping[Key, str]) -> str:

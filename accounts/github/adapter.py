@@ -1,7 +1,7 @@
-"""Log-in by GitHub: what allauth asks us. Loaded only where it is set up (ccatdc/github_settings.py).
+"""Log-in by GitHub: what allauth asks us. Loaded only where it is set up (ccatdc/settings/github.py).
 
-Somebody is let in while they are a member of an organisation. New people become viewers; roles that teams give follow the
-teams at every log-in. Who left keeps the account and loses all rights, also those of their tokens.
+Somebody is let in while they are a member of an organisation. New people become viewers; roles that teams give follow
+the teams at every log-in. Who left keeps the account and loses all rights, also those of their tokens.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
 
-from accounts.github import GitHubError, Membership, membership
+from accounts.github.membership import GitHubError, Membership, membership
 from accounts.models import LogLevel, Role, User, record
 from ccatdc.common.errors import ConfigurationError
 from ccatdc.common.github import GitHub
@@ -30,8 +30,6 @@ WITH_PASSWORD: Final = "You can log in with a password."  # noqa: S105
 
 
 class MembersOnly(DefaultSocialAccountAdapter):  # type: ignore[misc]
-    """Decides who comes in."""
-
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
         """GitHub knows who it is; go back to the log-in page unless they may come in."""
         login = str(sociallogin.account.extra_data.get("login", ""))
@@ -69,9 +67,7 @@ class MembersOnly(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
     def on_authentication_error(self, request: HttpRequest, provider: Any, **how: Any) -> NoReturn:
         """Cancelled there, out of date, forged, or GitHub is away."""
-        logger.warning(
-            "Log-in by %s failed: %s %s", provider, how.get("error"), how.get("exception")
-        )
+        logger.warning("Log-in by %s failed: %s %s", provider, how.get("error"), how.get("exception"))
         _back(request, f"The log-in by GitHub did not succeed. Try it again. {WITH_PASSWORD}")
 
 

@@ -16,7 +16,7 @@ from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
-from accounts.log_in import refuse_token
+from accounts.auth.guessing import refuse_token
 from accounts.models import ApiToken, Permission, User
 from accounts.rates import count_request
 
@@ -36,9 +36,7 @@ class ApiTokenAuthentication(BaseAuthentication):
         if not parts or parts[0].lower() not in SCHEMES:
             return None
         if len(parts) != 2:
-            raise exceptions.AuthenticationFailed(
-                "Write the header as: Authorization: Bearer <token>"
-            )
+            raise exceptions.AuthenticationFailed("Write the header as: Authorization: Bearer <token>")
         try:
             secret = parts[1].decode("ascii")
         except UnicodeDecodeError as error:
@@ -46,9 +44,7 @@ class ApiTokenAuthentication(BaseAuthentication):
         token = _token_with_rights(secret)
         if token is None:
             refuse_token(request._request)
-            raise exceptions.AuthenticationFailed(
-                "The token is not valid: unknown, expired or revoked."
-            )
+            raise exceptions.AuthenticationFailed("The token is not valid: unknown, expired or revoked.")
         count_request(token.pk)
         _note_use(token)
         # Added to what history keeps of this request, if the request writes.

@@ -12,13 +12,13 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.changes import HOW_WORDS, Entry, entries_of, kind_words
+from accounts.history import HOW_WORDS, Entry, entries_of, kind_words
 from accounts.models import Change, ChangeAction, User
 from accounts.people import person_of
-from ccatdc.common.admin import ReadOnlyAdmin, state_column
-from ccatdc.common.admin_filters import DaysFilter
-from ccatdc.common.badges import NO_VALUE, link_to_admin
-from ccatdc.common.history import tracked_kinds
+from ccatdc.common.admin.badges import NO_VALUE, link_to_admin
+from ccatdc.common.admin.base import ReadOnlyAdmin, state_column
+from ccatdc.common.admin.filters import DaysFilter
+from ccatdc.common.audit.triggers import tracked_kinds
 
 ACTION_COLOURS: dict[str, str] = {
     ChangeAction.ADDED: "success",
@@ -28,8 +28,6 @@ ACTION_COLOURS: dict[str, str] = {
 
 
 class OfKind(admin.SimpleListFilter):
-    """Of what kind of thing?"""
-
     title = "kind"
     parameter_name = "kind"
 
@@ -39,7 +37,6 @@ class OfKind(admin.SimpleListFilter):
         return [(label, kind_words(label)) for label in kinds]
 
     def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        """Changes of that kind."""
         return rows.filter(object_type=self.value()) if self.value() else rows
 
 
@@ -56,7 +53,6 @@ class WhoChanged(admin.SimpleListFilter):
         return [(str(user.pk), user.username) for user in known]
 
     def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        """Changes by the chosen one."""
         value = self.value()
         return rows.filter(user_id=value) if value and value.isdigit() else rows
 
@@ -68,11 +64,9 @@ class How(admin.SimpleListFilter):
     parameter_name = "how"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        """All ways."""
         return [(how, words[0].upper() + words[1:]) for how, words in HOW_WORDS.items()]
 
     def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        """Changes made this way."""
         return rows.filter(context__how=self.value()) if self.value() else rows
 
 
@@ -95,8 +89,6 @@ class WithEntries(ChangeList):
 
 @admin.register(Change)
 class ChangeAdmin(ReadOnlyAdmin):
-    """History, the newest first."""
-
     action_shown = state_column("action", ACTION_COLOURS, "What", order=False)
     list_display = ["at", "who", "way", "action_shown", "thing", "fields_shown"]
     list_select_related = ["user"]
@@ -104,9 +96,7 @@ class ChangeAdmin(ReadOnlyAdmin):
     list_filter_submit = True
     sortable_by: ClassVar[list[str]] = []
     search_fields = ["object_name", "object_id__exact"]
-    search_help_text = (
-        "Part of the name that a thing had then (three characters or more), or its id."
-    )
+    search_help_text = "Part of the name that a thing had then (three characters or more), or its id."
     fields = ["at", "who", "way", "action_shown", "thing", "fields_shown"]
     readonly_fields = ["at", "who", "way", "action_shown", "thing", "fields_shown"]
 
@@ -115,16 +105,14 @@ class ChangeAdmin(ReadOnlyAdmin):
         rows = Change.objects.select_related("user")
         return rows if self.may(request, "manage:users") else rows.outside_accounts()
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:  # noqa: ARG002
-        """With names."""
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
         return WithEntries
 
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Everybody who may look at all observations: history tells of all programs."""
         return self.may(request, "read:observations") and person_of(request).sees_all_programs
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        """Likewise."""
         return self.has_view_permission(request)
 
     @admin.display(description="Who")
@@ -151,7 +139,6 @@ class ChangeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Fields")
     def fields_shown(self, change: Change) -> SafeString:
-        """From what to what."""
         entry = _entry(change)
         if not entry.fields:
             return NO_VALUE

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
-from ccatdc.common.errors import WorldError
+from ccatdc.common.errors import ExternalError
 from ccatdc.common.github import GitHub
 
 PER_PAGE: Final = 100
@@ -18,7 +18,7 @@ PER_PAGE: Final = 100
 MAX_PAGES: Final = 10
 
 
-class GitHubError(WorldError):
+class GitHubError(ExternalError):
     """GitHub did not say whether somebody may come in. Passwords work without it."""
 
     default_code = "github.unavailable"
@@ -40,14 +40,10 @@ def membership(github: GitHub, token: str, session: Any) -> Membership:
     if not github.team_roles:
         return Membership(is_member=True)
     roles = {team.casefold(): role for team, role in github.team_roles.items()}
-    return Membership(
-        is_member=True, roles=frozenset(roles[team] for team in ask.teams() if team in roles)
-    )
+    return Membership(is_member=True, roles=frozenset(roles[team] for team in ask.teams() if team in roles))
 
 
 class _Api:
-    """The two questions."""
-
     def __init__(self, github: GitHub, token: str, session: Any) -> None:
         self._github = github
         self._session = session

@@ -9,7 +9,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts.authentication import may
+from accounts.auth.tokens import may
 from accounts.models import ApiToken
 
 if TYPE_CHECKING:  # the framework's views read the setting that names this class

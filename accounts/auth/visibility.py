@@ -1,8 +1,8 @@
 """Who sees what: scientists see the data of their programs and what is public, everybody else who works here sees all.
 
-Every page and every endpoint asks :func:`ccatdc.common.viewers.visible`, which comes here. The rule of a model is the method
-``visible_to`` of its QuerySet. A model of a program's data without one is shown to nobody who does not see everything, so that
-a new one is not forgotten.
+Every page and every endpoint asks :func:`ccatdc.common.visibility.visible`, which comes here. The rule of a model is
+the method ``visible_to`` of its QuerySet. A model of a program's data without one is shown to nobody who does not see
+everything, so that a new one is not forgotten.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rest_framework.filters import BaseFilterBackend
 
 from accounts.models import User
-from ccatdc.common.viewers import visible
+from ccatdc.common.visibility import visible
 
 if TYPE_CHECKING:
     from django.db.models import QuerySet
@@ -57,8 +57,8 @@ def concerns_programs(model: Any) -> bool:
 
 
 class VisibleRows(BaseFilterBackend):
-    """Narrows what every list and every single row of the API is taken from (settings: DEFAULT_FILTER_BACKENDS).
-    What is left out is 404, as what does not exist.
+    """Narrows what every list and every single row of the API is taken from (settings: DEFAULT_FILTER_BACKENDS). What
+    is left out is 404, as what does not exist.
     """
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> Any:  # noqa: ARG002

@@ -12,7 +12,7 @@ from drf_spectacular.plumbing import build_bearer_security_scheme_object
 class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """``Authorization: Bearer <token>``."""
 
-    target_class = "accounts.authentication.ApiTokenAuthentication"
+    target_class = "accounts.auth.tokens.ApiTokenAuthentication"
     name = "token"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> Any:  # noqa: ARG002

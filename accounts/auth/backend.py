@@ -18,8 +18,8 @@ CHANGE_NEEDS = {
 }
 #: Who is in a program decides who sees its data.
 MEMBERSHIPS = "programmembership"
-#: Pages of the portal for who sees some programs only: what they show is one row with its own, or no program's.
-#: The others tell of work that mixes programs.
+#: Pages of the portal for who sees some programs only: what they show is one row with its own, or no program's. The
+#: others tell of work that mixes programs.
 NARROWED_APPS = frozenset({"observatory", "planning"})
 NARROWED_MODELS = frozenset({"rawdatafile"})
 CONFIGURATION_MODELS = frozenset(
@@ -42,9 +42,7 @@ class RoleBackend(ModelBackend):
         """``app.action_model`` for the portal, or our own ``action:resource``."""
         if not isinstance(user_obj, User) or not user_obj.is_active:
             return False
-        return user_obj.may(needed_permission(perm)) and (
-            user_obj.sees_all_programs or not _shows_all_programs(perm)
-        )
+        return user_obj.may(needed_permission(perm)) and (user_obj.sees_all_programs or not _shows_all_programs(perm))
 
     def has_module_perms(self, user_obj: Any, app_label: str) -> bool:  # noqa: ARG002
         """Whether anything of an app is shown."""

@@ -1,8 +1,8 @@
 """The permissions and roles that every installation has. Run after each ``migrate``, idempotent.
 
-A signal and no data migration: rows of a migration are gone once a table was emptied (tests do),
-and a permission that a later version adds must reach the roles of an installation that exists. What
-an operator changed stays: a role gets a permission only when one of the two is new.
+A signal and no data migration: rows of a migration are gone once a table was emptied (tests do), and a permission that
+a later version adds must reach the roles of an installation that exists. What an operator changed stays: a role gets a
+permission only when one of the two is new.
 """
 
 from __future__ import annotations
@@ -67,9 +67,7 @@ def ensure_default_roles() -> None:
     new_permissions = set()
     permissions = {}
     for codename, description in PERMISSIONS.items():
-        permission, created = Permission.objects.get_or_create(
-            codename=codename, defaults={"description": description}
-        )
+        permission, created = Permission.objects.get_or_create(codename=codename, defaults={"description": description})
         permissions[codename] = permission
         if created:
             new_permissions.add(codename)
