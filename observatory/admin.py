@@ -9,18 +9,11 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModelAdmin
 
-from ccatdc.common.acts import Outcome
-from ccatdc.common.admin import PortalAdmin, PortalInline
-from ccatdc.common.admin_bulk import Given, SwitchedAdmin, bulk_action
+from ccatdc.common.admin.actions import Given, SwitchedAdmin, bulk_action
+from ccatdc.common.admin.base import PortalAdmin, PortalInline
+from ccatdc.common.bulk_actions import Outcome
 from observatory.availability import set_instruments_availability, set_modules_availability
-from observatory.models import (
-    Instrument,
-    InstrumentModule,
-    InstrumentModuleConfiguration,
-    Line,
-    Observatory,
-    Telescope,
-)
+from observatory.models import Instrument, InstrumentModule, InstrumentModuleConfiguration, Line, Observatory, Telescope
 
 
 def _person(request: HttpRequest) -> AbstractBaseUser | None:
@@ -28,30 +21,22 @@ def _person(request: HttpRequest) -> AbstractBaseUser | None:
 
 
 class Telescopes(PortalInline):
-    """The telescopes of an observatory."""
-
     model = Telescope
     fields = ["name", "short_name", "aperture_m", "alt_m", "lat_deg", "lon_deg"]
 
 
 class Instruments(PortalInline):
-    """The instruments on a telescope."""
-
     model = Instrument
     fields = ["name", "short_name", "instrument_type", "available"]
 
 
 class Modules(PortalInline):
-    """The modules of an instrument."""
-
     model = InstrumentModule
     fields = ["name", "short_name", "available", "n_pixels", "freq_min_ghz", "freq_max_ghz"]
 
 
 @admin.register(Observatory)
 class ObservatoryAdmin(PortalAdmin):
-    """Facilities."""
-
     list_display = ["name", "short_name", "url"]
     search_fields = ["name", "short_name"]
     inlines = [Telescopes]
@@ -71,8 +56,6 @@ class TelescopeAdmin(PortalAdmin):
 
 @admin.register(Instrument)
 class InstrumentAdmin(PortalAdmin):
-    """Instruments."""
-
     list_display = ["name", "short_name", "telescope", "instrument_type", "available"]
     list_select_related = ["telescope"]
     list_filter = ["available", "instrument_type", "telescope"]
@@ -81,11 +64,8 @@ class InstrumentAdmin(PortalAdmin):
     inlines = [Modules]
     actions = ["available_selected", "unavailable_selected"]
 
-    @bulk_action(
-        "Available", needs="configure", shown_for=lambda instrument: not instrument.available
-    )
+    @bulk_action("Available", needs="configure", shown_for=lambda instrument: not instrument.available)
     def available_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
-        """There to be observed with."""
         return set_instruments_availability(rows, True, _person(request), given.reason)
 
     @bulk_action(
@@ -95,7 +75,6 @@ class InstrumentAdmin(PortalAdmin):
         shown_for=lambda instrument: instrument.available,
     )
     def unavailable_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
-        """Not installed, or not working."""
         return set_instruments_availability(rows, False, _person(request), given.reason)
 
 
@@ -103,15 +82,7 @@ class InstrumentAdmin(PortalAdmin):
 class InstrumentModuleAdmin(PortalAdmin):
     """The parts of instruments that write files."""
 
-    list_display = [
-        "name",
-        "short_name",
-        "instrument",
-        "available",
-        "n_pixels",
-        "freq_min_ghz",
-        "freq_max_ghz",
-    ]
+    list_display = ["name", "short_name", "instrument", "available", "n_pixels", "freq_min_ghz", "freq_max_ghz"]
     list_select_related = ["instrument"]
     list_filter = ["available", "instrument"]
     search_fields = ["name", "short_name", "instrument__name"]
@@ -120,7 +91,6 @@ class InstrumentModuleAdmin(PortalAdmin):
 
     @bulk_action("Available", needs="configure", shown_for=lambda module: not module.available)
     def available_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
-        """There to be observed with."""
         return set_modules_availability(rows, True, _person(request), given.reason)
 
     @bulk_action(
@@ -130,7 +100,6 @@ class InstrumentModuleAdmin(PortalAdmin):
         shown_for=lambda module: module.available,
     )
     def unavailable_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
-        """Not installed, or not working."""
         return set_modules_availability(rows, False, _person(request), given.reason)
 
 
@@ -141,20 +110,16 @@ class OfModule(admin.SimpleListFilter):
     parameter_name = "module"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        """Modules that have lines."""
         modules = InstrumentModule.objects.filter(lines__isnull=False).distinct()
         return [(str(row.pk), str(row)) for row in modules.select_related("instrument")]
 
     def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        """Lines of the chosen one."""
         value = self.value()
         return rows.filter(instrument_modules=value) if value and value.isdigit() else rows
 
 
 @admin.register(Line)
 class LineAdmin(PortalAdmin):
-    """Spectral lines."""
-
     list_display = ["name", "species", "transition", "rest_frequency_ghz", "reference"]
     list_filter = [OfModule, "species"]
     search_fields = ["name", "species"]
@@ -169,7 +134,7 @@ class LineAdmin(PortalAdmin):
 
 @admin.register(InstrumentModuleConfiguration)
 class ModuleConfigurationAdmin(SwitchedAdmin, PolymorphicParentModelAdmin):
-    """All set-ups of modules: one list, the kind is chosen when one is added."""
+    """All module configurations: one list, the kind is chosen when one is added."""
 
     add_type_template = "portal/choose_kind.html"  # type: ignore[assignment]
 
@@ -184,8 +149,6 @@ class ModuleConfigurationAdmin(SwitchedAdmin, PolymorphicParentModelAdmin):
 
 
 class ModuleConfigurationKindAdmin(SwitchedAdmin, PolymorphicChildModelAdmin):
-    """One kind of set-up."""
-
     base_model = InstrumentModuleConfiguration
     list_display = ["name", "instrument_module", "active"]
     list_select_related = ["instrument_module__instrument"]

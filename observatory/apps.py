@@ -6,6 +6,4 @@ from django.apps import AppConfig
 
 
 class ObservatoryConfig(AppConfig):
-    """Telescopes, instruments, modules."""
-
     name = "observatory"

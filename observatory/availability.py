@@ -7,29 +7,21 @@ from __future__ import annotations
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db.models import QuerySet
 
-from ccatdc.common.acts import Outcome, switch
+from ccatdc.common.bulk_actions import Outcome, switch
 from observatory.models import Instrument, InstrumentModule
 
 COMPONENT = "availability"
 
 
 def set_instruments_availability(
-    instruments: QuerySet[Instrument],
-    available: bool,
-    user: AbstractBaseUser | None,
-    reason: str = "",
+    instruments: QuerySet[Instrument], available: bool, user: AbstractBaseUser | None, reason: str = ""
 ) -> Outcome:
     """Say that instruments are installed and working, or not. Their modules keep what was said of them."""
-    return switch(
-        instruments, "available", available, component=COMPONENT, user=user, reason=reason
-    )
+    return switch(instruments, "available", available, component=COMPONENT, user=user, reason=reason)
 
 
 def set_modules_availability(
-    modules: QuerySet[InstrumentModule],
-    available: bool,
-    user: AbstractBaseUser | None,
-    reason: str = "",
+    modules: QuerySet[InstrumentModule], available: bool, user: AbstractBaseUser | None, reason: str = ""
 ) -> Outcome:
     """Say that modules can be used, or not."""
     rows = modules.select_related("instrument")

@@ -6,6 +6,4 @@ from django.apps import AppConfig
 
 
 class PlanningConfig(AppConfig):
-    """Programs, sources, obs units, executions."""
-
     name = "planning"

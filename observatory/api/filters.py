@@ -1,4 +1,4 @@
-"""What lists of the hierarchy, set-ups and lines can be narrowed by."""
+"""What lists of the hierarchy, module configurations and lines can be narrowed by."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from typing import Any
 
 import django_filters
 
-from ccatdc.common.api_filters import FlagFilter, OneOfFilter, RowFilter
+from ccatdc.common.api.filters import FlagFilter, OneOfFilter, RowFilter
 from observatory.models import InstrumentType, ModuleConfigurationType
 
 
 class ObservatoryFilter(RowFilter):
-    """Observatories by name."""
-
     name = django_filters.CharFilter("name", lookup_expr="icontains")
 
 
 class TelescopeFilter(RowFilter):
-    """Telescopes by observatory."""
-
     observatory = django_filters.CharFilter("observatory__short_name")
 
 
@@ -37,9 +33,7 @@ class InstrumentModuleFilter(RowFilter):
     instrument = django_filters.CharFilter("instrument__short_name")
     short_name = django_filters.CharFilter("short_name")
     available = FlagFilter("available")
-    reaches_ghz = django_filters.NumberFilter(
-        method="reaching", help_text="Its range holds this frequency."
-    )
+    reaches_ghz = django_filters.NumberFilter(method="reaching", help_text="Its range holds this frequency.")
 
     def reaching(self, rows: Any, _name: str, ghz: Decimal) -> Any:
         """Those whose range holds the frequency."""
@@ -57,7 +51,7 @@ class LineFilter(RowFilter):
 
 
 class ModuleConfigurationFilter(RowFilter):
-    """Set-ups by instrument, module, kind, name, and whether they are in use."""
+    """Module configurations by instrument, module, kind, name, and whether they are in use."""
 
     instrument = django_filters.CharFilter("instrument_module__instrument__short_name")
     module = django_filters.CharFilter("instrument_module__short_name")

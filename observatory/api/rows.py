@@ -1,4 +1,4 @@
-"""Rows of this app with all that their shapes read, so that a page takes a constant number of queries."""
+"""Rows of this app with all that their serializers read, so that a page takes a constant number of queries."""
 
 from __future__ import annotations
 
@@ -6,14 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from observatory.models import (
-    Instrument,
-    InstrumentModule,
-    InstrumentModuleConfiguration,
-    Line,
-    Observatory,
-    Telescope,
-)
+from observatory.models import Instrument, InstrumentModule, InstrumentModuleConfiguration, Line, Observatory, Telescope
 
 
 def observatories() -> QuerySet[Observatory]:
@@ -22,17 +15,14 @@ def observatories() -> QuerySet[Observatory]:
 
 
 def telescopes() -> QuerySet[Telescope]:
-    """With their observatories."""
     return Telescope.objects.select_related("observatory")
 
 
 def instruments() -> QuerySet[Instrument]:
-    """With telescope and modules."""
     return Instrument.objects.select_related("telescope").prefetch_related("modules")
 
 
 def modules() -> QuerySet[InstrumentModule]:
-    """With their instruments."""
     return InstrumentModule.objects.select_related("instrument")
 
 
@@ -41,6 +31,6 @@ def lines() -> QuerySet[Line]:
     return Line.objects.prefetch_related("instrument_modules")
 
 
-def set_ups() -> QuerySet[Any]:
+def module_configurations() -> QuerySet[Any]:
     """Of every kind, with module and instrument."""
     return InstrumentModuleConfiguration.objects.select_related("instrument_module__instrument")

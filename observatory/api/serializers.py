@@ -1,4 +1,4 @@
-"""The shapes of what produces data: telescopes, instruments and modules (the names that filing uses), set-ups, lines."""
+"""Serializers of what produces data: telescopes, instruments and modules (the names that filing uses), module configurations, lines."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ccatdc.common.api_expand import Expandable, Relation
-from ccatdc.common.api_kinds import ByKindSerializer
+from ccatdc.common.api.expand import Expandable, Relation
+from ccatdc.common.api.polymorphic import ByKindSerializer
 from observatory.api import rows
 from observatory.models import (
     ChaiModuleConfiguration,
@@ -32,11 +32,7 @@ class ObservatoryInBriefSerializer(serializers.ModelSerializer[Observatory]):
 class TelescopeSerializer(Expandable, serializers.ModelSerializer[Telescope]):
     """A telescope, where it stands (degrees, east-positive; metres) and what its mount can reach."""
 
-    relations = {
-        "observatory": Relation(
-            "observatory", ObservatoryInBriefSerializer, Observatory.objects.all
-        )
-    }
+    relations = {"observatory": Relation("observatory", ObservatoryInBriefSerializer, Observatory.objects.all)}
 
     observatory = serializers.CharField(source="observatory.short_name")
 
@@ -63,9 +59,7 @@ class TelescopeSerializer(Expandable, serializers.ModelSerializer[Telescope]):
 class ObservatorySerializer(Expandable, ObservatoryInBriefSerializer):
     """A facility and its telescopes."""
 
-    relations = {
-        "telescopes": Relation("telescopes", TelescopeSerializer, rows.telescopes, many=True)
-    }
+    relations = {"telescopes": Relation("telescopes", TelescopeSerializer, rows.telescopes, many=True)}
 
     telescopes = serializers.SlugRelatedField[Any]("short_name", many=True, read_only=True)
 
@@ -93,16 +87,7 @@ class InstrumentSerializer(Expandable, serializers.ModelSerializer[Instrument]):
 
     class Meta:
         model = Instrument
-        fields = [
-            "id",
-            "short_name",
-            "name",
-            "instrument_type",
-            "available",
-            "description",
-            "telescope",
-            "modules",
-        ]
+        fields = ["id", "short_name", "name", "instrument_type", "available", "description", "telescope", "modules"]
         read_only_fields = fields
 
 
@@ -137,39 +122,19 @@ class LineSerializer(Expandable, serializers.ModelSerializer[Line]):
     """A spectral line; the rest frequency in GHz is text, so that no digit is lost."""
 
     relations = {
-        "instrument_modules": Relation(
-            "instrument_modules", InstrumentModuleSerializer, rows.modules, many=True
-        )
+        "instrument_modules": Relation("instrument_modules", InstrumentModuleSerializer, rows.modules, many=True)
     }
 
     instrument_modules = serializers.PrimaryKeyRelatedField[Any](many=True, read_only=True)
 
     class Meta:
         model = Line
-        fields = [
-            "id",
-            "name",
-            "species",
-            "transition",
-            "rest_frequency_ghz",
-            "reference",
-            "instrument_modules",
-        ]
+        fields = ["id", "name", "species", "transition", "rest_frequency_ghz", "reference", "instrument_modules"]
         read_only_fields = fields
 
 
-#: What all set-ups share.
-_SET_UP = [
-    "id",
-    "type",
-    "name",
-    "instrument",
-    "module",
-    "active",
-    "valid_from",
-    "valid_to",
-    "comment",
-]
+#: What all module configurations share.
+_MODULE_CONFIGURATION = ["id", "type", "name", "instrument", "module", "active", "valid_from", "valid_to", "comment"]
 
 
 _MODULE = Relation("instrument_module", InstrumentModuleSerializer, rows.modules)
@@ -190,7 +155,7 @@ class ChaiModuleConfigurationSerializer(_SetUpSerializer):
     class Meta:
         model = ChaiModuleConfiguration
         fields = [
-            *_SET_UP,
+            *_MODULE_CONFIGURATION,
             "line",
             "sideband",
             "tuning_frequency_ghz",
@@ -211,7 +176,7 @@ class PrimeCamModuleConfigurationSerializer(_SetUpSerializer):
     class Meta:
         model = PrimeCamModuleConfiguration
         fields = [
-            *_SET_UP,
+            *_MODULE_CONFIGURATION,
             "band_center_ghz",
             "bandwidth_ghz",
             "n_detectors",
@@ -228,7 +193,7 @@ class PrimeCamModuleConfigurationSerializer(_SetUpSerializer):
 
 
 class ModuleConfigurationSerializer(ByKindSerializer):
-    """A set-up as what it is."""
+    """A module configuration as what it is."""
 
     kinds = {
         ChaiModuleConfiguration: ChaiModuleConfigurationSerializer,

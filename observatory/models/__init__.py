@@ -1,4 +1,4 @@
-"""What produces data: the hierarchy, its set-ups, and the spectral lines that it can observe."""
+"""What produces data: the hierarchy, its module configurations, and the spectral lines that it can observe."""
 
 from observatory.models.configurations import (
     ChaiModuleConfiguration,
@@ -8,13 +8,7 @@ from observatory.models.configurations import (
     Sideband,
     VelocityFrame,
 )
-from observatory.models.hierarchy import (
-    Instrument,
-    InstrumentModule,
-    InstrumentType,
-    Observatory,
-    Telescope,
-)
+from observatory.models.hierarchy import Instrument, InstrumentModule, InstrumentType, Observatory, Telescope
 from observatory.models.lines import Line
 
 __all__ = [

@@ -1,7 +1,8 @@
-"""Set-ups of instrument modules: what a module can be told to be when an obs unit uses it.
+"""Module configurations: what a module can be told to be when an obs unit uses it.
 
-One table for what all set-ups share and one for each kind (upstream's layout). Obs units refer to the shared table
-(planning/models/obs_units.py). The fields of both kinds are proposed from the instruments' published specifications.
+One table for what all module configurations share and one for each kind (upstream's layout). Obs units refer to the
+shared table (planning/models/obs_units.py). The fields of both kinds are proposed from the instruments' published
+specifications.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from django.db import models
 from django.db.models import F, Q
 from polymorphic.models import PolymorphicModel
 
-from ccatdc.common.cross_checks import CrossCheck
 from ccatdc.common.states import known_values
 from observatory.models.hierarchy import InstrumentModule
 from observatory.models.lines import Line
+from observatory.models.tuning import tuning_in_range
 
 #: A readout stream as the data taking names its folders: board and drone, rfsoc01_drone1.
 _STREAM = re.compile(r"rfsoc\d{2}_drone\d")
@@ -30,21 +31,16 @@ class ModuleConfigurationType(models.TextChoices):
     """Discriminator of the configuration tables."""
 
     CHAI_MODULE_CONFIGURATION = "chai_module_configuration", "CHAI module configuration"
-    PRIME_CAM_MODULE_CONFIGURATION = (
-        "prime_cam_module_configuration",
-        "Prime-Cam module configuration",
-    )
+    PRIME_CAM_MODULE_CONFIGURATION = ("prime_cam_module_configuration", "Prime-Cam module configuration")
 
 
 class InstrumentModuleConfiguration(PolymorphicModel):
-    """A named set-up of one module. Never made directly: always one of the kinds below."""
+    """A named module configuration of one module. Never made directly: always one of the kinds below."""
 
     TYPE: str = ""
 
     type = models.CharField(max_length=50, choices=ModuleConfigurationType.choices, editable=False)
-    instrument_module = models.ForeignKey(
-        InstrumentModule, models.PROTECT, related_name="configurations"
-    )
+    instrument_module = models.ForeignKey(InstrumentModule, models.PROTECT, related_name="configurations")
     name = models.CharField(max_length=128)
     active = models.BooleanField(default=True)
     valid_from = models.DateTimeField(null=True, blank=True)
@@ -52,21 +48,19 @@ class InstrumentModuleConfiguration(PolymorphicModel):
     comment = models.TextField(blank=True)
 
     class Meta:
+        verbose_name = "module configuration"
         db_table = "instrument_module_configuration"
         ordering = ["instrument_module", "name"]
         base_manager_name = "objects"
         constraints = [
-            models.UniqueConstraint(
-                fields=["instrument_module", "name"], name="module_configuration_name_unique"
-            ),
+            models.UniqueConstraint(fields=["instrument_module", "name"], name="module_configuration_name_unique"),
             models.CheckConstraint(
-                condition=Q(valid_from__isnull=True)
-                | Q(valid_to__isnull=True)
-                | Q(valid_from__lt=F("valid_to")),
+                condition=Q(valid_from__isnull=True) | Q(valid_to__isnull=True) | Q(valid_from__lt=F("valid_to")),
                 name="module_configuration_validity_order",
             ),
             known_values("type", ModuleConfigurationType, "module_configuration_type_known"),
         ]
+        triggers = [tuning_in_range("b.id = NEW.id", ("instrument_module_id",))]
 
     def __str__(self) -> str:
         return self.name
@@ -104,13 +98,10 @@ class ChaiModuleConfiguration(InstrumentModuleConfiguration):
     sideband = models.CharField(max_length=8, choices=Sideband.choices)
     tuning_frequency_ghz = models.FloatField(help_text="GHz; inside the range of the module.")
     if_frequency_ghz = models.FloatField(
-        default=6.0,
-        help_text="GHz; where in the intermediate-frequency band of 4 to 8 the line is.",
+        default=6.0, help_text="GHz; where in the intermediate-frequency band of 4 to 8 the line is."
     )
     velocity_lsr_km_s = models.FloatField(default=0, help_text="km/s, in the velocity frame.")
-    velocity_frame = models.CharField(
-        max_length=8, choices=VelocityFrame.choices, default=VelocityFrame.LSR
-    )
+    velocity_frame = models.CharField(max_length=8, choices=VelocityFrame.choices, default=VelocityFrame.LSR)
     bandwidth_ghz = models.FloatField(default=4.0, help_text="GHz.")
     n_channels = models.PositiveIntegerField(null=True, blank=True)
     resolution_khz = models.FloatField(default=100, help_text="kHz.")
@@ -120,12 +111,8 @@ class ChaiModuleConfiguration(InstrumentModuleConfiguration):
         db_table = "chai_module_configuration"
         base_manager_name = "objects"
         constraints = [
-            models.CheckConstraint(
-                condition=Q(tuning_frequency_ghz__gt=0), name="chai_tuning_positive"
-            ),
-            models.CheckConstraint(
-                condition=Q(if_frequency_ghz__range=CHAI_IF_GHZ), name="chai_if_band"
-            ),
+            models.CheckConstraint(condition=Q(tuning_frequency_ghz__gt=0), name="chai_tuning_positive"),
+            models.CheckConstraint(condition=Q(if_frequency_ghz__range=CHAI_IF_GHZ), name="chai_if_band"),
             models.CheckConstraint(
                 condition=Q(bandwidth_ghz__gt=0, resolution_khz__gt=0)
                 & (Q(n_channels__isnull=True) | Q(n_channels__gt=0)),
@@ -133,26 +120,9 @@ class ChaiModuleConfiguration(InstrumentModuleConfiguration):
             ),
             known_values("sideband", Sideband, "chai_sideband_known"),
             known_values("velocity_frame", VelocityFrame, "chai_velocity_frame_known"),
-            CrossCheck(
-                name="chai_tuning_in_range_of_module",
-                rows="chai_module_configuration c"
-                " JOIN instrument_module_configuration b ON b.id = c.instrumentmoduleconfiguration_ptr_id"
-                " JOIN instrument_module m ON m.id = b.instrument_module_id",
-                wrong="c.tuning_frequency_ghz < m.freq_min_ghz OR c.tuning_frequency_ghz > m.freq_max_ghz",
-                watched={
-                    "chai_module_configuration": (
-                        "INSERT OR UPDATE OF tuning_frequency_ghz",
-                        "b.id = NEW.instrumentmoduleconfiguration_ptr_id",
-                    ),
-                    "instrument_module_configuration": (
-                        "UPDATE OF instrument_module_id",
-                        "b.id = NEW.id",
-                    ),
-                    "instrument_module": ("UPDATE OF freq_min_ghz, freq_max_ghz", "m.id = NEW.id"),
-                },
-                shared="m",
-                in_words="A tuning lies in the frequency range of its module",
-            ),
+        ]
+        triggers = [
+            tuning_in_range("b.id = NEW.instrumentmoduleconfiguration_ptr_id", ("tuning_frequency_ghz",), also_new=True)
         ]
 
     def clean(self) -> None:
@@ -161,16 +131,14 @@ class ChaiModuleConfiguration(InstrumentModuleConfiguration):
         low, high = module.freq_min_ghz, module.freq_max_ghz
         low, high = 0 if low is None else low, math.inf if high is None else high
         if not low <= self.tuning_frequency_ghz <= high:
-            raise ValidationError(
-                {"tuning_frequency_ghz": f"{module} reaches from {low:g} to {high:g} GHz only."}
-            )
+            raise ValidationError({"tuning_frequency_ghz": f"{module} reaches from {low:g} to {high:g} GHz only."})
 
 
 class PrimeCamModuleConfiguration(InstrumentModuleConfiguration):
     """Read-out and optics of one Prime-Cam module.
 
-    Frequencies in GHz, sampling in Hz. The Fabry-Perot interferometer (``fpi_``) is EoR-Spec's alone: it scans from start
-    to stop in steps, or the module has none.
+    Frequencies in GHz, sampling in Hz. The Fabry-Perot interferometer (``fpi_``) is EoR-Spec's alone: it scans from
+    start to stop in steps, or the module has none.
     """
 
     TYPE = ModuleConfigurationType.PRIME_CAM_MODULE_CONFIGURATION
@@ -180,9 +148,7 @@ class PrimeCamModuleConfiguration(InstrumentModuleConfiguration):
     n_detectors = models.PositiveIntegerField(null=True, blank=True)
     n_rf_networks = models.PositiveSmallIntegerField(null=True, blank=True)
     sample_rate_hz = models.FloatField(null=True, blank=True, help_text="Hz.")
-    stream_ids = models.JSONField(
-        default=list, blank=True, help_text='A list of read-out streams: ["rfsoc01_drone1"].'
-    )
+    stream_ids = models.JSONField(default=list, blank=True, help_text='A list of read-out streams: ["rfsoc01_drone1"].')
     tuning_ref = models.CharField(
         max_length=128, blank=True, help_text="The file of tones that the read-out was tuned with."
     )
@@ -196,8 +162,7 @@ class PrimeCamModuleConfiguration(InstrumentModuleConfiguration):
         base_manager_name = "objects"
         constraints = [
             models.CheckConstraint(
-                condition=Q(band_center_ghz__gt=0)
-                & (Q(bandwidth_ghz__isnull=True) | Q(bandwidth_ghz__gt=0)),
+                condition=Q(band_center_ghz__gt=0) & (Q(bandwidth_ghz__isnull=True) | Q(bandwidth_ghz__gt=0)),
                 name="prime_cam_band_positive",
             ),
             models.CheckConstraint(
@@ -227,6 +192,4 @@ class PrimeCamModuleConfiguration(InstrumentModuleConfiguration):
         if not isinstance(streams, list) or not all(
             isinstance(stream, str) and _STREAM.fullmatch(stream) for stream in streams
         ):
-            raise ValidationError(
-                {"stream_ids": 'This is a list of names like ["rfsoc01_drone1", "rfsoc01_drone2"].'}
-            )
+            raise ValidationError({"stream_ids": 'This is a list of names like ["rfsoc01_drone1", "rfsoc01_drone2"].'})

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from ccatdc.common.states import known_values
+from observatory.models.tuning import tuning_in_range
 
 
 class Observatory(models.Model):
@@ -49,26 +50,16 @@ class Telescope(models.Model):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(fields=["observatory", "name"], name="telescope_name_unique"),
-            models.CheckConstraint(
-                condition=Q(lat_deg__gte=-90, lat_deg__lte=90), name="telescope_latitude_range"
-            ),
-            models.CheckConstraint(
-                condition=Q(lon_deg__gte=-180, lon_deg__lte=180), name="telescope_longitude_range"
-            ),
-            models.CheckConstraint(
-                condition=Q(el_min_deg__lt=F("el_max_deg")), name="telescope_elevation_order"
-            ),
-            models.CheckConstraint(
-                condition=Q(az_min_deg__lt=F("az_max_deg")), name="telescope_azimuth_order"
-            ),
+            models.CheckConstraint(condition=Q(lat_deg__gte=-90, lat_deg__lte=90), name="telescope_latitude_range"),
+            models.CheckConstraint(condition=Q(lon_deg__gte=-180, lon_deg__lte=180), name="telescope_longitude_range"),
+            models.CheckConstraint(condition=Q(el_min_deg__lt=F("el_max_deg")), name="telescope_elevation_order"),
+            models.CheckConstraint(condition=Q(az_min_deg__lt=F("az_max_deg")), name="telescope_azimuth_order"),
             # The mount can go over the top: elevations beyond 90 degrees are angles that it may be told.
             models.CheckConstraint(
-                condition=Q(el_min_deg__gte=-90, el_max_deg__lte=180),
-                name="telescope_elevation_range",
+                condition=Q(el_min_deg__gte=-90, el_max_deg__lte=180), name="telescope_elevation_range"
             ),
             models.CheckConstraint(
-                condition=Q(az_min_deg__gte=-360, az_max_deg__lte=360),
-                name="telescope_azimuth_range",
+                condition=Q(az_min_deg__gte=-360, az_max_deg__lte=360), name="telescope_azimuth_range"
             ),
             models.CheckConstraint(
                 condition=Q(aperture_m__gt=0)
@@ -94,9 +85,7 @@ class Instrument(models.Model):
 
     telescope = models.ForeignKey(Telescope, models.PROTECT, related_name="instruments")
     name = models.CharField(max_length=64)
-    short_name = models.SlugField(
-        max_length=32, unique=True, help_text="Part of object keys in the archives."
-    )
+    short_name = models.SlugField(max_length=32, unique=True, help_text="Part of object keys in the archives.")
     available = models.BooleanField(default=True)
     instrument_type = models.CharField(max_length=16, choices=InstrumentType.choices)
     description = models.TextField(blank=True)
@@ -116,8 +105,8 @@ class Instrument(models.Model):
 class InstrumentModule(models.Model):
     """The part of an instrument where data is produced; every raw file belongs to exactly one.
 
-    Files of no science module (pointing, housekeeping) belong to the instrument's ``housekeeping`` module. Frequencies in
-    GHz, beam in arcseconds, focal-plane offsets in arcminutes.
+    Files of no science module (pointing, housekeeping) belong to the instrument's ``housekeeping`` module. Frequencies
+    in GHz, beam in arcseconds, focal-plane offsets in arcminutes.
     """
 
     instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="modules")
@@ -134,13 +123,12 @@ class InstrumentModule(models.Model):
     polarization_sensitive = models.BooleanField(default=False)
 
     class Meta:
+        verbose_name = "module"
         db_table = "instrument_module"
         ordering = ["instrument", "name"]
         constraints = [
             models.UniqueConstraint(fields=["instrument", "name"], name="module_name_unique"),
-            models.UniqueConstraint(
-                fields=["instrument", "short_name"], name="module_short_name_unique"
-            ),
+            models.UniqueConstraint(fields=["instrument", "short_name"], name="module_short_name_unique"),
             models.CheckConstraint(
                 condition=Q(freq_min_ghz__isnull=True)
                 | Q(freq_max_ghz__isnull=True)
@@ -153,10 +141,10 @@ class InstrumentModule(models.Model):
                 name="module_frequency_positive",
             ),
             models.CheckConstraint(
-                condition=Q(beam_fwhm_arcsec__isnull=True) | Q(beam_fwhm_arcsec__gt=0),
-                name="module_beam_positive",
+                condition=Q(beam_fwhm_arcsec__isnull=True) | Q(beam_fwhm_arcsec__gt=0), name="module_beam_positive"
             ),
         ]
+        triggers = [tuning_in_range("m.id = NEW.id", ("freq_min_ghz", "freq_max_ghz"))]
 
     def __str__(self) -> str:
         return f"{self.instrument} {self.name}"

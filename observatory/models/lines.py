@@ -24,18 +24,12 @@ class Line(models.Model):
         blank=True,
         help_text="Modules that can observe it.",
     )
-    reference = models.CharField(
-        max_length=64, blank=True, help_text="Where the frequency is from: CDMS, JPL."
-    )
+    reference = models.CharField(max_length=64, blank=True, help_text="Where the frequency is from: CDMS, JPL.")
 
     class Meta:
         db_table = "line"
         ordering = ["rest_frequency_ghz", "name"]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(rest_frequency_ghz__gt=0), name="line_frequency_positive"
-            )
-        ]
+        constraints = [models.CheckConstraint(condition=Q(rest_frequency_ghz__gt=0), name="line_frequency_positive")]
 
     def __str__(self) -> str:
         return self.name

@@ -6,13 +6,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModelAdmin
 
-from ccatdc.common.admin import PortalAdmin, PortalInline
-from planning.models import (
-    ChaiInparParameter,
-    ChaiObservationConfiguration,
-    ChaiTiling,
-    ObservationConfiguration,
-)
+from ccatdc.common.admin.base import PortalAdmin, PortalInline
+from planning.models import ChaiInparParameter, ChaiObservationConfiguration, ChaiTiling, ObservationConfiguration
 
 
 class InparParameters(PortalInline):
@@ -40,8 +35,6 @@ class ObservationConfigurationAdmin(PortalAdmin, PolymorphicParentModelAdmin):
 
 
 class ConfigurationKindAdmin(PortalAdmin, PolymorphicChildModelAdmin):
-    """One kind of configuration."""
-
     base_model = ObservationConfiguration
     list_display = ["obs_unit", "version"]
     list_select_related = ["obs_unit__observing_program"]

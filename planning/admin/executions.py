@@ -12,20 +12,14 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts.people import person_of
-from ccatdc.common.acts import Outcome
-from ccatdc.common.admin import ReadOnlyAdmin, fields_of, state_column
-from ccatdc.common.admin_bulk import Given, bulk_action
-from ccatdc.common.admin_filters import DaysFilter
-from ccatdc.common.badges import link_to_list
+from ccatdc.common.admin.actions import Given, bulk_action
+from ccatdc.common.admin.badges import link_to_list
+from ccatdc.common.admin.base import ReadOnlyAdmin, fields_of, state_column
+from ccatdc.common.admin.filters import DaysFilter
+from ccatdc.common.bulk_actions import Outcome
 from ccatdc.common.units import duration_text
-from planning.closing import close_executions
-from planning.models import (
-    EXECUTION_COLOURS,
-    ExecutedObsUnit,
-    ExecutionStatus,
-    ObservingProgram,
-    ObsUnit,
-)
+from planning.models import EXECUTION_COLOURS, ExecutedObsUnit, ExecutionStatus, ObservingProgram, ObsUnit
+from planning.scheduling.closing import close_executions
 
 
 class RunsSuspiciouslyLong(admin.SimpleListFilter):
@@ -35,26 +29,20 @@ class RunsSuspiciouslyLong(admin.SimpleListFilter):
     parameter_name = "overdue"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        """One question."""
         return [("yes", "Yes")]
 
     def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        """The model's own answer."""
         return rows.overdue() if self.value() == "yes" else rows
 
 
 class OfProgram(admin.SimpleListFilter):
-    """Of which program?"""
-
     title = "program"
     parameter_name = "program"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        """All programs."""
         return [(str(row.pk), str(row)) for row in ObservingProgram.objects.all()]
 
     def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        """Executions of its obs units."""
         value = self.value()
         if not (value and value.isdigit()):
             return rows
@@ -63,8 +51,6 @@ class OfProgram(admin.SimpleListFilter):
 
 @admin.register(ExecutedObsUnit)
 class ExecutedObsUnitAdmin(ReadOnlyAdmin):
-    """Executions, the newest first."""
-
     status_shown = state_column("status", EXECUTION_COLOURS)
     list_display = [
         "start_time",
@@ -78,13 +64,7 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
     ]
     list_select_related = ["obs_unit__observing_program", "obs_unit__source"]
     actions = ["close_selected"]
-    list_filter = [
-        ("start_time", DaysFilter),
-        "status",
-        RunsSuspiciouslyLong,
-        "quality",
-        OfProgram,
-    ]
+    list_filter = [("start_time", DaysFilter), "status", RunsSuspiciouslyLong, "quality", OfProgram]
     list_filter_submit = True
     sortable_by = ["start_time"]
     # What is searched is said in get_search_results; the box appears when this is not empty.
@@ -138,9 +118,7 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
         """With what its name is made of, on every page."""
         return super().get_queryset(request).select_related(*self.list_select_related)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By id, or by the plan, which is looked through first: it has few rows."""
         term = search_term.strip()
         if not term:
@@ -148,14 +126,11 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
         try:
             return queryset.filter(pk=uuid.UUID(term)), False
         except ValueError:
-            units = ObsUnit.objects.filter(
-                Q(name__icontains=term) | Q(source__name__icontains=term)
-            )
+            units = ObsUnit.objects.filter(Q(name__icontains=term) | Q(source__name__icontains=term))
             return queryset.of_obs_units(units), False
 
     @admin.display(description="Source")
     def source_name(self, execution: ExecutedObsUnit) -> str:
-        """The source's name."""
         return execution.obs_unit.source.name
 
     @bulk_action(
@@ -177,14 +152,8 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Files")
     def files_link(self, execution: ExecutedObsUnit) -> SafeString:
-        """The files of this execution."""
-        return link_to_list(
-            "datamgmt", "rawdatafile", "Files", executed_obs_unit__id__exact=execution.pk
-        )
+        return link_to_list("datamgmt", "rawdatafile", "Files", executed_obs_unit__id__exact=execution.pk)
 
     @admin.display(description="Packages")
     def packages_link(self, execution: ExecutedObsUnit) -> SafeString:
-        """The packages of this execution."""
-        return link_to_list(
-            "datamgmt", "rawdatapackage", "Packages", executed_obs_unit__id__exact=execution.pk
-        )
+        return link_to_list("datamgmt", "rawdatapackage", "Packages", executed_obs_unit__id__exact=execution.pk)

@@ -9,17 +9,12 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.people import person_of
-from ccatdc.common.acts import Outcome
-from ccatdc.common.admin import PortalAdmin, PortalInline, state_column
-from ccatdc.common.admin_bulk import Given, bulk_action
-from ccatdc.common.badges import link_to_list
+from ccatdc.common.admin.actions import Given, bulk_action
+from ccatdc.common.admin.badges import link_to_list
+from ccatdc.common.admin.base import PortalAdmin, PortalInline, state_column
+from ccatdc.common.bulk_actions import Outcome
 from ccatdc.common.units import duration_text
 from planning.admin.pictures import visibility_picture
-from planning.availability import (
-    cancel_slots,
-    set_obs_units_availability,
-    set_obs_units_priority,
-)
 from planning.models import (
     OBS_UNIT_COLOURS,
     OBS_UNIT_MOVES,
@@ -29,6 +24,7 @@ from planning.models import (
     PreScheduledSlot,
     SlotStatus,
 )
+from planning.scheduling.availability import cancel_slots, set_obs_units_availability, set_obs_units_priority
 
 SLOT_COLOURS: dict[str, str] = {
     SlotStatus.PLANNED: "info",
@@ -49,8 +45,6 @@ class Slots(PortalInline):
 
 @admin.register(PreScheduledSlot)
 class SlotAdmin(PortalAdmin):
-    """Times that are given away."""
-
     status_shown = state_column("status", SLOT_COLOURS)
     list_display = ["start_time", "end_time", "obs_unit", "telescope", "status_shown"]
     list_select_related = [NAMED_BY, "telescope"]
@@ -68,14 +62,11 @@ class SlotAdmin(PortalAdmin):
         shown_for=lambda slot: slot.status == SlotStatus.PLANNED,
     )
     def cancel_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
-        """Give the time back."""
         return cancel_slots(rows, person_of(request), given.reason)
 
 
 @admin.register(ObsMode)
 class ObsModeAdmin(PortalAdmin):
-    """Observing modes."""
-
     list_display = ["name", "category", "instrument", "description"]
     list_select_related = ["instrument"]
     list_filter = ["category", "instrument"]
@@ -128,16 +119,7 @@ class ObsUnitAdmin(PortalAdmin):
     fieldsets = [
         (
             None,
-            {
-                "fields": [
-                    "name",
-                    "observing_program",
-                    "sub_observing_program",
-                    "obs_unit_type",
-                    "state",
-                    "priority",
-                ]
-            },
+            {"fields": ["name", "observing_program", "sub_observing_program", "obs_unit_type", "state", "priority"]},
         ),
         (
             "What and how",
@@ -198,7 +180,6 @@ class ObsUnitAdmin(PortalAdmin):
 
     @admin.display(description="Source", ordering="source__name")
     def source_name(self, unit: ObsUnit) -> str:
-        """The source's name."""
         return unit.source.name
 
     @admin.display(description="Planned", ordering="planned_duration_s")
@@ -208,12 +189,10 @@ class ObsUnitAdmin(PortalAdmin):
 
     @admin.display(description="")
     def executions_link(self, unit: ObsUnit) -> SafeString:
-        """What was observed of it."""
         return link_to_list("planning", "executedobsunit", "Executions", obs_unit__id=unit.pk)
 
     @bulk_action("Activate", needs="change", shown_for=_may_become(ObsUnitState.ACTIVE))
     def activate_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
-        """Let them be scheduled."""
         return _set_state(request, rows, ObsUnitState.ACTIVE, given)
 
     @bulk_action(
@@ -223,7 +202,6 @@ class ObsUnitAdmin(PortalAdmin):
         shown_for=_may_become(ObsUnitState.ON_HOLD),
     )
     def hold_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
-        """Not now."""
         return _set_state(request, rows, ObsUnitState.ON_HOLD, given)
 
     @bulk_action(
@@ -234,7 +212,6 @@ class ObsUnitAdmin(PortalAdmin):
         shown_for=_may_become(ObsUnitState.CANCELLED),
     )
     def set_priority_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
-        """How soon."""
         return set_obs_units_priority(rows, given.number or 0, person_of(request), given.reason)
 
     @bulk_action(
@@ -254,14 +231,9 @@ class ObsUnitAdmin(PortalAdmin):
         shown_for=_may_become(ObsUnitState.CANCELLED),
     )
     def cancel_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
-        """Not wanted any more."""
         return _set_state(request, rows, ObsUnitState.CANCELLED, given)
 
-    @bulk_action(
-        "Take up again as draft",
-        needs="change",
-        shown_for=_may_become(ObsUnitState.DRAFT),
-    )
+    @bulk_action("Take up again as draft", needs="change", shown_for=_may_become(ObsUnitState.DRAFT))
     def reopen_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
         """What was over is planned anew."""
         return _set_state(request, rows, ObsUnitState.DRAFT, given)

@@ -6,8 +6,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from ccatdc.common.badges import NO_VALUE
-from planning.visibility_picture import HEIGHT, USUAL_WIDTH
+from ccatdc.common.admin.badges import NO_VALUE
+from planning.sky.picture import HEIGHT, USUAL_WIDTH
 
 #: Of the picture on a telephone, pixels.
 _NARROW = 340

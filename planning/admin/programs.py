@@ -7,20 +7,12 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from ccatdc.common.admin import PortalAdmin, PortalInline, state_column
-from ccatdc.common.admin_bulk import SwitchedAdmin
-from planning.models import (
-    OBS_UNIT_COLOURS,
-    ObservingProgram,
-    ObsUnit,
-    ProgramMembership,
-    SubObservingProgram,
-)
+from ccatdc.common.admin.actions import SwitchedAdmin
+from ccatdc.common.admin.base import PortalAdmin, PortalInline, state_column
+from planning.models import OBS_UNIT_COLOURS, ObservingProgram, ObsUnit, ProgramMembership, SubObservingProgram
 
 
 class SubPrograms(PortalInline):
-    """The sub-programs of a program."""
-
     model = SubObservingProgram
     fields = ["short_name", "name", "active"]
 
@@ -49,17 +41,7 @@ class Units(PortalInline):
 
 @admin.register(ObservingProgram)
 class ObservingProgramAdmin(SwitchedAdmin):
-    """Programs."""
-
-    list_display = [
-        "short_name",
-        "name",
-        "lead",
-        "allocated_hours",
-        "proprietary_days",
-        "is_technical",
-        "active",
-    ]
+    list_display = ["short_name", "name", "lead", "allocated_hours", "proprietary_days", "is_technical", "active"]
     list_select_related = ["lead"]
     list_filter = ["active", "is_technical", "instruments"]
     search_fields = ["short_name", "name"]
@@ -76,8 +58,6 @@ class ObservingProgramAdmin(SwitchedAdmin):
 
 @admin.register(ProgramMembership)
 class ProgramMembershipAdmin(PortalAdmin):
-    """Who is in which program."""
-
     list_display = ["observing_program", "user"]
     list_select_related = ["observing_program", "user"]
     list_filter = ["observing_program"]
@@ -87,8 +67,6 @@ class ProgramMembershipAdmin(PortalAdmin):
 
 @admin.register(SubObservingProgram)
 class SubObservingProgramAdmin(SwitchedAdmin):
-    """Sub-programs."""
-
     list_display = ["short_name", "name", "observing_program", "lead", "active"]
     list_select_related = ["observing_program", "lead"]
     list_filter = ["active", "observing_program"]

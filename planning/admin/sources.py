@@ -9,16 +9,10 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModelAdmin
 
-from ccatdc.common.admin import PortalAdmin, PortalInline, ReadOnlyInline, state_column
-from ccatdc.common.viewers import visible
+from ccatdc.common.admin.base import PortalAdmin, PortalInline, ReadOnlyInline, state_column
+from ccatdc.common.visibility import visible
 from planning.admin.pictures import visibility_picture
-from planning.models import (
-    OBS_UNIT_COLOURS,
-    ConstantElevationAzimuthRange,
-    ConstantElevationSource,
-    ObsUnit,
-    Source,
-)
+from planning.models import OBS_UNIT_COLOURS, ConstantElevationAzimuthRange, ConstantElevationSource, ObsUnit, Source
 
 
 class AzimuthRanges(PortalInline):
@@ -50,14 +44,7 @@ class UnitsOfSource(ReadOnlyInline):
 class AzimuthRangeAdmin(PortalAdmin):
     """The lines of all azimuth tables."""
 
-    list_display = [
-        "source",
-        "lst_start_h",
-        "lst_stop_h",
-        "elevation_deg",
-        "az_min_deg",
-        "az_max_deg",
-    ]
+    list_display = ["source", "lst_start_h", "lst_stop_h", "elevation_deg", "az_min_deg", "az_max_deg"]
     list_select_related = ["source"]
     search_fields = ["source__name"]
     autocomplete_fields = ["source"]
@@ -65,8 +52,6 @@ class AzimuthRangeAdmin(PortalAdmin):
 
 @admin.register(Source)
 class SourceAdmin(PortalAdmin, PolymorphicParentModelAdmin):
-    """All sources."""
-
     add_type_template = "portal/choose_kind.html"  # type: ignore[assignment]
 
     list_display = ["name", "type", "source_class", "description"]
@@ -79,8 +64,6 @@ class SourceAdmin(PortalAdmin, PolymorphicParentModelAdmin):
 
 
 class SourceKindAdmin(PortalAdmin, PolymorphicChildModelAdmin):
-    """One kind of source."""
-
     base_model = Source
     search_fields = ["name"]
     list_display = ["name", "source_class"]
@@ -88,7 +71,6 @@ class SourceKindAdmin(PortalAdmin, PolymorphicChildModelAdmin):
 
     @admin.display(description="Tonight")
     def tonight(self, source: Any) -> SafeString:
-        """When it is up."""
         return visibility_picture(source.pk)
 
 

@@ -1,4 +1,4 @@
-"""The shapes of how obs units are observed: modes, configurations by kind, tiles, slots."""
+"""Serializers of how obs units are observed: modes, configurations by kind, tiles, slots."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ccatdc.common.api_expand import Expandable, Relation
-from ccatdc.common.api_kinds import ByKindSerializer
+from ccatdc.common.api.expand import Expandable, Relation
+from ccatdc.common.api.polymorphic import ByKindSerializer
 from observatory.api.rows import instruments, telescopes
 from observatory.api.serializers import InstrumentSerializer, TelescopeSerializer
 from planning.api import rows
@@ -51,11 +51,7 @@ class InparParameterInFullSerializer(InparParameterSerializer):
     """With the configuration that it belongs to."""
 
     class Meta(InparParameterSerializer.Meta):
-        fields = [
-            "id",
-            "chai_observation_configuration",
-            *InparParameterSerializer.Meta.fields,
-        ]
+        fields = ["id", "chai_observation_configuration", *InparParameterSerializer.Meta.fields]
         read_only_fields = fields
 
 
@@ -84,9 +80,7 @@ class ChaiTilingSerializer(Expandable, serializers.ModelSerializer[ChaiTiling]):
         read_only_fields = fields
 
 
-class ChaiObservationConfigurationSerializer(
-    Expandable, serializers.ModelSerializer[ChaiObservationConfiguration]
-):
+class ChaiObservationConfigurationSerializer(Expandable, serializers.ModelSerializer[ChaiObservationConfiguration]):
     """How CHAI observes. Arcseconds, degrees, seconds."""
 
     relations = {"tiling": Relation("tiling", ChaiTilingSerializer, rows.tiles)}
@@ -119,9 +113,7 @@ class ChaiObservationConfigurationSerializer(
         read_only_fields = fields
 
 
-class PrimeCamObservationConfigurationSerializer(
-    serializers.ModelSerializer[PrimeCamObservationConfiguration]
-):
+class PrimeCamObservationConfigurationSerializer(serializers.ModelSerializer[PrimeCamObservationConfiguration]):
     """How Prime-Cam observes. Degrees, seconds; the parameters of the scan have units in their names."""
 
     class Meta:

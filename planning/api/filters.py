@@ -7,7 +7,7 @@ from typing import Any
 import django_filters
 from rest_framework.exceptions import ValidationError
 
-from ccatdc.common.api_filters import FlagFilter, IdFilter, MomentFilter, OneOfFilter, RowFilter
+from ccatdc.common.api.filters import FlagFilter, IdFilter, MomentFilter, OneOfFilter, RowFilter
 from planning.models import FixedSource, ObsUnit, ObsUnitState, SlotStatus
 from planning.models.configurations import ObservationConfigurationType
 from planning.models.obs_units import ObsModeCategory
@@ -65,7 +65,6 @@ class SourceFilter(RowFilter):
     )
 
     def in_cone(self, rows: Any, _name: str, value: str) -> Any:
-        """Those within the angle."""
         return rows.filter(pk__in=FixedSource.objects.within(*_cone(value)).order_by().values("pk"))
 
 
@@ -76,9 +75,7 @@ def _cone(text: str) -> tuple[float, float, float]:
     except ValueError as error:
         raise ValidationError({"cone": "Write three numbers: ra,dec,radius in degrees."}) from error
     if not (0 <= ra < 360 and -90 <= dec <= 90 and 0 < radius <= 180):
-        raise ValidationError(
-            {"cone": "RA is from 0 to 360, Dec from -90 to 90, the radius up to 180 degrees."}
-        )
+        raise ValidationError({"cone": "RA is from 0 to 360, Dec from -90 to 90, the radius up to 180 degrees."})
     return ra, dec, radius
 
 
@@ -97,8 +94,6 @@ class ConfigurationFilter(RowFilter):
 
 
 class InparParameterFilter(RowFilter):
-    """Parameters by configuration and name."""
-
     chai_observation_configuration = IdFilter("chai_observation_configuration")
     name = django_filters.CharFilter("name")
 

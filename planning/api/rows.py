@@ -1,4 +1,4 @@
-"""Rows of this app with all that their shapes read, so that a page takes a constant number of queries."""
+"""Rows of this app with all that their serializers read, so that a page takes a constant number of queries."""
 
 from __future__ import annotations
 
@@ -22,34 +22,26 @@ from planning.models import (
 
 
 def programs() -> QuerySet[ObservingProgram]:
-    """With lead, instruments and sub-programs."""
-    return ObservingProgram.objects.select_related("lead").prefetch_related(
-        "instruments", "sub_programs"
-    )
+    return ObservingProgram.objects.select_related("lead").prefetch_related("instruments", "sub_programs")
 
 
 def sub_programs() -> QuerySet[SubObservingProgram]:
-    """With program and lead."""
     return SubObservingProgram.objects.select_related("observing_program", "lead")
 
 
 def sources() -> QuerySet[Any]:
-    """Of every kind."""
     return Source.objects.all()
 
 
 def azimuth_ranges() -> QuerySet[ConstantElevationAzimuthRange]:
-    """Lines of azimuth tables."""
     return ConstantElevationAzimuthRange.objects.all()
 
 
 def obs_modes() -> QuerySet[ObsMode]:
-    """With their instruments."""
     return ObsMode.objects.select_related("instrument")
 
 
 def obs_units() -> QuerySet[ObsUnit]:
-    """With what their shape names."""
     return ObsUnit.objects.select_related(
         "observing_program", "sub_observing_program", "source", "obs_mode", "telescope"
     ).prefetch_related("instrument_module_configurations")
@@ -62,20 +54,17 @@ def configurations() -> QuerySet[Any]:
 
 
 def inpar_parameters() -> QuerySet[ChaiInparParameter]:
-    """Parameters of inpar files."""
     return ChaiInparParameter.objects.all()
 
 
 def tiles() -> QuerySet[ChaiTiling]:
-    """Tiles of large maps."""
     return ChaiTiling.objects.all()
 
 
 def slots() -> QuerySet[PreScheduledSlot]:
-    """With their telescopes."""
     return PreScheduledSlot.objects.select_related("telescope")
 
 
 def executions() -> QuerySet[ExecutedObsUnit]:
-    """With what was planned, and with the set-ups that were used."""
-    return ExecutedObsUnit.objects.with_plan().with_set_ups()
+    """With what was planned, and with the module configurations that were used."""
+    return ExecutedObsUnit.objects.with_plan().with_module_configurations()

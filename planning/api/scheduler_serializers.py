@@ -1,4 +1,4 @@
-"""The shapes of what the scheduler asks and says: obs units that can be observed, and what is available."""
+"""Serializers of what the scheduler asks and says: obs units that can be observed, and what is available."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ccatdc.common.api import StrictSerializer
+from ccatdc.common.api.parsers import StrictSerializer
 from planning.api.serializers import ObsUnitSerializer
 from planning.models import ObsUnit
 
@@ -21,9 +21,7 @@ class SightSerializer(serializers.Serializer[Any]):
     elevation_deg = serializers.FloatField()
     azimuth_deg = serializers.FloatField()
     sun_distance_deg = serializers.FloatField()
-    slot = serializers.IntegerField(
-        allow_null=True, help_text="The unit's pre-scheduled slot that holds the time."
-    )
+    slot = serializers.IntegerField(allow_null=True, help_text="The unit's pre-scheduled slot that holds the time.")
 
 
 class AvailableObsUnitSerializer(ObsUnitSerializer):
@@ -47,24 +45,20 @@ class _AvailabilitySerializer(StrictSerializer):
 
     available = serializers.BooleanField()
     reason = serializers.CharField(
-        required=False, allow_blank=True, default="", max_length=1000, help_text="For the diary."
+        required=False, allow_blank=True, default="", max_length=1000, help_text="For the audit log."
     )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Who takes something away says why."""
         if not attrs["available"] and not attrs["reason"].strip():
-            raise serializers.ValidationError(
-                {"reason": "Say why it is not available."}, code="required"
-            )
+            raise serializers.ValidationError({"reason": "Say why it is not available."}, code="required")
         return attrs
 
 
 class UnitsAvailabilitySerializer(_AvailabilitySerializer):
     """Of obs units: available is active, not available is on hold."""
 
-    obs_units = serializers.ListField(
-        child=serializers.IntegerField(**_KEY), allow_empty=False, max_length=MAX_ROWS
-    )
+    obs_units = serializers.ListField(child=serializers.IntegerField(**_KEY), allow_empty=False, max_length=MAX_ROWS)
 
 
 class InstrumentsAvailabilitySerializer(_AvailabilitySerializer):

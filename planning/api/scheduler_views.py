@@ -22,21 +22,21 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import user_of
+from accounts.auth.tokens import user_of
 from accounts.models import ApiToken
-from ccatdc.common.acts import Outcome
-from ccatdc.common.api_filters import RowFilter
-from ccatdc.common.api_views import StrictListView
+from ccatdc.common.api.filters import RowFilter
+from ccatdc.common.api.views import StrictListView
+from ccatdc.common.bulk_actions import Outcome
 from ccatdc.common.errors import ConflictError, NotAllowedError
-from ccatdc.common.viewers import visible
+from ccatdc.common.visibility import visible
 from observatory.availability import set_instruments_availability, set_modules_availability
 from observatory.models import Instrument, InstrumentModule
-from planning import candidates
 from planning.api import rows
-from planning.api import scheduler_serializers as shapes
+from planning.api import scheduler_serializers as bodies
 from planning.api.views import OF_OBS_UNIT
-from planning.availability import set_obs_units_availability
 from planning.models import ObsUnit, ObsUnitState
+from planning.scheduling import candidates
+from planning.scheduling.availability import set_obs_units_availability
 
 SCHEDULE = "write:schedule"
 Rows = QuerySet[Any]
@@ -63,9 +63,7 @@ class AvailableObsUnitFilter(RowFilter):
     get=extend_schema(
         operation_id="list_available_obs_units",
         parameters=[
-            OpenApiParameter(
-                "at", OpenApiTypes.DATETIME, description="Only what can be observed at this moment."
-            )
+            OpenApiParameter("at", OpenApiTypes.DATETIME, description="Only what can be observed at this moment.")
         ],
     )
 )
@@ -74,7 +72,7 @@ class AvailableObsUnitsView(StrictListView[ObsUnit]):
 
     needs = {"GET": "read:observations"}
     queryset = rows.obs_units()
-    serializer_class = shapes.AvailableObsUnitSerializer
+    serializer_class = bodies.AvailableObsUnitSerializer
     filterset_class = AvailableObsUnitFilter
     parameters = ("at",)
     orders = ("priority",)
@@ -103,7 +101,7 @@ class AvailableObsUnitsView(StrictListView[ObsUnit]):
         return units.filter(pk__in=self.sights)
 
     def get_serializer_context(self) -> dict[str, Any]:
-        """The shape is told where the sources stand."""
+        """The serializer is told where the sources stand."""
         return {**super().get_serializer_context(), "sights": self.sights}
 
 
@@ -118,12 +116,12 @@ class SetObsUnitsView(_SetView):
 
     @extend_schema(
         operation_id="set_obs_units_availability",
-        request=shapes.UnitsAvailabilitySerializer,
-        responses={200: shapes.SetSerializer},
+        request=bodies.UnitsAvailabilitySerializer,
+        responses={200: bodies.SetSerializer},
     )
     def put(self, request: Request) -> Response:
         """Make active, or put on hold, with the reason. 409 for a unit that is neither: a draft, or one that is over."""
-        body = shapes.UnitsAvailabilitySerializer(data=request.data)
+        body = bodies.UnitsAvailabilitySerializer(data=request.data)
         body.is_valid(raise_exception=True)
         data: dict[str, Any] = body.validated_data
         state = ObsUnitState.ACTIVE if data["available"] else ObsUnitState.ON_HOLD
@@ -141,21 +139,19 @@ class SetInstrumentsView(_SetView):
 
     @extend_schema(
         operation_id="set_instruments_availability",
-        request=shapes.InstrumentsAvailabilitySerializer,
-        responses={200: shapes.SetSerializer},
+        request=bodies.InstrumentsAvailabilitySerializer,
+        responses={200: bodies.SetSerializer},
     )
     def put(self, request: Request) -> Response:
         """Say that instruments can be used, or not, with the reason."""
-        body = shapes.InstrumentsAvailabilitySerializer(data=request.data)
+        body = bodies.InstrumentsAvailabilitySerializer(data=request.data)
         body.is_valid(raise_exception=True)
         data: dict[str, Any] = body.validated_data
         with transaction.atomic():
             instruments = Instrument.objects.all()
             found = _named(instruments, "instruments", data["instruments"], "short_name")
             _require_own(request, found.values_list("pk", "pk"))
-            done = set_instruments_availability(
-                found, data["available"], user_of(request), data["reason"]
-            )
+            done = set_instruments_availability(found, data["available"], user_of(request), data["reason"])
         return _shown(data, done)
 
 
@@ -164,29 +160,25 @@ class SetModulesView(_SetView):
 
     @extend_schema(
         operation_id="set_modules_availability",
-        request=shapes.ModulesAvailabilitySerializer,
-        responses={200: shapes.SetSerializer},
+        request=bodies.ModulesAvailabilitySerializer,
+        responses={200: bodies.SetSerializer},
     )
     def put(self, request: Request) -> Response:
         """Say that modules can be used, or not, with the reason."""
-        body = shapes.ModulesAvailabilitySerializer(data=request.data)
+        body = bodies.ModulesAvailabilitySerializer(data=request.data)
         body.is_valid(raise_exception=True)
         data: dict[str, Any] = body.validated_data
         with transaction.atomic():
             modules = InstrumentModule.objects.all()
             found = _named(modules, "instrument_modules", data["instrument_modules"])
             _require_own(request, found.values_list("pk", "instrument"))
-            done = set_modules_availability(
-                found, data["available"], user_of(request), data["reason"]
-            )
+            done = set_modules_availability(found, data["available"], user_of(request), data["reason"])
         return _shown(data, done)
 
 
 def _named(rows_: Rows, field: str, keys: Sequence[Any], column: str = "pk") -> Rows:
     """The rows with these keys, locked; ValidationError that lists those that there are not."""
-    locked = (
-        rows_.filter(**{f"{column}__in": set(keys)}).order_by("pk").select_for_update(of=("self",))
-    )
+    locked = rows_.filter(**{f"{column}__in": set(keys)}).order_by("pk").select_for_update(of=("self",))
     found = {getattr(row, column): row.pk for row in locked}
     missing = {
         str(index): [serializers.ErrorDetail(f"There is no {key!r}.", code="does_not_exist")]
@@ -230,9 +222,5 @@ def _require_schedulable(units: Rows) -> None:
 
 
 def _shown(data: dict[str, Any], done: Outcome) -> Response:
-    body = {
-        "available": data["available"],
-        "changed": len(done.changed),
-        "unchanged": len(done.kept),
-    }
-    return Response(shapes.SetSerializer(body).data)
+    body = {"available": data["available"], "changed": len(done.changed), "unchanged": len(done.kept)}
+    return Response(bodies.SetSerializer(body).data)

@@ -1,4 +1,4 @@
-"""The shapes of programs and obs units."""
+"""Serializers of programs and obs units."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ccatdc.common.api_expand import Expandable, Relation
-from observatory.api.rows import instruments, set_ups, telescopes
-from observatory.api.serializers import (
-    InstrumentSerializer,
-    ModuleConfigurationSerializer,
-    TelescopeSerializer,
-)
+from ccatdc.common.api.expand import Expandable, Relation
+from observatory.api.rows import instruments, module_configurations, telescopes
+from observatory.api.serializers import InstrumentSerializer, ModuleConfigurationSerializer, TelescopeSerializer
 from planning.api import rows
-from planning.api.configuration_serializers import (
-    ObservationConfigurationSerializer,
-    ObsModeSerializer,
-    SlotSerializer,
-)
+from planning.api.configuration_serializers import ObservationConfigurationSerializer, ObsModeSerializer, SlotSerializer
 from planning.api.source_serializers import SourceSerializer
 from planning.models import ObservingProgram, ObsUnit, SubObservingProgram
 
@@ -35,9 +27,7 @@ class SubProgramInBriefSerializer(serializers.ModelSerializer[SubObservingProgra
 class ProgramSerializer(Expandable, serializers.ModelSerializer[ObservingProgram]):
     """A program with its sub-programs and instruments."""
 
-    relations = {
-        "instruments": Relation("instruments", InstrumentSerializer, instruments, many=True)
-    }
+    relations = {"instruments": Relation("instruments", InstrumentSerializer, instruments, many=True)}
 
     lead = serializers.SlugRelatedField[Any]("username", read_only=True)
     instruments = serializers.SlugRelatedField[Any]("short_name", many=True, read_only=True)
@@ -84,7 +74,7 @@ class ObsUnitSerializer(Expandable, serializers.ModelSerializer[ObsUnit]):
         "obs_mode": Relation("obs_mode", ObsModeSerializer, rows.obs_modes),
         "telescope": Relation("telescope", TelescopeSerializer, telescopes),
         "instrument_module_configurations": Relation(
-            "instrument_module_configurations", ModuleConfigurationSerializer, set_ups, many=True
+            "instrument_module_configurations", ModuleConfigurationSerializer, module_configurations, many=True
         ),
         "observation_configuration": Relation(
             "observation_configuration", ObservationConfigurationSerializer, rows.configurations
@@ -93,15 +83,11 @@ class ObsUnitSerializer(Expandable, serializers.ModelSerializer[ObsUnit]):
     }
 
     program = serializers.CharField(source="observing_program.short_name")
-    sub_program = serializers.SlugRelatedField[Any](
-        "short_name", source="sub_observing_program", read_only=True
-    )
+    sub_program = serializers.SlugRelatedField[Any]("short_name", source="sub_observing_program", read_only=True)
     source_name = serializers.CharField(source="source.name")
     obs_mode = serializers.CharField(source="obs_mode.name")
     telescope = serializers.CharField(source="telescope.short_name")
-    instrument_module_configurations = serializers.PrimaryKeyRelatedField[Any](
-        many=True, read_only=True
-    )
+    instrument_module_configurations = serializers.PrimaryKeyRelatedField[Any](many=True, read_only=True)
 
     class Meta:
         model = ObsUnit

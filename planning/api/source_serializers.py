@@ -1,18 +1,13 @@
-"""The shapes of what can be pointed at: fixed sources, bodies of the solar system, fields at one elevation."""
+"""Serializers of what can be pointed at: fixed sources, bodies of the solar system, fields at one elevation."""
 
 from __future__ import annotations
 
 from rest_framework import serializers
 
-from ccatdc.common.api_expand import Expandable, Relation
-from ccatdc.common.api_kinds import ByKindSerializer
+from ccatdc.common.api.expand import Expandable, Relation
+from ccatdc.common.api.polymorphic import ByKindSerializer
 from planning.api import rows
-from planning.models import (
-    ConstantElevationAzimuthRange,
-    ConstantElevationSource,
-    FixedSource,
-    SolarSystemObject,
-)
+from planning.models import ConstantElevationAzimuthRange, ConstantElevationSource, FixedSource, SolarSystemObject
 
 #: What all sources share.
 COMMON = ["id", "type", "name", "aliases", "description", "source_class"]
@@ -23,16 +18,7 @@ class FixedSourceSerializer(serializers.ModelSerializer[FixedSource]):
 
     class Meta:
         model = FixedSource
-        fields = [
-            *COMMON,
-            "ra_deg",
-            "dec_deg",
-            "frame",
-            "vlsr_km_s",
-            "pm_ra_mas_yr",
-            "pm_dec_mas_yr",
-            "extent_arcmin",
-        ]
+        fields = [*COMMON, "ra_deg", "dec_deg", "frame", "vlsr_km_s", "pm_ra_mas_yr", "pm_dec_mas_yr", "extent_arcmin"]
         read_only_fields = fields
 
 
@@ -50,28 +36,14 @@ class AzimuthRangeSerializer(serializers.ModelSerializer[ConstantElevationAzimut
 
     class Meta:
         model = ConstantElevationAzimuthRange
-        fields = [
-            "id",
-            "source",
-            "lst_start_h",
-            "lst_stop_h",
-            "elevation_deg",
-            "az_min_deg",
-            "az_max_deg",
-        ]
+        fields = ["id", "source", "lst_start_h", "lst_stop_h", "elevation_deg", "az_min_deg", "az_max_deg"]
         read_only_fields = fields
 
 
-class ConstantElevationSourceSerializer(
-    Expandable, serializers.ModelSerializer[ConstantElevationSource]
-):
+class ConstantElevationSourceSerializer(Expandable, serializers.ModelSerializer[ConstantElevationSource]):
     """A field scanned at one elevation, degrees and hours."""
 
-    relations = {
-        "azimuth_ranges": Relation(
-            "azimuth_ranges", AzimuthRangeSerializer, rows.azimuth_ranges, many=True
-        )
-    }
+    relations = {"azimuth_ranges": Relation("azimuth_ranges", AzimuthRangeSerializer, rows.azimuth_ranges, many=True)}
 
     class Meta:
         model = ConstantElevationSource

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ccatdc.common.api_views import StrictDetailView, StrictListView
+from ccatdc.common.api.views import RowsViewSet
 from planning.api import filters, rows, serializers, source_serializers
-from planning.models import (
-    ConstantElevationAzimuthRange,
-    ObservingProgram,
-    ObsUnit,
-    SubObservingProgram,
-)
+from planning.models import ConstantElevationAzimuthRange, ObservingProgram, ObsUnit, SubObservingProgram
 
-READ = {"GET": "read:observations"}
 #: What rows about an obs unit can carry along of it.
 OF_OBS_UNIT = (
     "program",
@@ -33,10 +27,9 @@ OF_OBS_UNIT = (
 )
 
 
-class ProgramListView(StrictListView[ObservingProgram]):
+class ProgramViewSet(RowsViewSet[ObservingProgram]):
     """All programs with their sub-programs."""
 
-    needs = READ
     queryset = rows.programs()
     serializer_class = serializers.ProgramSerializer
     filterset_class = filters.ProgramFilter
@@ -44,19 +37,9 @@ class ProgramListView(StrictListView[ObservingProgram]):
     expands = ("instruments",)
 
 
-class ProgramView(StrictDetailView[ObservingProgram]):
-    """One program."""
-
-    needs = READ
-    queryset = rows.programs()
-    serializer_class = serializers.ProgramSerializer
-    expands = ProgramListView.expands
-
-
-class SubProgramListView(StrictListView[SubObservingProgram]):
+class SubProgramViewSet(RowsViewSet[SubObservingProgram]):
     """All sub-programs."""
 
-    needs = READ
     queryset = rows.sub_programs()
     serializer_class = serializers.SubProgramSerializer
     filterset_class = filters.SubProgramFilter
@@ -64,19 +47,9 @@ class SubProgramListView(StrictListView[SubObservingProgram]):
     expands = ("program",)
 
 
-class SubProgramView(StrictDetailView[SubObservingProgram]):
-    """One sub-program."""
-
-    needs = READ
-    queryset = rows.sub_programs()
-    serializer_class = serializers.SubProgramSerializer
-    expands = SubProgramListView.expands
-
-
-class ObsUnitListView(StrictListView[ObsUnit]):
+class ObsUnitViewSet(RowsViewSet[ObsUnit]):
     """Planned observations."""
 
-    needs = READ
     queryset = rows.obs_units()
     serializer_class = serializers.ObsUnitSerializer
     filterset_class = filters.ObsUnitFilter
@@ -84,19 +57,9 @@ class ObsUnitListView(StrictListView[ObsUnit]):
     expands = OF_OBS_UNIT
 
 
-class ObsUnitView(StrictDetailView[ObsUnit]):
-    """One planned observation."""
-
-    needs = READ
-    queryset = rows.obs_units()
-    serializer_class = serializers.ObsUnitSerializer
-    expands = OF_OBS_UNIT
-
-
-class SourceListView(StrictListView[Any]):
+class SourceViewSet(RowsViewSet[Any]):
     """What can be pointed at, each as what it is."""
 
-    needs = READ
     queryset = rows.sources()
     serializer_class = source_serializers.SourceSerializer
     filterset_class = filters.SourceFilter
@@ -104,28 +67,10 @@ class SourceListView(StrictListView[Any]):
     expands = ("azimuth_ranges",)
 
 
-class SourceView(StrictDetailView[Any]):
-    """One source."""
-
-    needs = READ
-    queryset = rows.sources()
-    serializer_class = source_serializers.SourceSerializer
-    expands = SourceListView.expands
-
-
-class AzimuthRangeListView(StrictListView[ConstantElevationAzimuthRange]):
+class AzimuthRangeViewSet(RowsViewSet[ConstantElevationAzimuthRange]):
     """Lines of the azimuth tables of fields."""
 
-    needs = READ
     queryset = rows.azimuth_ranges()
     serializer_class = source_serializers.AzimuthRangeSerializer
     filterset_class = filters.AzimuthRangeFilter
     orders = ("id", "lst_start_h")
-
-
-class AzimuthRangeView(StrictDetailView[ConstantElevationAzimuthRange]):
-    """One line."""
-
-    needs = READ
-    queryset = rows.azimuth_ranges()
-    serializer_class = source_serializers.AzimuthRangeSerializer

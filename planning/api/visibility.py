@@ -16,13 +16,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ccatdc.common.api import StrictSerializer
+from ccatdc.common.api.parsers import StrictSerializer
 from ccatdc.common.errors import RequestError
-from ccatdc.common.viewers import visible
+from ccatdc.common.visibility import visible
 from observatory.models import Telescope
 from planning.models import ObsUnit, Source
-from planning.visibility import Visibility, night_of, visibility
-from planning.visibility_picture import USUAL_WIDTH, WIDTHS, picture
+from planning.sky.picture import USUAL_WIDTH, WIDTHS, picture
+from planning.sky.visibility import Visibility, night_of, visibility
 
 
 class Question(StrictSerializer):
@@ -36,9 +36,7 @@ class Question(StrictSerializer):
 class PictureSize(StrictSerializer):
     """How wide a picture shall be, pixels: its letters keep their size."""
 
-    width = serializers.IntegerField(
-        required=False, min_value=WIDTHS[0], max_value=WIDTHS[1], default=USUAL_WIDTH
-    )
+    width = serializers.IntegerField(required=False, min_value=WIDTHS[0], max_value=WIDTHS[1], default=USUAL_WIDTH)
 
 
 class SpanSerializer(serializers.Serializer[Any]):
@@ -107,10 +105,7 @@ class VisibilityPictureView(APIView):
     needs = {"GET": "read:observations"}
 
     @extend_schema(
-        parameters=[
-            *_PARAMETERS,
-            OpenApiParameter("width", OpenApiTypes.INT, description="Pixels, 320 to 1600."),
-        ],
+        parameters=[*_PARAMETERS, OpenApiParameter("width", OpenApiTypes.INT, description="Pixels, 320 to 1600.")],
         responses={(200, "image/svg+xml"): OpenApiTypes.BINARY},
     )
     def get(self, request: Request, pk: int) -> HttpResponse:

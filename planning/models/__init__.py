@@ -6,19 +6,8 @@ from planning.models.configurations import (
     ObservationConfiguration,
     PrimeCamObservationConfiguration,
 )
-from planning.models.executions import (
-    EXECUTION_COLOURS,
-    ExecutedObsUnit,
-    ExecutionQuality,
-    ExecutionStatus,
-)
-from planning.models.obs_units import (
-    OBS_UNIT_COLOURS,
-    OBS_UNIT_MOVES,
-    ObsMode,
-    ObsUnit,
-    ObsUnitState,
-)
+from planning.models.executions import EXECUTION_COLOURS, ExecutedObsUnit, ExecutionQuality, ExecutionStatus
+from planning.models.obs_units import OBS_UNIT_COLOURS, OBS_UNIT_MOVES, ObsMode, ObsUnit, ObsUnitState
 from planning.models.programs import ObservingProgram, ProgramMembership, SubObservingProgram
 from planning.models.slots import PreScheduledSlot, SlotStatus
 from planning.models.sources import (

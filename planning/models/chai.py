@@ -13,7 +13,7 @@ from django.db.models import Q
 from ccatdc.common.states import known_values
 from planning.models.obs_units import ObsUnit
 from planning.models.sources import Source
-from planning.querysets import InparParameterQuerySet, TilingQuerySet
+from planning.models.visibility import InparParameterQuerySet, TilingQuerySet
 
 
 class ScanDirection(models.TextChoices):
@@ -30,12 +30,8 @@ class ChaiTiling(models.Model):
     """
 
     name = models.CharField(max_length=64)
-    source = models.ForeignKey(
-        Source, models.PROTECT, null=True, blank=True, related_name="tilings"
-    )
-    obs_unit = models.ForeignKey(
-        ObsUnit, models.PROTECT, null=True, blank=True, related_name="tilings"
-    )
+    source = models.ForeignKey(Source, models.PROTECT, null=True, blank=True, related_name="tilings")
+    obs_unit = models.ForeignKey(ObsUnit, models.PROTECT, null=True, blank=True, related_name="tilings")
     tile_number = models.PositiveIntegerField()
     center_x_arcsec = models.FloatField(default=0, help_text="Arcseconds from the source.")
     center_y_arcsec = models.FloatField(default=0, help_text="Arcseconds from the source.")
@@ -44,13 +40,13 @@ class ChaiTiling(models.Model):
     angle_deg = models.FloatField(default=0, help_text="Degrees.")
     n_coverages_goal = models.PositiveIntegerField(default=1)
     priority = models.SmallIntegerField(default=5, help_text="Lower is sooner.")
-    scan_direction = models.CharField(
-        max_length=2, choices=ScanDirection.choices, default=ScanDirection.X
-    )
+    scan_direction = models.CharField(max_length=2, choices=ScanDirection.choices, default=ScanDirection.X)
 
     objects = TilingQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "tile of a CHAI map"
+        verbose_name_plural = "tiles of CHAI maps"
         db_table = "chai_tiling"
         ordering = ["name", "tile_number"]
         constraints = [
@@ -58,9 +54,7 @@ class ChaiTiling(models.Model):
             models.CheckConstraint(
                 condition=Q(width_arcsec__gt=0, height_arcsec__gt=0), name="chai_tile_size_positive"
             ),
-            models.CheckConstraint(
-                condition=Q(angle_deg__gte=-360, angle_deg__lte=360), name="chai_tile_angle_range"
-            ),
+            models.CheckConstraint(condition=Q(angle_deg__gte=-360, angle_deg__lte=360), name="chai_tile_angle_range"),
             known_values("scan_direction", ScanDirection, "chai_tile_scan_direction_known"),
         ]
 
@@ -95,9 +89,7 @@ class ChaiInparParameter(models.Model):
     )
     name = models.CharField(max_length=64)
     value = models.CharField(max_length=255, blank=True)
-    value_type = models.CharField(
-        max_length=8, choices=InparValueType.choices, default=InparValueType.STR
-    )
+    value_type = models.CharField(max_length=8, choices=InparValueType.choices, default=InparValueType.STR)
     unit = models.CharField(max_length=32, blank=True)
     comment = models.TextField(blank=True)
     position = models.PositiveIntegerField(default=0)
@@ -105,12 +97,11 @@ class ChaiInparParameter(models.Model):
     objects = InparParameterQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "inpar parameter"
         db_table = "chai_inpar_parameter"
         ordering = ["chai_observation_configuration", "position", "name"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["chai_observation_configuration", "name"], name="inpar_name_unique"
-            ),
+            models.UniqueConstraint(fields=["chai_observation_configuration", "name"], name="inpar_name_unique"),
             known_values("value_type", InparValueType, "inpar_value_type_known"),
         ]
 
@@ -137,6 +128,4 @@ class ChaiInparParameter(models.Model):
         try:
             _ = self.typed_value
         except ValueError as error:
-            raise ValidationError(
-                {"value": f"This is no {self.get_value_type_display().lower()}: {error}."}
-            ) from error
+            raise ValidationError({"value": f"This is no {self.get_value_type_display().lower()}: {error}."}) from error

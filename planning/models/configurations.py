@@ -14,25 +14,18 @@ from django.db import models
 from django.db.models import Q
 from polymorphic.models import PolymorphicModel
 
-from ccatdc.common.json_constraints import JsonNumbers
 from ccatdc.common.states import known_values
 from planning.models.chai import ChaiTiling
 from planning.models.obs_units import ObsUnit
-from planning.querysets import ConfigurationManager
-from planning.scan_parameters import SCAN_PARAMETERS, SWEEP, ScanType, problems_with
+from planning.models.scan_parameters import ScanType, problems_with
+from planning.models.visibility import ConfigurationManager
 
 
 class ObservationConfigurationType(models.TextChoices):
     """Discriminator of the configuration tables."""
 
-    CHAI_OBSERVATION_CONFIGURATION = (
-        "chai_observation_configuration",
-        "CHAI observation configuration",
-    )
-    PRIME_CAM_OBSERVATION_CONFIGURATION = (
-        "prime_cam_observation_configuration",
-        "Prime-Cam observation configuration",
-    )
+    CHAI_OBSERVATION_CONFIGURATION = ("chai_observation_configuration", "CHAI observation configuration")
+    PRIME_CAM_OBSERVATION_CONFIGURATION = ("prime_cam_observation_configuration", "Prime-Cam observation configuration")
 
 
 #: Which kind of configuration the units of an instrument have.
@@ -50,12 +43,8 @@ class ObservationConfiguration(PolymorphicModel):
 
     TYPE: str = ""
 
-    type = models.CharField(
-        max_length=50, choices=ObservationConfigurationType.choices, editable=False
-    )
-    obs_unit = models.OneToOneField(
-        ObsUnit, models.CASCADE, related_name="observation_configuration"
-    )
+    type = models.CharField(max_length=50, choices=ObservationConfigurationType.choices, editable=False)
+    obs_unit = models.OneToOneField(ObsUnit, models.CASCADE, related_name="observation_configuration")
     version = models.PositiveIntegerField(default=1)
     comment = models.TextField(blank=True)
 
@@ -65,11 +54,7 @@ class ObservationConfiguration(PolymorphicModel):
         db_table = "observation_configuration"
         ordering = ["obs_unit"]
         base_manager_name = "objects"
-        constraints = [
-            known_values(
-                "type", ObservationConfigurationType, "observation_configuration_type_known"
-            )
-        ]
+        constraints = [known_values("type", ObservationConfigurationType, "observation_configuration_type_known")]
 
     def __str__(self) -> str:
         return f"{self.obs_unit}: configuration"
@@ -132,9 +117,7 @@ class ChaiObservationConfiguration(ObservationConfiguration):
     TYPE = ObservationConfigurationType.CHAI_OBSERVATION_CONFIGURATION
 
     mapping_mode = models.CharField(max_length=16, choices=MappingMode.choices)
-    reference_mode = models.CharField(
-        max_length=24, choices=ReferenceMode.choices, default=ReferenceMode.TOTAL_POWER
-    )
+    reference_mode = models.CharField(max_length=24, choices=ReferenceMode.choices, default=ReferenceMode.TOTAL_POWER)
     inpar_template = models.CharField(
         max_length=128, blank=True, help_text="The inpar file that the parameters came from."
     )
@@ -170,14 +153,10 @@ class ChaiObservationConfiguration(ObservationConfiguration):
                 "sample_spacing_arcsec",
                 name="chai_map_positive",
             ),
-            _positive_or_empty(
-                "dump_time_s", "integration_time_s", "n_repeats", name="chai_times_positive"
-            ),
+            _positive_or_empty("dump_time_s", "integration_time_s", "n_repeats", name="chai_times_positive"),
             models.CheckConstraint(
                 condition=Q(off_frame="", off_x__isnull=True, off_y__isnull=True)
-                | Q(
-                    off_frame__in=CoordinateSystem.values, off_x__isnull=False, off_y__isnull=False
-                ),
+                | Q(off_frame__in=CoordinateSystem.values, off_x__isnull=False, off_y__isnull=False),
                 name="chai_off_position_complete",
             ),
             models.CheckConstraint(
@@ -198,17 +177,15 @@ class ChaiObservationConfiguration(ObservationConfiguration):
 class PrimeCamObservationConfiguration(ObservationConfiguration):
     """How Prime-Cam observes: the scan and how often the detectors are tuned again.
 
-    Speed in degrees per second (on the sky), elevation in degrees, times in seconds. ``scan_params`` are the parameters of
-    the scan type (planning/scan_parameters.py); unknown names are refused.
+    Speed in degrees per second (on the sky), elevation in degrees, times in seconds. ``scan_params`` are the parameters
+    of the scan type (planning/models/scan_parameters.py); unknown names are refused.
     """
 
     TYPE = ObservationConfigurationType.PRIME_CAM_OBSERVATION_CONFIGURATION
 
     scan_type = models.CharField(max_length=16, choices=ScanType.choices)
     velocity_deg_s = models.FloatField(help_text="Degrees per second.")
-    elevation_deg = models.FloatField(
-        null=True, blank=True, help_text="Degrees; of a scan at constant elevation."
-    )
+    elevation_deg = models.FloatField(null=True, blank=True, help_text="Degrees; of a scan at constant elevation.")
     scan_params = models.JSONField(default=dict, blank=True)
     retune_interval_s = models.FloatField(null=True, blank=True, help_text="Seconds.")
     calibration_policy = models.JSONField(default=dict, blank=True)
@@ -221,9 +198,7 @@ class PrimeCamObservationConfiguration(ObservationConfiguration):
         base_manager_name = "objects"
         constraints = [
             _positive_or_empty("velocity_deg_s", name="prime_cam_velocity_positive"),
-            _positive_or_empty(
-                "retune_interval_s", "fpi_step_dwell_s", name="prime_cam_times_positive"
-            ),
+            _positive_or_empty("retune_interval_s", "fpi_step_dwell_s", name="prime_cam_times_positive"),
             # Only a scan at constant elevation has an elevation of its own; the others follow their source.
             models.CheckConstraint(
                 condition=Q(elevation_deg__isnull=True)
@@ -231,17 +206,6 @@ class PrimeCamObservationConfiguration(ObservationConfiguration):
                 name="prime_cam_elevation_range",
             ),
             known_values("scan_type", ScanType, "prime_cam_scan_type_known"),
-            *(
-                JsonNumbers(
-                    field="scan_params",
-                    when=("scan_type", str(scan_type)),
-                    numbers={name: number.bounds() for name, number in numbers.items()},
-                    required=[name for name, number in numbers.items() if number.required],
-                    rising=[SWEEP] if scan_type == ScanType.CONSTANT_EL else [],
-                    name=f"prime_cam_{scan_type}_parameters",
-                )
-                for scan_type, numbers in SCAN_PARAMETERS.items()
-            ),
         ]
 
     def clean(self) -> None:

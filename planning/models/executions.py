@@ -1,4 +1,4 @@
-"""What was actually observed. Written by instruments through filing (datamgmt/filing.py), read by packaging."""
+"""What was actually observed. Written by instruments through filing (datamgmt/filing/executions.py), read by packaging."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from observatory.models import InstrumentModuleConfiguration
 from planning.models.configurations import ObservationConfiguration
 from planning.models.obs_units import ObsUnit
 from planning.models.slots import PreScheduledSlot
-from planning.querysets import observed_for
+from planning.models.visibility import observed_for
 
 
 class ExecutionStatus(models.TextChoices):
@@ -33,9 +33,7 @@ class ExecutionStatus(models.TextChoices):
 
 
 EXECUTION_MOVES: Moves = {
-    ExecutionStatus.RUNNING: frozenset(
-        {ExecutionStatus.COMPLETED, ExecutionStatus.ABORTED, ExecutionStatus.FAILED}
-    ),
+    ExecutionStatus.RUNNING: frozenset({ExecutionStatus.COMPLETED, ExecutionStatus.ABORTED, ExecutionStatus.FAILED}),
     ExecutionStatus.COMPLETED: frozenset(),
     ExecutionStatus.ABORTED: frozenset(),
     ExecutionStatus.FAILED: frozenset(),
@@ -76,8 +74,8 @@ CONDITION_LIMITS: Mapping[str, tuple[float, float]] = {
 
 
 def obs_units_and_time(units: models.QuerySet[ObsUnit], path: str = "") -> Q:
-    """Executions of ``units``, and not after the last of these: a list that shows the newest first then begins there, and
-    does not read everything since. ``path`` leads to the execution from other rows.
+    """Executions of ``units``, and not after the last of these: a list that shows the newest first then begins there,
+    and does not read everything since. ``path`` leads to the execution from other rows.
 
     One query, with one look into an index for each unit.
     """
@@ -91,8 +89,6 @@ def obs_units_and_time(units: models.QuerySet[ObsUnit], path: str = "") -> Q:
 
 
 class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
-    """Questions about executions."""
-
     def visible_to(self, user: Any) -> ExecutedObsUnitQuerySet:
         """Of one's own programs, and public ones."""
         return self.filter(observed_for(user))
@@ -104,12 +100,9 @@ class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
     def overdue(self) -> ExecutedObsUnitQuerySet:
         """Running for three times the planned duration and an hour more: perhaps nobody told us that it ended."""
         planned = F("obs_unit__planned_duration_s") * timedelta(seconds=3)
-        return self.filter(
-            status=ExecutionStatus.RUNNING, start_time__lt=Now() - timedelta(hours=1) - planned
-        )
+        return self.filter(status=ExecutionStatus.RUNNING, start_time__lt=Now() - timedelta(hours=1) - planned)
 
     def of_obs_units(self, units: models.QuerySet[ObsUnit]) -> ExecutedObsUnitQuerySet:
-        """Of these obs units."""
         return self.filter(obs_units_and_time(units))
 
     def for_update(self, pk: UUID | str) -> ExecutedObsUnit:
@@ -123,15 +116,11 @@ class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
     def with_plan(self) -> ExecutedObsUnitQuerySet:
         """With what was planned and who reported it: what filing checks and what pages show."""
         return self.select_related(
-            "obs_unit__observing_program",
-            "obs_unit__obs_mode",
-            "obs_unit__source",
-            "operator",
-            "reported_by_token",
+            "obs_unit__observing_program", "obs_unit__obs_mode", "obs_unit__source", "operator", "reported_by_token"
         )
 
-    def with_set_ups(self) -> ExecutedObsUnitQuerySet:
-        """With the set-ups that were used, as pages name them."""
+    def with_module_configurations(self) -> ExecutedObsUnitQuerySet:
+        """With the module configurations that were used, as pages name them."""
         rows = InstrumentModuleConfiguration.objects.non_polymorphic()
         named = rows.select_related("instrument_module__instrument").order_by("pk")
         return self.prefetch_related(models.Prefetch("instrument_module_configurations", named))
@@ -140,22 +129,18 @@ class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
 class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     """One execution of an obs unit: times (UTC), conditions, quality.
 
-    ``finished_at`` is our clock at the finish call, from which the settle delay counts; ``end_time`` is the instrument's.
-    ``filed`` holds what start and finish were called with: a call that is repeated is compared with it, not with what an
-    operator corrected since.
-    Conditions: pwv mm, opacity at 225 GHz, humidity %, temperature C, wind m/s, angles in degrees; azimuth and elevation as
-    mean and as the range that the telescope moved through. What it was observed with: the set-ups of modules, the
-    configuration (and which of its revisions that was), the slot.
+    ``finished_at`` is our clock at the finish call, from which the settle delay counts; ``end_time`` is the
+    instrument's. ``filed`` holds what start and finish were called with: a call that is repeated is compared with it,
+    not with what an operator corrected since. Conditions: pwv mm, opacity at 225 GHz, humidity %, temperature C, wind
+    m/s, angles in degrees; azimuth and elevation as mean and as the range that the telescope moved through. What it was
+    observed with: the module configurations, the configuration (and which of its revisions that was), the slot.
     """
 
     machines = {"status": EXECUTION_MOVES}
 
     obs_unit = models.ForeignKey(ObsUnit, models.PROTECT, related_name="executions")
     status = models.CharField(
-        max_length=16,
-        choices=ExecutionStatus.choices,
-        default=ExecutionStatus.RUNNING,
-        editable=False,
+        max_length=16, choices=ExecutionStatus.choices, default=ExecutionStatus.RUNNING, editable=False
     )
     start_time = models.DateTimeField()
     end_time = models.DateTimeField(null=True, blank=True)
@@ -187,13 +172,9 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     el_max_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")
     az_min_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")
     az_max_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")
-    quality = models.CharField(
-        max_length=16, choices=ExecutionQuality.choices, default=ExecutionQuality.UNKNOWN
-    )
+    quality = models.CharField(max_length=16, choices=ExecutionQuality.choices, default=ExecutionQuality.UNKNOWN)
     quality_comment = models.TextField(blank=True)
-    operator = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    operator = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
     reported_by_token = models.ForeignKey(
         ApiToken, models.PROTECT, null=True, blank=True, related_name="+", editable=False
     )
@@ -203,6 +184,7 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     objects = ExecutedObsUnitQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "execution"
         db_table = "executed_obs_unit"
         ordering = ["-start_time"]
         indexes = [
@@ -214,8 +196,7 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(end_time__isnull=True) | Q(end_time__gte=F("start_time")),
-                name="execution_ends_after_start",
+                condition=Q(end_time__isnull=True) | Q(end_time__gte=F("start_time")), name="execution_ends_after_start"
             ),
             known_values("status", ExecutionStatus, "execution_status_known"),
             known_values("quality", ExecutionQuality, "execution_quality_known"),
@@ -236,14 +217,8 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
                 for low, high in (("el_min_deg", "el_max_deg"), ("az_min_deg", "az_max_deg"))
             ),
             models.CheckConstraint(
-                condition=Q(
-                    observation_configuration__isnull=True,
-                    observation_configuration_version__isnull=True,
-                )
-                | Q(
-                    observation_configuration__isnull=False,
-                    observation_configuration_version__isnull=False,
-                ),
+                condition=Q(observation_configuration__isnull=True, observation_configuration_version__isnull=True)
+                | Q(observation_configuration__isnull=False, observation_configuration_version__isnull=False),
                 name="execution_configuration_has_version",
             ),
         ]

@@ -10,13 +10,13 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
-from ccatdc.common.constraints import CompositeForeignKey
+from ccatdc.common.db.constraints import CompositeForeignKey
 from ccatdc.common.models import TimeStamped
 from ccatdc.common.states import Moves, known_values
 from observatory.models import Instrument, InstrumentModuleConfiguration, Telescope
 from planning.models.programs import ObservingProgram, SubObservingProgram
 from planning.models.sources import Source
-from planning.querysets import ObsUnitQuerySet
+from planning.models.visibility import ObsUnitQuerySet
 
 
 class ObsModeCategory(models.TextChoices):
@@ -32,12 +32,8 @@ class ObsMode(models.Model):
 
     name = models.CharField(max_length=64, unique=True)
     description = models.TextField(blank=True)
-    instrument = models.ForeignKey(
-        Instrument, models.PROTECT, null=True, blank=True, related_name="obs_modes"
-    )
-    category = models.CharField(
-        max_length=16, choices=ObsModeCategory.choices, default=ObsModeCategory.SCIENCE
-    )
+    instrument = models.ForeignKey(Instrument, models.PROTECT, null=True, blank=True, related_name="obs_modes")
+    category = models.CharField(max_length=16, choices=ObsModeCategory.choices, default=ObsModeCategory.SCIENCE)
     default_parameters = models.JSONField(default=dict, blank=True)
 
     class Meta:
@@ -61,15 +57,9 @@ class ObsUnitState(models.TextChoices):
 
 #: A unit that is over comes back as a draft only, so that activating many never revives one.
 OBS_UNIT_MOVES: Moves = {
-    ObsUnitState.DRAFT: frozenset(
-        {ObsUnitState.ACTIVE, ObsUnitState.ON_HOLD, ObsUnitState.CANCELLED}
-    ),
-    ObsUnitState.ACTIVE: frozenset(
-        {ObsUnitState.ON_HOLD, ObsUnitState.COMPLETED, ObsUnitState.CANCELLED}
-    ),
-    ObsUnitState.ON_HOLD: frozenset(
-        {ObsUnitState.ACTIVE, ObsUnitState.COMPLETED, ObsUnitState.CANCELLED}
-    ),
+    ObsUnitState.DRAFT: frozenset({ObsUnitState.ACTIVE, ObsUnitState.ON_HOLD, ObsUnitState.CANCELLED}),
+    ObsUnitState.ACTIVE: frozenset({ObsUnitState.ON_HOLD, ObsUnitState.COMPLETED, ObsUnitState.CANCELLED}),
+    ObsUnitState.ON_HOLD: frozenset({ObsUnitState.ACTIVE, ObsUnitState.COMPLETED, ObsUnitState.CANCELLED}),
     ObsUnitState.COMPLETED: frozenset({ObsUnitState.DRAFT}),
     ObsUnitState.CANCELLED: frozenset({ObsUnitState.DRAFT}),
 }
@@ -92,9 +82,7 @@ class ObsUnit(TimeStamped):
     machines = {"state": OBS_UNIT_MOVES}
 
     name = models.CharField(max_length=128)
-    observing_program = models.ForeignKey(
-        ObservingProgram, models.PROTECT, related_name="obs_units"
-    )
+    observing_program = models.ForeignKey(ObservingProgram, models.PROTECT, related_name="obs_units")
     sub_observing_program = models.ForeignKey(
         SubObservingProgram, models.PROTECT, null=True, blank=True, related_name="obs_units"
     )
@@ -115,12 +103,9 @@ class ObsUnit(TimeStamped):
         help_text="One for each module that it uses.",
     )
     obs_unit_type = models.CharField(
-        max_length=32,
-        choices=[("chai_obs_unit", "CHAI"), ("prime_cam_obs_unit", "Prime-Cam")],
+        max_length=32, choices=[("chai_obs_unit", "CHAI"), ("prime_cam_obs_unit", "Prime-Cam")]
     )
-    state = models.CharField(
-        max_length=16, choices=ObsUnitState.choices, default=ObsUnitState.ACTIVE
-    )
+    state = models.CharField(max_length=16, choices=ObsUnitState.choices, default=ObsUnitState.ACTIVE)
     priority = models.SmallIntegerField(default=5)
     planned_duration_s = models.PositiveIntegerField()
     repetitions_requested = models.PositiveIntegerField(null=True, blank=True)
@@ -131,9 +116,7 @@ class ObsUnit(TimeStamped):
     min_sun_distance_deg = models.FloatField(null=True, blank=True, default=45)
     lst_start_h = models.FloatField(null=True, blank=True)
     lst_stop_h = models.FloatField(null=True, blank=True)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
-    )
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
 
     objects = ObsUnitQuerySet.as_manager()
 
@@ -141,9 +124,7 @@ class ObsUnit(TimeStamped):
         db_table = "obs_unit"
         ordering = ["observing_program", "name"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["observing_program", "name"], name="obs_unit_name_unique"
-            ),
+            models.UniqueConstraint(fields=["observing_program", "name"], name="obs_unit_name_unique"),
             models.CheckConstraint(
                 condition=Q(min_elevation_deg__isnull=True)
                 | Q(max_elevation_deg__isnull=True)
@@ -161,8 +142,7 @@ class ObsUnit(TimeStamped):
                 name="obs_unit_limits_positive",
             ),
             models.CheckConstraint(
-                condition=Q(min_sun_distance_deg__isnull=True)
-                | Q(min_sun_distance_deg__range=(0, 180)),
+                condition=Q(min_sun_distance_deg__isnull=True) | Q(min_sun_distance_deg__range=(0, 180)),
                 name="obs_unit_sun_distance_range",
             ),
             models.CheckConstraint(
@@ -178,13 +158,10 @@ class ObsUnit(TimeStamped):
                 violation_error_message="This sub-program belongs to another program.",
             ),
             # What a slot's foreign key over both columns refers to.
-            models.UniqueConstraint(
-                fields=["id", "telescope"], name="obs_unit_with_telescope_unique"
-            ),
+            models.UniqueConstraint(fields=["id", "telescope"], name="obs_unit_with_telescope_unique"),
             known_values("state", ObsUnitState, "obs_unit_state_known"),
             models.CheckConstraint(
-                condition=Q(obs_unit_type__in=["chai_obs_unit", "prime_cam_obs_unit"]),
-                name="obs_unit_type_known",
+                condition=Q(obs_unit_type__in=["chai_obs_unit", "prime_cam_obs_unit"]), name="obs_unit_type_known"
             ),
             models.CheckConstraint(
                 condition=Q(planned_duration_s__gt=0)
@@ -215,9 +192,7 @@ class ObsUnit(TimeStamped):
         self._clean_telescope()
         sub = self.sub_observing_program
         if sub is not None and sub.observing_program_id != self.observing_program_id:
-            raise ValidationError(
-                {"sub_observing_program": "This sub-program belongs to another program."}
-            )
+            raise ValidationError({"sub_observing_program": "This sub-program belongs to another program."})
 
     def _clean_telescope(self) -> None:
         if getattr(self, "obs_mode", None) is None:
@@ -228,6 +203,4 @@ class ObsUnit(TimeStamped):
         if self.telescope_id is None:
             raise ValidationError({"telescope": "Say which of the telescopes this is for."})
         if self.obs_mode.instrument is not None and self.telescope_id != usual:
-            raise ValidationError(
-                {"telescope": f"{self.obs_mode} is a mode of an instrument on another telescope."}
-            )
+            raise ValidationError({"telescope": f"{self.obs_mode} is a mode of an instrument on another telescope."})

@@ -10,11 +10,11 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Func, Q
 
-from ccatdc.common.constraints import CompositeForeignKey
+from ccatdc.common.db.constraints import CompositeForeignKey
 from ccatdc.common.states import Moves, known_values
 from observatory.models import Telescope
 from planning.models.obs_units import ObsUnit
-from planning.querysets import OfObsUnitQuerySet
+from planning.models.visibility import OfObsUnitQuerySet
 
 
 class SlotStatus(models.TextChoices):
@@ -38,7 +38,8 @@ TAKING_TIME = (SlotStatus.PLANNED, SlotStatus.DONE)
 
 
 class PreScheduledSlot(models.Model):
-    """A fixed time window (UTC) for an obs unit. On one telescope no two slots overlap; one may begin when another ends.
+    """A fixed time window (UTC) for an obs unit. On one telescope no two slots overlap; one may begin when another
+    ends.
 
     ``telescope`` is the unit's: the exclusion needs it as a column here, and a foreign key over both columns lets the
     database keep it right, also when the unit's telescope changes.
@@ -56,23 +57,17 @@ class PreScheduledSlot(models.Model):
     objects = OfObsUnitQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "slot"
         db_table = "pre_scheduled_slot"
         ordering = ["start_time"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(end_time__gt=F("start_time")), name="slot_ends_after_start"
-            ),
+            models.CheckConstraint(condition=Q(end_time__gt=F("start_time")), name="slot_ends_after_start"),
             ExclusionConstraint(
                 name="slot_no_overlap",
                 expressions=[
                     ("telescope", RangeOperators.EQUAL),
                     (
-                        Func(
-                            "start_time",
-                            "end_time",
-                            function="tstzrange",
-                            output_field=DateTimeRangeField(),
-                        ),
+                        Func("start_time", "end_time", function="tstzrange", output_field=DateTimeRangeField()),
                         RangeOperators.OVERLAPS,
                     ),
                 ],
@@ -93,7 +88,6 @@ class PreScheduledSlot(models.Model):
         return f"{self.obs_unit} {self.start_time:%Y-%m-%d %H:%M}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """The telescope is the unit's."""
         self.telescope_id = self.obs_unit.telescope_id
         super().save(*args, **kwargs)
 
@@ -113,6 +107,4 @@ class PreScheduledSlot(models.Model):
         ).exclude(pk=self.pk)
         other = others.select_related("obs_unit__observing_program").first()
         if other is not None:
-            raise ValidationError(
-                {"start_time": f"The telescope has another slot at this time: {other}."}
-            )
+            raise ValidationError({"start_time": f"The telescope has another slot at this time: {other}."})

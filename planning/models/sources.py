@@ -12,9 +12,9 @@ from django.db.models import F, Q
 from polymorphic.models import PolymorphicModel
 
 from ccatdc.common.states import known_values
-from planning import positions
-from planning.cones import FixedSourceManager
-from planning.ephemerides import BODIES
+from planning.sky import positions
+from planning.sky.cones import FixedSourceManager
+from planning.sky.ephemerides import BODIES
 
 if TYPE_CHECKING:
     from astropy.coordinates import SkyCoord
@@ -84,12 +84,8 @@ class FixedSource(Source):
         # Declination first: a cone is a narrow band of it, and near a pole all of right ascension.
         indexes = [models.Index(fields=["dec_deg", "ra_deg"], name="fixed_source_dec_ra")]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(ra_deg__gte=0, ra_deg__lt=360), name="fixed_source_ra_range"
-            ),
-            models.CheckConstraint(
-                condition=Q(dec_deg__gte=-90, dec_deg__lte=90), name="fixed_source_dec_range"
-            ),
+            models.CheckConstraint(condition=Q(ra_deg__gte=0, ra_deg__lt=360), name="fixed_source_ra_range"),
+            models.CheckConstraint(condition=Q(dec_deg__gte=-90, dec_deg__lte=90), name="fixed_source_dec_range"),
             # Whoever reads the columns takes them for ICRS; catalogues in other frames are converted when they are loaded.
             models.CheckConstraint(condition=Q(frame="icrs"), name="fixed_source_frame_is_icrs"),
             models.CheckConstraint(
@@ -129,9 +125,7 @@ class SolarSystemObject(Source):
     ephemeris_name = models.CharField(max_length=64)
     naif_id = models.IntegerField(null=True, blank=True, unique=True)
     is_calibrator = models.BooleanField(default=False)
-    tracking_kind = models.CharField(
-        max_length=16, choices=TrackingKind.choices, default=TrackingKind.PLANET
-    )
+    tracking_kind = models.CharField(max_length=16, choices=TrackingKind.choices, default=TrackingKind.PLANET)
 
     class Meta:
         db_table = "solar_system_object"
@@ -144,9 +138,7 @@ class SolarSystemObject(Source):
         if self.tracking_kind == TrackingKind.PLANET and self.ephemeris_name.lower() not in BODIES:
             close = difflib.get_close_matches(self.ephemeris_name, BODIES, n=1)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(BODIES)}"
-            raise ValidationError(
-                {"ephemeris_name": f"{self.ephemeris_name} is no planet of the ephemeris; {hint}"}
-            )
+            raise ValidationError({"ephemeris_name": f"{self.ephemeris_name} is no planet of the ephemeris; {hint}"})
 
     def position(self, when: datetime, telescope: Telescope) -> SkyCoord:
         """From the ephemeris. Raises ConfigurationError for a body that it does not have."""
@@ -177,13 +169,10 @@ class ConstantElevationSource(Source):
         base_manager_name = "objects"
         constraints = [
             models.CheckConstraint(
-                condition=Q(elevation_deg__gte=20, elevation_deg__lte=90),
-                name="ce_source_elevation_range",
+                condition=Q(elevation_deg__gte=20, elevation_deg__lte=90), name="ce_source_elevation_range"
             ),
             models.CheckConstraint(
-                condition=Q(az_min_deg__isnull=True)
-                | Q(az_max_deg__isnull=True)
-                | Q(az_min_deg__lt=F("az_max_deg")),
+                condition=Q(az_min_deg__isnull=True) | Q(az_max_deg__isnull=True) | Q(az_min_deg__lt=F("az_max_deg")),
                 name="ce_source_azimuth_order",
             ),
             models.CheckConstraint(
@@ -228,9 +217,7 @@ class ConstantElevationAzimuthRange(models.Model):
     Sidereal time in hours, angles in degrees. The range of sidereal time may pass 24 h.
     """
 
-    source = models.ForeignKey(
-        ConstantElevationSource, models.CASCADE, related_name="azimuth_ranges"
-    )
+    source = models.ForeignKey(ConstantElevationSource, models.CASCADE, related_name="azimuth_ranges")
     lst_start_h = models.FloatField(help_text="Hours.")
     lst_stop_h = models.FloatField(help_text="Hours.")
     elevation_deg = models.FloatField(help_text="Degrees.")
@@ -238,19 +225,16 @@ class ConstantElevationAzimuthRange(models.Model):
     az_max_deg = models.FloatField(help_text="Degrees.")
 
     class Meta:
+        verbose_name = "azimuth range"
         db_table = "constant_elevation_azimuth_range"
         ordering = ["source", "lst_start_h"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["source", "elevation_deg", "lst_start_h"], name="azimuth_range_unique"
+            models.UniqueConstraint(fields=["source", "elevation_deg", "lst_start_h"], name="azimuth_range_unique"),
+            models.CheckConstraint(
+                condition=Q(lst_start_h__range=(0, 24), lst_stop_h__range=(0, 24)), name="azimuth_range_lst_range"
             ),
             models.CheckConstraint(
-                condition=Q(lst_start_h__range=(0, 24), lst_stop_h__range=(0, 24)),
-                name="azimuth_range_lst_range",
-            ),
-            models.CheckConstraint(
-                condition=Q(elevation_deg__gte=20, elevation_deg__lte=90),
-                name="azimuth_range_elevation_range",
+                condition=Q(elevation_deg__gte=20, elevation_deg__lte=90), name="azimuth_range_elevation_range"
             ),
             models.CheckConstraint(
                 condition=Q(az_min_deg__range=AZIMUTHS_DEG, az_max_deg__range=AZIMUTHS_DEG)

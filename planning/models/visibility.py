@@ -1,7 +1,7 @@
 """Whose data it is, by name: rows of a program are for its members, and for everybody once they are public.
 
-An observation is public when its program says after how many days, and so many have passed since it began. What hangs on it
-(files, packages, copies) follows it; a plan is public as soon as something public was observed by it.
+An observation is public when its program says after how many days, and so many have passed since it began. What hangs
+on it (files, packages, copies) follows it; a plan is public as soon as something public was observed by it.
 
 Works on names of related fields only: it imports no model, so that models may use it.
 """
@@ -33,8 +33,6 @@ def observed_for(user: Any, execution: str = "") -> Q:
 
 
 class ObservingProgramQuerySet(models.QuerySet[Any]):
-    """Questions about programs."""
-
     def of(self, user: Any) -> ObservingProgramQuerySet:
         """Those that the person leads or is a member of."""
         memberships = _model("ProgramMembership")._default_manager.filter(user=user)
@@ -56,8 +54,6 @@ class OfProgramQuerySet(models.QuerySet[Any]):
 
 
 class ObsUnitQuerySet(models.QuerySet[Any]):
-    """Questions about obs units."""
-
     def visible_to(self, user: Any) -> ObsUnitQuerySet:
         """Those of one's own programs, and those by which something public was observed."""
         observed = _executions().filter(public(), obs_unit=OuterRef("pk"))
@@ -67,8 +63,6 @@ class ObsUnitQuerySet(models.QuerySet[Any]):
 
 
 class OfObsUnitQuerySet(models.QuerySet[Any]):
-    """Rows about one obs unit."""
-
     def visible_to(self, user: Any) -> OfObsUnitQuerySet:
         """Those about units that the person may see."""
         return self.filter(obs_unit__in=_visible_units(user))
@@ -87,16 +81,12 @@ class ConfigurationManager(PolymorphicManager.from_queryset(ConfigurationQuerySe
 
 
 class InparParameterQuerySet(models.QuerySet[Any]):
-    """Parameters of inpar files."""
-
     def visible_to(self, user: Any) -> InparParameterQuerySet:
         """Those of units that the person may see."""
         return self.filter(chai_observation_configuration__obs_unit__in=_visible_units(user))
 
 
 class TilingQuerySet(models.QuerySet[Any]):
-    """Tiles of maps."""
-
     def visible_to(self, user: Any) -> TilingQuerySet:
         """Those of units that the person may see, and those that no unit has yet."""
         return self.filter(Q(obs_unit__isnull=True) | Q(obs_unit__in=_visible_units(user)))

@@ -1,10 +1,11 @@
 """Where things are on the sky: astropy, with ephemeris and Earth rotation from packages, never from the network.
 
-Used by the sources' positions (planning/positions.py) and their visibility (planning/visibility.py). astropy is large
-and workers and managers have no use for it: it is imported inside functions, and only through :func:`astropy_ready`.
+Used by the sources' positions (planning/sky/positions.py) and their visibility (planning/sky/visibility.py). astropy is
+large and workers and managers have no use for it: it is imported inside functions, and only through
+:func:`astropy_ready`.
 
-The ephemeris is JPL's DE421 from a package (docs/decisions/006-ephemeris.md): astropy's built-in series are wrong by up to
-half an arcminute for Jupiter and Saturn, DE421 differs from DE440 by 0.1 arcseconds at most.
+The ephemeris is JPL's DE421 from a package (docs/decisions/006-ephemeris.md): astropy's built-in series are wrong by up
+to half an arcminute for Jupiter and Saturn, DE421 differs from DE440 by 0.1 arcseconds at most.
 """
 
 from __future__ import annotations
@@ -38,9 +39,7 @@ BODIES = (
 
 def kernel_path() -> Path:
     """The file of the ephemeris. Raises :class:`ConfigurationError` where its package is missing."""
-    found = importlib.util.find_spec(
-        "skyfield_data"
-    )  # located, not imported: only its file is used
+    found = importlib.util.find_spec("skyfield_data")  # located, not imported: only its file is used
     folder = Path(found.origin).parent / "data" if found and found.origin else None
     if folder is None or not (folder / "de421.bsp").is_file():
         raise ConfigurationError(
@@ -55,8 +54,8 @@ def kernel_path() -> Path:
 def astropy_ready() -> None:
     """Prepare astropy once in a process: our ephemeris, bundled Earth rotation, no download.
 
-    Earth rotation beyond the bundled predictions (a year) is taken as its last value: that is a warning in the log and costs
-    arcseconds at most, while no answer at all would cost the night.
+    Earth rotation beyond the bundled predictions (a year) is taken as its last value: that is a warning in the log and
+    costs arcseconds at most, while no answer at all would cost the night.
     """
     from astropy.coordinates import solar_system_ephemeris
     from astropy.utils import iers
@@ -92,7 +91,8 @@ def sun_at(when: Any, telescope: Telescope) -> Any:
 def body_at(name: str, when: Any, telescope: Telescope) -> Any:
     """A body of the ephemeris as seen from the telescope, light time and aberration included.
 
-    Raises :class:`ConfigurationError` for a body that the ephemeris does not have: minor bodies need a file of their own.
+    Raises :class:`ConfigurationError` for a body that the ephemeris does not have: minor bodies need a file of their
+    own.
     """
     astropy_ready()
     from astropy.coordinates import get_body
@@ -100,8 +100,6 @@ def body_at(name: str, when: Any, telescope: Telescope) -> Any:
 
     if name.lower() not in BODIES:
         raise ConfigurationError(
-            f"The ephemeris has no body {name!r}.",
-            code="ephemeris.unknown_body",
-            remedy=f"It has {', '.join(BODIES)}.",
+            f"The ephemeris has no body {name!r}.", code="ephemeris.unknown_body", remedy=f"It has {', '.join(BODIES)}."
         )
     return get_body(name, Time(when), site_of(telescope))

@@ -1,5 +1,5 @@
-"""What an operator does about observations whose instrument never said that they ended: they are closed, so that their files are
-packaged (10). Between filing (0) and packaging; used by the portal.
+"""What an operator does about observations whose instrument never said that they ended: they are closed, so that their
+files are packaged (10). Between filing (0) and packaging; used by the portal.
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models, transaction
 from django.db.models.functions import Now
 
-from ccatdc.common.acts import Act, Outcome
+from ccatdc.common.bulk_actions import BulkAction, Outcome
+from ccatdc.common.db.notify import notify_managers
 from ccatdc.common.errors import RequestError
 from ccatdc.common.states import transition_all
-from ccatdc.common.wake import wake_managers
 from planning.models import ExecutedObsUnit, ExecutionStatus
 
 
-def close_executions(
-    rows: models.QuerySet[Any], *, user: AbstractBaseUser | None, reason: str
-) -> Outcome:
-    """End executions that run, as aborted: when they ended nobody knows, so ``end_time`` stays empty. What is filed for them
-    later goes into further packages. Permission is the caller's business.
+def close_executions(rows: models.QuerySet[Any], *, user: AbstractBaseUser | None, reason: str) -> Outcome:
+    """End executions that run, as aborted: when they ended nobody knows, so ``end_time`` stays empty. What is filed for
+    them later goes into further packages. Permission is the caller's business.
 
     Raises RequestError without a ``reason``: it is all that is ever known of their end.
     """
@@ -32,9 +30,9 @@ def close_executions(
             remedy="Write what is known of how they ended.",
         )
     with transaction.atomic():
-        outcome = Act("Closed", "filing", _obstacle, _close).on(rows, user=user, reason=reason)
+        outcome = BulkAction("Closed", "filing", _obstacle, _close).on(rows, user=user, reason=reason)
         if outcome.changed:
-            wake_managers()
+            notify_managers()
     return outcome
 
 

@@ -1,12 +1,15 @@
 """The position of a source, of whatever kind, at a time (or many) as seen from a telescope.
 
-A fixed source has its coordinates, a body of the solar system comes from the ephemeris, and a field that is scanned at one
-elevation is where the telescope points: at that elevation, in the middle of the azimuths of that sidereal time.
+A fixed source has its coordinates, a body of the solar system comes from the ephemeris, and a field that is scanned at
+one elevation is where the telescope points: at that elevation, in the middle of the azimuths of that sidereal time.
 
-Directions are geometric: light time, aberration, the Sun's deflection, precession, nutation, UT1 and polar motion are in
-them (polar motion moves a source by 0.5 arcseconds at most), refraction is not. Refraction at submillimetre wavelengths
-depends on the weather of the minute, and the telescope's control system adds it from its own sensors: adding it here as
-well would count it twice. At 5,600 m it is about 30 arcseconds at an elevation of 45 degrees and 90 at 20.
+Directions are geometric: light time, aberration, the Sun's deflection, precession, nutation, UT1 and polar motion are
+in them (polar motion moves a source by 0.5 arcseconds at most), refraction is not. Refraction at submillimetre
+wavelengths depends on the weather of the minute, and the telescope's control system adds it from its own sensors:
+adding it here as well would count it twice. At 5,600 m it is about 30 arcseconds at an elevation of 45 degrees and 90
+at 20.
+
+The models of sources use these functions, so that their own types cannot be named here.
 """
 
 from __future__ import annotations
@@ -15,19 +18,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ccatdc.common.errors import ConfigurationError
-from planning.ephemerides import astropy_ready, body_at, horizontal_at, site_of
+from planning.sky.ephemerides import astropy_ready, body_at, horizontal_at, site_of
 
 if TYPE_CHECKING:
     from observatory.models import Telescope
-    from planning.models import (
-        ConstantElevationAzimuthRange,
-        ConstantElevationSource,
-        FixedSource,
-        SolarSystemObject,
-    )
 
 
-def fixed_skycoord(source: FixedSource) -> Any:
+def fixed_skycoord(source: Any) -> Any:
     """The coordinates of a fixed source: ICRS, with proper motion (epoch J2000) where it is known.
 
     Without parallax: nothing that the telescope looks at is as near that it would show (0.8 arcseconds at most).
@@ -48,14 +45,13 @@ def fixed_skycoord(source: FixedSource) -> Any:
 
 
 def icrs(ra_deg: float, dec_deg: float | None) -> Any:
-    """A place on the sky."""
     astropy_ready()
     from astropy.coordinates import SkyCoord
 
     return SkyCoord(ra_deg, dec_deg, unit="deg", frame="icrs")
 
 
-def fixed_position(source: FixedSource, when: Any) -> Any:
+def fixed_position(source: Any, when: Any) -> Any:
     """Where a fixed source is at a time: moved by its proper motion."""
     from astropy.time import Time
 
@@ -75,15 +71,16 @@ def fixed_position(source: FixedSource, when: Any) -> Any:
     )
 
 
-def body_position(source: SolarSystemObject, when: Any, telescope: Telescope) -> Any:
-    """Where a body of the solar system is at a time, as seen from the telescope: its centre, or that of its system of moons.
+def body_position(source: Any, when: Any, telescope: Telescope) -> Any:
+    """Where a body of the solar system is at a time, as seen from the telescope: its centre, or that of its system of
+    moons.
 
     Raises :class:`ConfigurationError` for a body that the ephemeris does not have.
     """
     return body_at(source.ephemeris_name, when, telescope)
 
 
-def field_position(source: ConstantElevationSource, when: Any, telescope: Telescope) -> Any:
+def field_position(source: Any, when: Any, telescope: Telescope) -> Any:
     """Where the telescope points at a time when it scans the field: elevation and middle azimuth.
 
     Not a number at sidereal times that are not in its azimuth table: it is not scanned then. Raises
@@ -105,14 +102,14 @@ def sidereal_time_h(when: Any, telescope: Telescope) -> Any:
     return Time(when, location=site_of(telescope)).sidereal_time("apparent").hour
 
 
-def holds_at(line: ConstantElevationAzimuthRange, lst_h: float) -> bool:
+def holds_at(line: Any, lst_h: float) -> bool:
     """Whether a line of an azimuth table holds at a sidereal time; its range may pass 24 h."""
     if line.lst_start_h <= line.lst_stop_h:
-        return line.lst_start_h <= lst_h < line.lst_stop_h
-    return lst_h >= line.lst_start_h or lst_h < line.lst_stop_h
+        return bool(line.lst_start_h <= lst_h < line.lst_stop_h)
+    return bool(lst_h >= line.lst_start_h or lst_h < line.lst_stop_h)
 
 
-def _pointing(source: ConstantElevationSource, horizon: Any, telescope: Telescope) -> Any:
+def _pointing(source: Any, horizon: Any, telescope: Telescope) -> Any:
     """Elevation and azimuth, degrees, of each time of the frame."""
     import numpy
 
@@ -122,24 +119,19 @@ def _pointing(source: ConstantElevationSource, horizon: Any, telescope: Telescop
         return source.elevation_deg + numpy.zeros(horizon.shape), azimuth
     hours = sidereal_time_h(horizon.obstime, telescope)
     found = [_line_at(table, float(hour)) for hour in numpy.atleast_1d(hours)]
-    pointing = [
-        (math.nan, math.nan) if line is None else (line.elevation_deg, _middle(line))
-        for line in found
-    ]
+    pointing = [(math.nan, math.nan) if line is None else (line.elevation_deg, _middle(line)) for line in found]
     return numpy.array(pointing).T.reshape((2, *horizon.shape))
 
 
-def _line_at(
-    table: list[ConstantElevationAzimuthRange], lst_h: float
-) -> ConstantElevationAzimuthRange | None:
+def _line_at(table: list[Any], lst_h: float) -> Any | None:
     return next((line for line in table if holds_at(line, lst_h)), None)
 
 
-def _middle(line: ConstantElevationAzimuthRange) -> float:
-    return (line.az_min_deg + line.az_max_deg) / 2
+def _middle(line: Any) -> float:
+    return float(line.az_min_deg + line.az_max_deg) / 2
 
 
-def _usual_azimuth(source: ConstantElevationSource, horizon: Any) -> Any:
+def _usual_azimuth(source: Any, horizon: Any) -> Any:
     """The middle of the azimuths, else where the field's centre crosses the elevation on its side of the sky, that day."""
     import numpy
 

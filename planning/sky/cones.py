@@ -1,7 +1,7 @@
 """Cone search: the fixed sources within an angle of a place on the sky.
 
-PostgreSQL alone: a band of declination and a window of right ascension use the index of both columns, and the exact angle
-is asked of the few rows that are left (haversine, which is exact for small angles too).
+PostgreSQL alone: a band of declination and a window of right ascension use the index of both columns, and the exact
+angle is asked of the few rows that are left (haversine, which is exact for small angles too).
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ _MARGIN_DEG = 1e-9
 
 
 class FixedSourceQuerySet(PolymorphicQuerySet):  # type: ignore[type-arg]
-    """Questions about fixed sources."""
-
     def within(self, ra_deg: float, dec_deg: float, radius_deg: float) -> FixedSourceQuerySet:
         """Those within the angle, with ``separation_deg``, the nearest first. All in degrees, ICRS."""
         found: FixedSourceQuerySet = (

@@ -37,17 +37,6 @@ class Parameter:
     whole: bool = False
     required: bool = False
 
-    def bounds(self) -> dict[str, Any]:
-        """The same as the database keeps it (JsonNumbers of planning/models/configurations.py)."""
-        said: dict[str, Any] = {}
-        if self.low != -math.inf:
-            said["gt" if self.above else "gte"] = self.low
-        if self.high != math.inf:
-            said["lte"] = self.high
-        if self.whole:
-            said["whole"] = True
-        return said
-
     def reason_against(self, value: Any) -> str | None:
         """Why this value cannot be, or None."""
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
@@ -77,7 +66,7 @@ SCAN_PARAMETERS: Mapping[str, Mapping[str, Parameter]] = {
         "az_accel_deg_s2": _length("acceleration at the ends"),
         "az_padding_deg": Parameter("sweep beyond the field at both ends", 0, 90),
         "n_scans": Parameter("sweeps", 1, whole=True),
-        "turnaround_s": Parameter("time for turning round", 0, 3600),
+        "turnaround_s": Parameter("time for reversing the sweep", 0, 3600),
     },
     ScanType.PONG: {
         "width_deg": _length("width of the rectangle", required=True),

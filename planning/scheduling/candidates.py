@@ -1,5 +1,5 @@
-"""What can be observed now, for the scheduler: obs units that are ready, whose instruments and modules work, and that stand
-where the telescope can see them. Read by planning/api/scheduler_views.py; nothing is stored.
+"""What can be observed now, for the scheduler: obs units that are ready, whose instruments and modules work, and that
+stand where the telescope can see them. Read by planning/api/scheduler_views.py; nothing is stored.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from ccatdc.common.errors import ConfigurationError, RequestError
 from observatory.models import InstrumentModuleConfiguration, Telescope
-from planning.ephemerides import astropy_ready, horizontal_at, sun_at
 from planning.models import FixedSource, ObsUnit, ObsUnitState, PreScheduledSlot, SlotStatus, Source
-from planning.positions import icrs, sidereal_time_h
-from planning.visibility import SUN_DISTANCE_DEG, YEARS, where_seen
+from planning.sky.ephemerides import astropy_ready, horizontal_at, sun_at
+from planning.sky.positions import icrs, sidereal_time_h
+from planning.sky.visibility import SUN_DISTANCE_DEG, YEARS, where_seen
 
 if TYPE_CHECKING:
     from astropy.time import Time
@@ -37,11 +37,11 @@ class Sight:
 
 
 def available(units: QuerySet[ObsUnit], at: datetime) -> QuerySet[ObsUnit]:
-    """Those that are active, of a program that goes on, with an instrument and modules that can be used, in set-ups that are
-    in use and valid at that time.
+    """Those that are active, of a program that goes on, with an instrument and modules that can be used, in module
+    configurations that are in use and valid at that time.
     """
-    set_ups: QuerySet[Any] = InstrumentModuleConfiguration.objects.non_polymorphic()
-    useless = set_ups.filter(obs_units=OuterRef("pk")).filter(
+    module_configurations: QuerySet[Any] = InstrumentModuleConfiguration.objects.non_polymorphic()
+    useless = module_configurations.filter(obs_units=OuterRef("pk")).filter(
         Q(active=False)
         | Q(valid_from__gt=at)
         | Q(valid_to__lte=at)
@@ -58,10 +58,11 @@ def available(units: QuerySet[ObsUnit], at: datetime) -> QuerySet[ObsUnit]:
 
 
 def in_sight(units: QuerySet[ObsUnit], at: datetime) -> dict[int, Sight]:
-    """Those that can be observed at that moment, by key: inside their limits of elevation, sidereal time and distance from
-    the Sun (the telescope's where they have none), and inside a slot where slots are planned for them.
+    """Those that can be observed at that moment, by key: inside their limits of elevation, sidereal time and distance
+    from the Sun (the telescope's where they have none), and inside a slot where slots are planned for them.
 
-    Raises RequestError for a time beyond the ephemeris. A unit whose source is nowhere is left out and named in the log.
+    Raises RequestError for a time beyond the ephemeris. A unit whose source is nowhere is left out and named in the
+    log.
     """
     if not YEARS[0] <= at.year <= YEARS[1]:
         raise RequestError(
@@ -98,9 +99,7 @@ def _slots_of(units: Iterable[ObsUnit], at: datetime) -> dict[int, int | None]:
     return found
 
 
-def _sky(
-    telescope: Telescope, at: datetime, source_ids: set[int]
-) -> dict[int, tuple[float, float, float]]:
+def _sky(telescope: Telescope, at: datetime, source_ids: set[int]) -> dict[int, tuple[float, float, float]]:
     """Elevation, azimuth and distance from the Sun of sources, degrees. Most are fixed and are computed all at once."""
     astropy_ready()
     import numpy

@@ -1,7 +1,7 @@
 """Can it be observed tonight? Elevation, azimuth and distance from the Sun of a source through one day at a telescope.
 
-Pages and the API ask (planning/api/visibility.py); the picture is drawn in planning/visibility_picture.py. Nothing is
-stored: a day takes a fraction of a second to compute.
+Pages and the API ask (planning/api/visibility.py); the picture is drawn in planning/sky/picture.py. Nothing is stored:
+a day takes a fraction of a second to compute.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from ccatdc.common.errors import RequestError
-from planning.ephemerides import astropy_ready, horizontal_at, sun_at
-from planning.positions import fixed_position, icrs
+from planning.sky.ephemerides import astropy_ready, horizontal_at, sun_at
+from planning.sky.positions import fixed_position, icrs
 
 if TYPE_CHECKING:
     from observatory.models import Telescope
@@ -34,8 +34,8 @@ Span = tuple[datetime, datetime]
 class Visibility:
     """One day, from noon to noon of the telescope's mean solar time. Angles in degrees, times in UTC.
 
-    Elevations are geometric, without refraction. ``rises`` and ``sets`` are at the horizon. ``observable`` is when it stands
-    inside the limits of elevation and far enough from the Sun. A value is None while a field is not scanned.
+    Elevations are geometric, without refraction. ``rises`` and ``sets`` are at the horizon. ``observable`` is when it
+    stands inside the limits of elevation and far enough from the Sun. A value is None while a field is not scanned.
     """
 
     times: list[datetime]
@@ -106,11 +106,7 @@ def visibility(
         sets=_crossings(times, up, upward=False),
         highest=max(known)[1] if known else None,
         observable=_spans(
-            times,
-            [
-                _margin(e, d, low=low, high=high, away=away)
-                for e, d in zip(up, distance, strict=True)
-            ],
+            times, [_margin(e, d, low=low, high=high, away=away) for e, d in zip(up, distance, strict=True)]
         ),
         night=_spans(times, [-angle for angle in sun_up]),
     )
@@ -124,7 +120,8 @@ def _solar(telescope: Telescope) -> timedelta:
 def where_seen(source: Source, grid: Any, telescope: Telescope) -> Any:
     """Where it is at the times of a grid. A fixed source once for all: proper motion does not show in hours.
 
-    Of a field scanned at one elevation the centre is followed, where it has one: when it passes that elevation, it is scanned.
+    Of a field scanned at one elevation the centre is followed, where it has one: when it passes that elevation, it is
+    scanned.
     """
     from planning.models import ConstantElevationSource, FixedSource
 
@@ -139,9 +136,7 @@ def _numbers(angles: Any) -> list[float | None]:
     return [None if angle != angle else float(angle) for angle in angles]  # noqa: PLR0124 (not a number)
 
 
-def _margin(
-    elevation: float | None, distance: float | None, *, low: float, high: float, away: float
-) -> float | None:
+def _margin(elevation: float | None, distance: float | None, *, low: float, high: float, away: float) -> float | None:
     """How far inside all limits, degrees; negative outside."""
     if elevation is None or distance is None:
         return None
@@ -153,9 +148,7 @@ def _zero_between(times: list[datetime], first: int, before: float, after: float
     return times[first] + STEP * (before / (before - after))
 
 
-def _crossings(
-    times: list[datetime], values: list[float | None], *, upward: bool
-) -> list[datetime]:
+def _crossings(times: list[datetime], values: list[float | None], *, upward: bool) -> list[datetime]:
     found = []
     for n, (before, after) in enumerate(pairwise(values)):
         if before is None or after is None or (before < 0) == (after < 0):

@@ -1,4 +1,5 @@
-"""Whether obs units may be scheduled, and how soon: set by operators in the portal and by the scheduler through the API.
+"""Whether obs units may be scheduled, and how soon: set by operators in the portal and by the scheduler through the
+API.
 
 States move as planning/models/obs_units.py says: a unit that is completed or cancelled is over, and only taking it up
 again as a draft brings it back. Permission is the caller's business.
@@ -10,14 +11,14 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from accounts.models import User
-from ccatdc.common.acts import Act, Outcome
+from ccatdc.common.bulk_actions import BulkAction, Outcome
 from ccatdc.common.errors import RequestError
 from ccatdc.common.states import transition_all
 from planning.models import ObsUnit, ObsUnitState, PreScheduledSlot, SlotStatus
 
 COMPONENT = "availability"
-#: What the diary calls a move to a state.
-ACTS: dict[str, str] = {
+#: What the audit log calls a move to a state.
+ACTION_NAMES: dict[str, str] = {
     ObsUnitState.DRAFT: "Taken up again as drafts",
     ObsUnitState.ACTIVE: "Activated",
     ObsUnitState.ON_HOLD: "Put on hold",
@@ -48,13 +49,11 @@ def set_obs_units_availability(
     def write(units: QuerySet[ObsUnit]) -> None:
         transition_all(units, state, field="state", updated_at=Now())
 
-    act = Act(ACTS[state], COMPONENT, obstacle, write)
-    return act.on(obs_units.select_related("observing_program"), user=user, reason=reason)
+    action = BulkAction(ACTION_NAMES[state], COMPONENT, obstacle, write)
+    return action.on(obs_units.select_related("observing_program"), user=user, reason=reason)
 
 
-def set_obs_units_priority(
-    obs_units: QuerySet[ObsUnit], priority: int, user: User | None, reason: str = ""
-) -> Outcome:
+def set_obs_units_priority(obs_units: QuerySet[ObsUnit], priority: int, user: User | None, reason: str = "") -> Outcome:
     """Set the priority (lower is sooner) of units that are not over. Raises RequestError for one out of range."""
     low, high = PRIORITIES
     if not low <= priority <= high:
@@ -68,8 +67,8 @@ def set_obs_units_priority(
     def write(units: QuerySet[ObsUnit]) -> None:
         units.update(priority=priority, updated_at=Now())
 
-    act = Act(f"Set priority {priority}", COMPONENT, obstacle, write)
-    return act.on(obs_units.select_related("observing_program"), user=user, reason=reason)
+    action = BulkAction(f"Set priority {priority}", COMPONENT, obstacle, write)
+    return action.on(obs_units.select_related("observing_program"), user=user, reason=reason)
 
 
 def cancel_slots(slots: QuerySet[PreScheduledSlot], user: User | None, reason: str = "") -> Outcome:
@@ -82,8 +81,8 @@ def cancel_slots(slots: QuerySet[PreScheduledSlot], user: User | None, reason: s
     def write(slots: QuerySet[PreScheduledSlot]) -> None:
         transition_all(slots, SlotStatus.CANCELLED)
 
-    act = Act("Cancelled", COMPONENT, obstacle, write)
-    return act.on(slots.select_related("obs_unit__observing_program"), user=user, reason=reason)
+    action = BulkAction("Cancelled", COMPONENT, obstacle, write)
+    return action.on(slots.select_related("obs_unit__observing_program"), user=user, reason=reason)
 
 
 def _word(state: str) -> str:
