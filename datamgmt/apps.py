@@ -6,7 +6,5 @@ from django.apps import AppConfig
 
 
 class DatamgmtConfig(AppConfig):
-    """Sites, locations, files, packages, copies."""
-
     name = "datamgmt"
     verbose_name = "Data"

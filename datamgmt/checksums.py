@@ -1,12 +1,11 @@
 """Digests of files and packages, computed in the pass that reads the bytes anyway.
 
-Stands beside every stage that touches bytes: packaging (10), unpacking (40), archiving (50),
-staging (60), scrubbing (90).
+Stands beside every stage that touches bytes: packaging (10), unpacking (40), archiving (50), staging (60), scrubbing
+(90).
 
-The house digest of every file and every package is BLAKE3, written ``blake3:<64 hex digits>`` (2.8
-GB/s on a core that does SHA-256 with 0.2 GB/s). An instrument may file a checksum of another
-algorithm; it keeps its own and is checked in the same pass. All digests are written and compared
-in lower case.
+The BLAKE3 digest of every file and every package is BLAKE3, written ``blake3:<64 hex digits>`` (2.8 GB/s on a core that
+does SHA-256 with 0.2 GB/s). An instrument may file a checksum of another algorithm; it keeps its own and is checked in
+the same pass. All digests are written and compared in lower case.
 """
 
 from __future__ import annotations
@@ -69,14 +68,12 @@ _ALGORITHMS: Final[dict[str, _Algorithm]] = {
 
 
 def known_algorithms() -> tuple[str, ...]:
-    """The algorithms that a filed checksum may have; the house digest first."""
+    """The algorithms that a filed checksum may have; the BLAKE3 digest first."""
     return tuple(_ALGORITHMS)
 
 
 def is_wellformed(algorithm: str, hex_digits: str) -> bool:
-    """Whether ``hex_digits`` (either case) can be a digest of this algorithm. Unknown algorithms
-    have none.
-    """
+    """Whether ``hex_digits`` (either case) can be a digest of this algorithm. Unknown algorithms have none."""
     known = _ALGORITHMS.get(algorithm)
     if known is None or len(hex_digits) != known.hex_digits:
         return False
@@ -85,9 +82,7 @@ def is_wellformed(algorithm: str, hex_digits: str) -> bool:
 
 
 def parse_checksum(text: str) -> tuple[str, str]:
-    """Split ``algorithm:hex`` into the algorithm and lower-case digits; :class:`RequestError` if
-    it is neither.
-    """
+    """Split ``algorithm:hex`` into the algorithm and lower-case digits; :class:`RequestError` if it is neither."""
     algorithm, _, digits = text.partition(":")
     if not is_wellformed(algorithm, digits):
         raise RequestError(
@@ -113,8 +108,7 @@ class Digest:
             )
         self.algorithm = algorithm
         self._hash = known.make()
-        #: Feed bytes. Bound to the hash itself: it is called once for every megabyte of the
-        #: telescope.
+        #: Feed bytes. Bound to the hash itself: it is called once for every megabyte of the telescope.
         self.update: Callable[[Data], object] = self._hash.update
 
     def hexdigest(self) -> str:
@@ -129,10 +123,15 @@ class Digest:
 
 
 def new_digest(algorithm: str = HOUSE_ALGORITHM) -> Digest:
-    """A fresh digest; :class:`RequestError` ``checksum.unknown_algorithm`` for an algorithm we do
-    not have.
-    """
+    """A fresh digest; :class:`RequestError` ``checksum.unknown_algorithm`` for an algorithm we do not have."""
     return Digest(algorithm)
+
+
+def digest_of(data: Data) -> str:
+    """The BLAKE3 digest of a short document."""
+    digest = Digest()
+    digest.update(data)
+    return str(digest)
 
 
 class HashingReader(io.RawIOBase):
@@ -161,7 +160,7 @@ class HashingReader(io.RawIOBase):
 
 
 def digest_stream(stream: BinaryIO) -> tuple[int, str]:
-    """Read a stream to its end; its size in bytes and its house digest ``blake3:<hex>``."""
+    """Read a stream to its end; its size in bytes and its BLAKE3 digest ``blake3:<hex>``."""
     digest = Digest()
     reader = HashingReader(stream, digest)
     buffer = bytearray(BUFFER_BYTES)

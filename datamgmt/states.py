@@ -2,10 +2,10 @@
 
 Package (seeds: PackageState)::
 
-    WAITING -> TRANSFERRING -> ARCHIVED     terminal: one verified archive copy; replicas have operations of their own
-       ^  \\          |            ^
-       |   +---------+-> FAILED --+          FAILED leaves by an operator's retry
-       +-------------------+
+    WAITING -> TRANSFERRING -> ARCHIVED     one good archive copy or more; replicas have operations of their own
+       ^  \\          |           ^ |
+       |   +---------+-> FAILED -+ |         FAILED is resent by itself, or by an operator
+       +-------------------+  ^----+         the last good archive copy was lost
 
 Copy (seeds: PhysicalCopyStatus)::
 
@@ -37,16 +37,10 @@ class PackageState(models.TextChoices):
 
 
 PACKAGE_MOVES: Moves = {
-    PackageState.WAITING: frozenset(
-        {PackageState.TRANSFERRING, PackageState.ARCHIVED, PackageState.FAILED}
-    ),
-    PackageState.TRANSFERRING: frozenset(
-        {PackageState.WAITING, PackageState.ARCHIVED, PackageState.FAILED}
-    ),
-    PackageState.FAILED: frozenset(
-        {PackageState.WAITING, PackageState.TRANSFERRING, PackageState.ARCHIVED}
-    ),
-    PackageState.ARCHIVED: frozenset(),
+    PackageState.WAITING: frozenset({PackageState.TRANSFERRING, PackageState.ARCHIVED, PackageState.FAILED}),
+    PackageState.TRANSFERRING: frozenset({PackageState.WAITING, PackageState.ARCHIVED, PackageState.FAILED}),
+    PackageState.FAILED: frozenset({PackageState.WAITING, PackageState.TRANSFERRING, PackageState.ARCHIVED}),
+    PackageState.ARCHIVED: frozenset({PackageState.FAILED}),
 }
 PACKAGE_STATE_COLOURS: Mapping[str, str] = {
     PackageState.WAITING: "warning",
@@ -71,9 +65,7 @@ class PhysicalCopyStatus(models.TextChoices):
 
 _C = PhysicalCopyStatus
 COPY_MOVES: Moves = {
-    _C.PRESENT: frozenset(
-        {_C.STAGED, _C.DELETION_POSSIBLE, _C.DELETION_PENDING, _C.DELETION_SCHEDULED}
-    ),
+    _C.PRESENT: frozenset({_C.STAGED, _C.DELETION_POSSIBLE, _C.DELETION_PENDING, _C.DELETION_SCHEDULED}),
     _C.STAGED: frozenset({_C.DELETION_PENDING, _C.DELETION_SCHEDULED}),
     _C.DELETION_POSSIBLE: frozenset({_C.PRESENT, _C.DELETION_PENDING, _C.DELETION_SCHEDULED}),
     _C.DELETION_PENDING: frozenset({_C.PRESENT, _C.STAGED, _C.DELETION_SCHEDULED}),
@@ -106,9 +98,6 @@ class Integrity(models.TextChoices):
     MISSING = "missing", "Missing"
 
 
-INTEGRITY_MOVES: Moves = {
-    state: frozenset(set(Integrity) - {state}) | frozenset({state}) for state in Integrity
-}
 INTEGRITY_COLOURS: Mapping[str, str] = {
     Integrity.UNVERIFIED: "default",
     Integrity.OK: "success",
@@ -125,3 +114,15 @@ class VerifiedHow(models.TextChoices):
     WRITTEN = "written", "BLAKE3 of the bytes as they were written, then fsync"
     RECEIVED = "received", "BLAKE3 of the bytes as they were received, then fsync"
     NONE = "", "Not verified"
+
+
+class WantedCheck(models.TextChoices):
+    """What somebody needs to know about a copy before they go on (stage 90 finds out)."""
+
+    LOOK = "look", "Look whether it is there"
+    READ = "read", "Read it in full"
+
+
+#: Verdicts under which a file or a copy may be used.
+USABLE = (Integrity.OK, Integrity.UNVERIFIED)
+NEEDS_ATTENTION = (Integrity.SUSPECT, Integrity.DAMAGED, Integrity.MISSING)

@@ -1,9 +1,8 @@
-"""Portal pages of data: sites, archives, files, metadata.
+"""Portal pages of data: sites, archives, files, metadata, unrecorded files.
 
-Locations, packages, bundles and copies have their pages in transfer/admin, because these show the
-work on them too.
+Locations, packages, bundles and copies have their pages in transfer/admin, because these show the work on them too.
 """
 
-from datamgmt.admin import files, metadata, sites
+from datamgmt.admin import files, metadata, sites, unrecorded
 
-__all__ = ["files", "metadata", "sites"]
+__all__ = ["files", "metadata", "sites", "unrecorded"]

@@ -1,6 +1,4 @@
-"""Portal page of raw files: what was filed, what became of it, and which files are set aside and
-why.
-"""
+"""Portal page of raw files: what was filed, what became of it, and which files are set aside and why."""
 
 from __future__ import annotations
 
@@ -15,14 +13,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.people import person_of
-from ccatdc.common.admin import ReadOnlyAdmin, code_column, fields_of, size_column
-from ccatdc.common.admin_actions import portal_action
-from ccatdc.common.badges import badge, link_to_admin, link_to_list, state_badge
+from ccatdc.common.admin.actions import portal_action
+from ccatdc.common.admin.badges import badge, link_to_admin, link_to_list, state_badge
+from ccatdc.common.admin.base import ReadOnlyAdmin, code_column, fields_of, size_column
 from datamgmt.admin.sites import AtSource
-from datamgmt.copies_attention import check_again
-from datamgmt.copy_querysets import IN_TROUBLE
+from datamgmt.copies.needs_attention import check_again
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile
-from datamgmt.states import INTEGRITY_COLOURS
+from datamgmt.states import INTEGRITY_COLOURS, NEEDS_ATTENTION
 
 
 class SetAside(admin.SimpleListFilter):
@@ -32,11 +29,9 @@ class SetAside(admin.SimpleListFilter):
     parameter_name = "set_aside"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        """Two questions of operators."""
         return [("yes", "Missing, damaged or suspect"), ("unpackaged", "In no package yet")]
 
     def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        """The named queries' answers."""
         if self.value() == "yes":
             return rows.set_aside()
         return rows.unpackaged() if self.value() == "unpackaged" else rows
@@ -50,49 +45,17 @@ class RawDataFileAdmin(ReadOnlyAdmin):
     path_shown = code_column("relative_path", "Path")
     digest_shown = code_column("digest", "BLAKE3 when packaged")
     checksum_shown = code_column("checksum", "Checksum of the instrument")
-    list_display = [
-        "path_shown",
-        "size_shown",
-        "instrument_module",
-        "package_link",
-        "verdict",
-        "registered_at",
-    ]
+    list_display = ["path_shown", "size_shown", "instrument_module", "package_link", "verdict", "registered_at"]
     list_display_links = ["path_shown"]
     list_select_related = ["instrument_module__instrument", "raw_data_package"]
     list_filter = [SetAside, AtSource]
     # What is searched is said in get_search_results; the box appears when this is not empty.
     search_fields = ["id"]
-    search_help_text = (
-        "A file's id, its whole path below the source's root, or the beginning of a package's name."
-    )
+    search_help_text = "A file's id, its whole path below the source's root, or the beginning of a package's name."
     actions = ["check_again_selected"]
     fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    "id",
-                    "path_shown",
-                    "size_shown",
-                    "file_type",
-                    "description",
-                    "verdict",
-                    "copies_link",
-                ]
-            },
-        ),
-        (
-            "Belongs to",
-            {
-                "fields": [
-                    "execution_link",
-                    "instrument_module",
-                    "package_link",
-                    "source_location",
-                ]
-            },
-        ),
+        (None, {"fields": ["id", "path_shown", "size_shown", "file_type", "description", "verdict", "copies_link"]}),
+        ("Belongs to", {"fields": ["execution_link", "instrument_module", "package_link", "source_location"]}),
         ("Proof", {"fields": ["checksum_algorithm", "checksum_shown", "digest_shown"]}),
         ("Times (UTC)", {"fields": ["created_at", "registered_at"]}),
     ]
@@ -109,29 +72,24 @@ class RawDataFileAdmin(ReadOnlyAdmin):
     ]
 
     def get_ordering(self, request: HttpRequest) -> list[Any]:
-        """By path within an execution or a package; else by key, since any other order would sort
-        the whole table.
-        """
+        """By path within an execution or a package; else by key, since any other order would sort the whole table."""
         return ["relative_path" if _is_narrow(request) else "id"]
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        """By type within an execution or a package: a type that is rare among 10^8 files would be
-        looked for in all of them.
+        """By type within an execution or a package: a type that is rare among 10^8 files would be looked for in all of
+        them.
         """
         more = ["file_type"] if _is_narrow(request) else []
         return [*super().get_list_filter(request), *more]
 
     def get_sortable_by(self, request: HttpRequest) -> Any:
-        """Likewise."""
         return super().get_sortable_by(request) if _is_narrow(request) else []
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With the SOURCE copies of a page's rows in one query."""
         return super().get_queryset(request).prefetch_related(_copies())
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By id, by whole path, or by package: each of them is an index look-up."""
         term = search_term.strip()
         if not term:
@@ -141,8 +99,7 @@ class RawDataFileAdmin(ReadOnlyAdmin):
         except ValueError:
             pass
         sources = DataLocation.objects.non_polymorphic().of_type("source").values_list("pk")
-        # The unique index is on the location and the MD5 of the path (paths may be longer than an
-        # index entry).
+        # The unique index is on the location and the MD5 of the path (paths may be longer than an index entry).
         by_path = queryset.alias(path_digest=MD5("relative_path")).filter(
             source_location_id__in=[pk for (pk,) in sources], path_digest=MD5(Value(term))
         )
@@ -158,13 +115,12 @@ class RawDataFileAdmin(ReadOnlyAdmin):
             return badge("No copy", "warning")
         copy = copies[0]
         text = state_badge(copy.integrity, copy.get_integrity_display(), INTEGRITY_COLOURS)
-        if copy.integrity in IN_TROUBLE:
+        if copy.integrity in NEEDS_ATTENTION:
             return format_html('{} <span class="why">{}</span>', text, copy.error_message)
         return format_html("{} {}", text, copy.get_status_display())
 
     @admin.display(description="Package", ordering=None)
     def package_link(self, file: RawDataFile) -> SafeString:
-        """The package that holds it."""
         if file.raw_data_package is None:
             return badge("In no package yet", "default")
         package = file.raw_data_package
@@ -184,13 +140,11 @@ class RawDataFileAdmin(ReadOnlyAdmin):
     @portal_action(
         "Check again",
         needs="operate",
-        shown_for=lambda file: any(copy.integrity in IN_TROUBLE for copy in file.copies.all()),
+        shown_for=lambda file: any(copy.integrity in NEEDS_ATTENTION for copy in file.copies.all()),
     )
     def check_again_selected(self, request: HttpRequest, file: RawDataFile) -> None:
         """Its cause is gone: let the flow take it up again."""
-        check_again(
-            PhysicalCopy.objects.non_polymorphic().filter(raw_data_file=file), person_of(request)
-        )
+        check_again(PhysicalCopy.objects.non_polymorphic().filter(raw_data_file=file), person_of(request))
 
 
 def _is_narrow(request: HttpRequest) -> bool:

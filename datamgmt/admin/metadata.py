@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from ccatdc.common.admin import PortalAdmin
+from ccatdc.common.admin.base import PortalAdmin
 from datamgmt.models import RawDataPackageMetadata
 
 
 @admin.register(RawDataPackageMetadata)
 class RawDataPackageMetadataAdmin(PortalAdmin):
-    """Metadata of packages."""
-
     list_display = ["raw_data_package", "t_exptime_s", "pol_states", "metadata_version"]
     list_select_related = ["raw_data_package"]
     search_fields = ["raw_data_package__name__startswith"]

@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from ccatdc.common.admin_bulk import SwitchedAdmin
-from ccatdc.common.wake import wake_managers
+from ccatdc.common.admin.actions import SwitchedAdmin
+from ccatdc.common.db.notify import notify_managers
 from datamgmt.models import DataArchive, DataLocation, Site
 
 
@@ -20,25 +20,20 @@ class AtLocation(admin.SimpleListFilter):
     field = "data_location"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        """All locations by name."""
         rows = DataLocation.objects.non_polymorphic().with_site()
         return [(str(location.pk), location.full_name) for location in rows]
 
     def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        """Rows at the chosen one."""
         value = self.value()
         return rows.filter(**{f"{self.field}_id": value}) if value and value.isdigit() else rows
 
 
 class AtSource(AtLocation):
-    """At which SOURCE?"""
-
     title = "source location"
     parameter_name = "source"
     field = "source_location"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        """Sources only."""
         rows = DataLocation.objects.non_polymorphic().of_type("source").with_site()
         return [(str(location.pk), location.full_name) for location in rows]
 
@@ -53,13 +48,11 @@ class SiteAdmin(SwitchedAdmin):
 
     def after_switching(self) -> None:
         """Work may have another place to go now."""
-        wake_managers()
+        notify_managers()
 
 
 @admin.register(DataArchive)
 class DataArchiveAdmin(SwitchedAdmin):
-    """Archives by their older names."""
-
     list_display = ["name", "short_name", "site", "is_primary", "active"]
     list_select_related = ["site"]
     list_filter = ["active", "is_primary"]

@@ -1,4 +1,4 @@
-"""The shapes of copies and of the bundles that carry packages from place to place."""
+"""Serializers of copies and of the bundles that carry packages from place to place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ccatdc.common.api_expand import Expandable, Relation
+from ccatdc.common.api.expand import Expandable, Relation
 from datamgmt.api import rows
 from datamgmt.api.place_serializers import LocationSerializer, SiteSerializer
 from datamgmt.api.serializers import FileSerializer, PackageSerializer
@@ -27,9 +27,7 @@ class BundleSerializer(Expandable, serializers.ModelSerializer[DataTransferPacka
     origin_location = serializers.CharField(source="origin_location.full_name")
     destination_site = serializers.CharField(source="destination_site.short_name")
     final_site = serializers.CharField(source="final_site.short_name")
-    destination_location = serializers.CharField(
-        source="destination_location.full_name", default=None, allow_null=True
-    )
+    destination_location = serializers.CharField(source="destination_location.full_name", default=None, allow_null=True)
 
     class Meta:
         model = DataTransferPackage
@@ -63,12 +61,9 @@ class PhysicalCopySerializer(Expandable, serializers.ModelSerializer[PhysicalCop
 
     location = serializers.CharField(source="data_location.full_name")
     location_type = serializers.CharField(source="data_location.location_type")
-    path = serializers.CharField(
-        source="full_path", help_text="A file or folder, or s3://bucket/key."
-    )
+    path = serializers.CharField(source="full_path", help_text="A file or folder, or s3://bucket/key.")
     evidence: Any = serializers.JSONField(
-        allow_null=True,
-        help_text="What a deletion rested on: archive copies, verified when and how.",
+        allow_null=True, help_text="What a deletion rested on: archive copies, verified when and how."
     )
 
     class Meta:

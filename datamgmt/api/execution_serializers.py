@@ -1,4 +1,4 @@
-"""The shapes of executions: what was observed, with what, and what became of its files."""
+"""Serializers of executions: what was observed, with what, and what became of its files."""
 
 from __future__ import annotations
 
@@ -8,16 +8,13 @@ from django.db.models import Count, Q, Sum
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ccatdc.common.api_expand import Expandable, Relation
-from datamgmt.filing_reports import CONDITIONS
-from observatory.api.rows import set_ups
+from ccatdc.common.api.expand import Expandable, Relation
+from datamgmt.filing.reports import CONDITIONS
+from observatory.api.rows import module_configurations
 from observatory.api.serializers import ModuleConfigurationSerializer
 from observatory.models import InstrumentModuleConfiguration
 from planning.api import rows as plan_rows
-from planning.api.configuration_serializers import (
-    ObservationConfigurationSerializer,
-    SlotSerializer,
-)
+from planning.api.configuration_serializers import ObservationConfigurationSerializer, SlotSerializer
 from planning.api.serializers import ObsUnitSerializer
 from planning.models import ExecutedObsUnit
 
@@ -31,7 +28,7 @@ class FileCountsSerializer(serializers.Serializer[Any]):
 
 
 class SetUpInBriefSerializer(serializers.ModelSerializer[Any]):
-    """A set-up that was used."""
+    """A module configuration that was used."""
 
     instrument = serializers.CharField(source="instrument_module.instrument.short_name")
     module = serializers.CharField(source="instrument_module.short_name")
@@ -48,12 +45,10 @@ class ExecutionSerializer(Expandable, serializers.ModelSerializer[ExecutedObsUni
     relations = {
         "obs_unit": Relation("obs_unit", ObsUnitSerializer, plan_rows.obs_units),
         "instrument_module_configurations": Relation(
-            "instrument_module_configurations", ModuleConfigurationSerializer, set_ups, many=True
+            "instrument_module_configurations", ModuleConfigurationSerializer, module_configurations, many=True
         ),
         "observation_configuration": Relation(
-            "observation_configuration",
-            ObservationConfigurationSerializer,
-            plan_rows.configurations,
+            "observation_configuration", ObservationConfigurationSerializer, plan_rows.configurations
         ),
         "pre_scheduled_slot": Relation("pre_scheduled_slot", SlotSerializer, plan_rows.slots),
     }
@@ -112,9 +107,7 @@ class ExecutionDetailSerializer(ExecutionSerializer):
     def get_files(self, execution: ExecutedObsUnit) -> dict[str, int]:
         """How many, how large, and how many of them are in no package yet."""
         found: dict[str, Any] = execution.raw_data_files.aggregate(
-            count=Count("id"),
-            bytes=Sum("size"),
-            unpackaged=Count("id", filter=Q(raw_data_package__isnull=True)),
+            count=Count("id"), bytes=Sum("size"), unpackaged=Count("id", filter=Q(raw_data_package__isnull=True))
         )
         return {name: int(value or 0) for name, value in found.items()}
 

@@ -1,4 +1,4 @@
-"""Step 0: the shapes of what instruments send, and of what they get back."""
+"""Step 0: serializers of what instruments send, and of what they get back."""
 
 from __future__ import annotations
 
@@ -6,24 +6,22 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ccatdc.common.api import FiniteFloatField, StorableJsonField, StrictSerializer
-from datamgmt.filing import FinishReport, StartReport
-from datamgmt.filing_reports import SetUpName
-from datamgmt.filing_rows import MAX_SIZE, PATH_LENGTH, TEXT_LENGTH
+from ccatdc.common.api.parsers import FiniteFloatField, StorableJsonField, StrictSerializer
+from datamgmt.filing.executions import FinishReport, StartReport
+from datamgmt.filing.parsing import MAX_SIZE, PATH_LENGTH, TEXT_LENGTH
+from datamgmt.filing.reports import ModuleConfigurationName
 from datamgmt.models.files import ChecksumAlgorithm, FileType
 from planning.models import ExecutionQuality, ExecutionStatus, ObsUnit
 from planning.models.executions import CONDITION_LIMITS
 
 #: More modules than any telescope has.
-MAX_SET_UPS = 100
+MAX_MODULE_CONFIGURATIONS = 100
 ENDED = [choice for choice in ExecutionStatus.choices if choice[0] != ExecutionStatus.RUNNING]
 
 
 def _condition(name: str, unit: str) -> FiniteFloatField:
     lowest, highest = CONDITION_LIMITS[name]
-    return FiniteFloatField(
-        required=False, allow_null=True, min_value=lowest, max_value=highest, help_text=unit
-    )
+    return FiniteFloatField(required=False, allow_null=True, min_value=lowest, max_value=highest, help_text=unit)
 
 
 class ConditionsSerializer(StrictSerializer):
@@ -51,7 +49,7 @@ class ConditionsSerializer(StrictSerializer):
 
 
 class SetUpNameSerializer(StrictSerializer):
-    """A set-up of a module: by its id, or by the short names of instrument and module and its own name."""
+    """A module configuration of a module: by its id, or by the short names of instrument and module and its own name."""
 
     id = serializers.IntegerField(required=False, min_value=1, max_value=MAX_SIZE)
     instrument = serializers.CharField(required=False, max_length=32)
@@ -62,7 +60,7 @@ class SetUpNameSerializer(StrictSerializer):
         """One of the two ways to name it."""
         if set(attrs) not in ({"id"}, {"instrument", "module", "name"}):
             raise serializers.ValidationError(
-                "Name a set-up by id, or by instrument, module and name.", code="required"
+                "Name a module configuration by id, or by instrument, module and name.", code="required"
             )
         return attrs
 
@@ -79,16 +77,14 @@ class StartSerializer(StrictSerializer):
         required=False, max_length=128, trim_whitespace=False, help_text="With program."
     )
     start_time = serializers.DateTimeField(help_text="The instrument's clock, UTC or with offset.")
-    parameters = StorableJsonField(
-        required=False, default=dict, help_text="A snapshot of the scan; kept as it is."
-    )
+    parameters = StorableJsonField(required=False, default=dict, help_text="A snapshot of the scan; kept as it is.")
     operator = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=150, help_text="A user name."
     )
     instrument_module_configurations = serializers.ListField(
         child=SetUpNameSerializer(),
         required=False,
-        max_length=MAX_SET_UPS,
+        max_length=MAX_MODULE_CONFIGURATIONS,
         help_text="Used; one for each module.",
     )
     observation_configuration = serializers.IntegerField(
@@ -120,8 +116,8 @@ class StartSerializer(StrictSerializer):
             start_time=data["start_time"],
             parameters=data["parameters"],
             operator=data["operator"],
-            set_ups=tuple(
-                SetUpName(**name) for name in data.get("instrument_module_configurations", ())
+            module_configurations=tuple(
+                ModuleConfigurationName(**name) for name in data.get("instrument_module_configurations", ())
             ),
             observation_configuration=data.get("observation_configuration"),
             pre_scheduled_slot=data.get("pre_scheduled_slot"),
@@ -144,9 +140,7 @@ class FinishSerializer(StrictSerializer):
     status = serializers.ChoiceField(ENDED)
     end_time = serializers.DateTimeField(help_text="The instrument's clock, UTC or with offset.")
     conditions = ConditionsSerializer(required=False)
-    quality = serializers.ChoiceField(
-        ExecutionQuality.choices, required=False, default=ExecutionQuality.UNKNOWN
-    )
+    quality = serializers.ChoiceField(ExecutionQuality.choices, required=False, default=ExecutionQuality.UNKNOWN)
     quality_comment = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=10_000, trim_whitespace=False
     )
@@ -164,7 +158,7 @@ class FinishSerializer(StrictSerializer):
 
 
 class FileReportSerializer(serializers.Serializer[Any]):
-    """One file as an instrument reports it. Describes what datamgmt/filing_rows.py reads.
+    """One file as an instrument reports it. Describes what datamgmt/filing/parsing.py reads.
 
     The module is named by ``instrument`` and ``module`` (short names), or by ``instrument_module``.
     """
@@ -185,19 +179,13 @@ class FileReportSerializer(serializers.Serializer[Any]):
     )
     instrument = serializers.CharField(required=False, allow_blank=True, max_length=TEXT_LENGTH)
     module = serializers.CharField(required=False, allow_blank=True, max_length=TEXT_LENGTH)
-    instrument_module = serializers.IntegerField(
-        required=False, allow_null=True, min_value=0, max_value=MAX_SIZE
-    )
+    instrument_module = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=MAX_SIZE)
     checksum = serializers.CharField(
         required=False, allow_blank=True, max_length=TEXT_LENGTH, help_text="Hexadecimal digits."
     )
-    checksum_algorithm = serializers.ChoiceField(
-        ChecksumAlgorithm.choices, required=False, allow_blank=True
-    )
+    checksum_algorithm = serializers.ChoiceField(ChecksumAlgorithm.choices, required=False, allow_blank=True)
     file_type = serializers.ChoiceField(FileType.choices, required=False)
-    created_at = serializers.DateTimeField(
-        required=False, allow_null=True, help_text="The instrument's clock."
-    )
+    created_at = serializers.DateTimeField(required=False, allow_null=True, help_text="The instrument's clock.")
     description = serializers.CharField(required=False, allow_blank=True, max_length=TEXT_LENGTH)
 
 

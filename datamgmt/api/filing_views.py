@@ -10,8 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.relaying import filing_token
-from ccatdc.common.compressed import CompressedJsonParser
+from accounts.auth.relaying import filing_token
+from ccatdc.common.api.parsers import CompressedJsonParser
+from ccatdc.common.api.schema import at_most
 from datamgmt.api.execution_serializers import ExecutionSerializer
 from datamgmt.api.filing_serializers import (
     FiledFileSerializer,
@@ -20,8 +21,8 @@ from datamgmt.api.filing_serializers import (
     RegisteredSerializer,
     StartSerializer,
 )
-from datamgmt.filing import finish_execution, register_files, start_execution
-from datamgmt.filing_rows import read_file_reports
+from datamgmt.filing.executions import finish_execution, register_files, start_execution
+from datamgmt.filing.parsing import MAX_ROWS, read_file_reports
 
 
 def _status(created: bool) -> HTTPStatus:
@@ -51,11 +52,7 @@ class FinishExecutionView(APIView):
 
     needs = {"PUT": "write:observations"}
 
-    @extend_schema(
-        operation_id="finish_execution",
-        request=FinishSerializer,
-        responses={200: ExecutionSerializer},
-    )
+    @extend_schema(operation_id="finish_execution", request=FinishSerializer, responses={200: ExecutionSerializer})
     def put(self, request: Request, pk: UUID) -> Response:
         """Finish an execution, also by aborting it. The same again changes nothing."""
         body = FinishSerializer(data=request.data)
@@ -90,7 +87,7 @@ class RegisterFilesView(APIView):
 
     @extend_schema(
         operation_id="register_files",
-        request=FileReportSerializer(many=True),
+        request={"application/json": at_most(FileReportSerializer(many=True), MAX_ROWS)},
         responses={201: RegisteredSerializer, 200: RegisteredSerializer},
     )
     def post(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 import django_filters
 from django.db.models import QuerySet
 
-from ccatdc.common.api_filters import FlagFilter, IdFilter, MomentFilter, OneOfFilter, RowFilter
+from ccatdc.common.api.filters import FlagFilter, IdFilter, MomentFilter, OneOfFilter, RowFilter
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation, LocationType, StorageType
 from datamgmt.models.copies import CopyType
@@ -22,7 +22,6 @@ class PlaceFilter(django_filters.CharFilter):  # type: ignore[misc]
     """A location by its full name, ``ccat_output_buffer``; none has a name that nobody gave."""
 
     def filter(self, rows: QuerySet[Any], value: str | None) -> QuerySet[Any]:
-        """Those at the place."""
         if not value:
             return rows
         places = DataLocation.objects.non_polymorphic().named(value).order_by().values("pk")
@@ -30,8 +29,8 @@ class PlaceFilter(django_filters.CharFilter):  # type: ignore[misc]
 
 
 class PlanFilter(django_filters.CharFilter):  # type: ignore[misc]
-    """Of obs units of which something is this: these are found first, since what they are tells nothing about where in a
-    long list their executions lie. ``path`` leads to the execution.
+    """Of obs units of which something is this: these are found first, since what they are tells nothing about where in
+    a long list their executions lie. ``path`` leads to the execution.
     """
 
     def __init__(self, field_name: str, path: str = "") -> None:
@@ -39,7 +38,6 @@ class PlanFilter(django_filters.CharFilter):  # type: ignore[misc]
         self.path = path
 
     def filter(self, rows: QuerySet[Any], value: str | None) -> QuerySet[Any]:
-        """Their rows."""
         if not value:
             return rows
         units = ObsUnit.objects.filter(**{self.field_name: value})
@@ -56,20 +54,14 @@ class ByDay(RowFilter):
     date_to = django_filters.DateFilter(method="until", help_text="Began on this day or earlier.")
 
     def on(self, rows: QuerySet[Any], _name: str, day: dt.date) -> QuerySet[Any]:
-        """On one day."""
         return self.until(self.since(rows, _name, day), _name, day)
 
     def since(self, rows: QuerySet[Any], _name: str, day: dt.date) -> QuerySet[Any]:
-        """From its first moment."""
-        return rows.filter(
-            **{f"{self.start_path}__gte": dt.datetime.combine(day, dt.time.min, dt.UTC)}
-        )
+        return rows.filter(**{f"{self.start_path}__gte": dt.datetime.combine(day, dt.time.min, dt.UTC)})
 
     def until(self, rows: QuerySet[Any], _name: str, day: dt.date) -> QuerySet[Any]:
         """To its last microsecond."""
-        return rows.filter(
-            **{f"{self.start_path}__lte": dt.datetime.combine(day, dt.time.max, dt.UTC)}
-        )
+        return rows.filter(**{f"{self.start_path}__lte": dt.datetime.combine(day, dt.time.max, dt.UTC)})
 
 
 class PackageFilter(ByDay):
@@ -94,7 +86,7 @@ class PackageFilter(ByDay):
 
 
 class ExecutionFilter(ByDay):
-    """Executions by plan, time, set-up and outcome."""
+    """Executions by plan, time, module configuration and outcome."""
 
     status = OneOfFilter(choices=ExecutionStatus.choices)
     quality = OneOfFilter(choices=ExecutionQuality.choices)
@@ -126,8 +118,6 @@ class FileFilter(RowFilter):
 
 
 class MetadataFilter(RowFilter):
-    """Metadata by package."""
-
     package = django_filters.UUIDFilter("raw_data_package")
 
 

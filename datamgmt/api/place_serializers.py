@@ -1,4 +1,4 @@
-"""The shapes of sites, locations and archives."""
+"""Serializers of sites, locations and archives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ccatdc.common.api_expand import Expandable, Relation
+from ccatdc.common.api.expand import Expandable, Relation
 from datamgmt.api import rows
 from datamgmt.models import DataArchive, DataLocation, Site
 from observatory.api.rows import instruments
@@ -18,16 +18,7 @@ class SiteSerializer(serializers.ModelSerializer[Site]):
 
     class Meta:
         model = Site
-        fields = [
-            "id",
-            "short_name",
-            "name",
-            "location",
-            "timezone",
-            "lon_deg",
-            "lat_deg",
-            "active",
-        ]
+        fields = ["id", "short_name", "name", "location", "timezone", "lon_deg", "lat_deg", "active"]
         read_only_fields = fields
 
 
@@ -73,20 +64,9 @@ class ArchiveSerializer(Expandable, serializers.ModelSerializer[DataArchive]):
     }
 
     site = serializers.CharField(source="site.short_name")
-    data_location = serializers.CharField(
-        source="data_location.full_name", default=None, allow_null=True
-    )
+    data_location = serializers.CharField(source="data_location.full_name", default=None, allow_null=True)
 
     class Meta:
         model = DataArchive
-        fields = [
-            "id",
-            "short_name",
-            "name",
-            "site",
-            "data_location",
-            "is_primary",
-            "active",
-            "description",
-        ]
+        fields = ["id", "short_name", "name", "site", "data_location", "is_primary", "active", "description"]
         read_only_fields = fields

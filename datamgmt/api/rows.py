@@ -1,4 +1,4 @@
-"""Rows of this app with all that their shapes read, so that a page takes a constant number of queries."""
+"""Rows of this app with all that their serializers read, so that a page takes a constant number of queries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from datamgmt.models import (
 
 
 def sites() -> QuerySet[Site]:
-    """Places with infrastructure."""
     return Site.objects.all()
 
 
@@ -30,12 +29,10 @@ def locations() -> QuerySet[DataLocation]:
 
 
 def archives() -> QuerySet[DataArchive]:
-    """With site and location."""
     return DataArchive.objects.select_related("site", "data_location__site")
 
 
 def files() -> QuerySet[RawDataFile]:
-    """With package, module and place."""
     return RawDataFile.objects.select_related(
         "raw_data_package", "instrument_module__instrument", "source_location__site"
     )
@@ -47,7 +44,6 @@ def packages() -> QuerySet[RawDataPackage]:
 
 
 def metadata() -> QuerySet[RawDataPackageMetadata]:
-    """Of packages."""
     return RawDataPackageMetadata.objects.all()
 
 
@@ -59,6 +55,6 @@ def bundles() -> QuerySet[DataTransferPackage]:
 
 
 def copies() -> QuerySet[Any]:
-    """As one table; the path needs the location as what it is (see the shape)."""
+    """As one table; the path needs the location as what it is (see its serializer)."""
     rows: QuerySet[Any] = PhysicalCopy.objects.non_polymorphic()
     return rows.select_related("raw_data_file")

@@ -1,4 +1,4 @@
-"""The shapes of files, packages, copies and locations as the API shows them."""
+"""Serializers of files, packages, copies and locations as the API shows them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ccatdc.common.api_expand import Expandable, Relation
+from ccatdc.common.api.expand import Expandable, Relation
 from datamgmt.api import rows
 from datamgmt.api.execution_serializers import ExecutionSerializer
 from datamgmt.api.place_serializers import LocationSerializer
+from datamgmt.copies.whereabouts import copies_of_file
 from datamgmt.models import RawDataFile, RawDataPackage, RawDataPackageMetadata
 from datamgmt.states import Integrity, PhysicalCopyStatus
-from datamgmt.whereabouts import copies_of_file
 from observatory.api.rows import modules
 from observatory.api.serializers import InstrumentModuleSerializer
 from planning.api.rows import executions
@@ -30,9 +30,7 @@ class CopySerializer(serializers.Serializer[Any]):
     verified_how = serializers.CharField(source="copy.verified_how")
     path = serializers.CharField(help_text="A file or folder, or s3://bucket/key.")
     via = serializers.ChoiceField(["file", "package"], help_text="What the copy is a copy of.")
-    member = serializers.CharField(
-        help_text="The file's name in the tar at the path, if it is one."
-    )
+    member = serializers.CharField(help_text="The file's name in the tar at the path, if it is one.")
     size = serializers.IntegerField(source="copy.size", help_text="Bytes of what is copied.")
     created_at = serializers.DateTimeField(source="copy.created_at")
     deleted_at = serializers.DateTimeField(source="copy.deleted_at", allow_null=True)
@@ -77,9 +75,7 @@ class PackageSerializer(Expandable, serializers.ModelSerializer[RawDataPackage])
 
     execution = serializers.UUIDField(source="executed_obs_unit_id")
     obs_unit = serializers.CharField(source="executed_obs_unit.obs_unit.name")
-    program = serializers.CharField(
-        source="executed_obs_unit.obs_unit.observing_program.short_name"
-    )
+    program = serializers.CharField(source="executed_obs_unit.obs_unit.observing_program.short_name")
     source = serializers.CharField(  # type: ignore[assignment]
         source="executed_obs_unit.obs_unit.source.name", help_text="What was pointed at."
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from ccatdc.common.api.views import rows_at
 from datamgmt.api import filing_views, place_views, views, wait_views
 
 urlpatterns = [
@@ -17,16 +18,14 @@ urlpatterns = [
     path("raw_data_files/<uuid:pk>", views.FileView.as_view()),
     path("raw_data_packages/", views.PackageListView.as_view()),
     path("raw_data_packages/<uuid:pk>/files/", views.PackageFilesView.as_view()),
-    path("raw_data_package_metadata/", views.MetadataListView.as_view()),
-    path("raw_data_package_metadata/<int:pk>/", views.MetadataView.as_view()),
-    path("data_transfer_packages/", place_views.BundleListView.as_view()),
-    path("data_transfer_packages/<int:pk>/", place_views.BundleView.as_view()),
-    path("physical_copies/", place_views.CopyListView.as_view()),
-    path("physical_copies/<int:pk>/", place_views.CopyView.as_view()),
-    path("sites/", place_views.SiteListView.as_view()),
-    path("sites/<slug:short_name>/", place_views.SiteView.as_view()),
-    path("data_locations/", place_views.LocationListView.as_view()),
-    path("data_locations/<int:pk>/", place_views.LocationView.as_view()),
-    path("data_archives/", place_views.ArchiveListView.as_view()),
-    path("data_archives/<int:pk>/", place_views.ArchiveView.as_view()),
+    *rows_at(
+        {
+            "raw_data_package_metadata": views.MetadataViewSet,
+            "data_transfer_packages": place_views.BundleViewSet,
+            "physical_copies": place_views.CopyViewSet,
+            "sites": place_views.SiteViewSet,
+            "data_locations": place_views.LocationViewSet,
+            "data_archives": place_views.ArchiveViewSet,
+        }
+    ),
 ]

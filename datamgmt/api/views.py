@@ -8,8 +8,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ccatdc.common.api_views import StrictDetailView, StrictListView
-from ccatdc.common.viewers import visible
+from ccatdc.common.api.views import RowsViewSet, StrictDetailView, StrictListView
+from ccatdc.common.visibility import visible
 from datamgmt.api import filters, rows, serializers
 from datamgmt.api.execution_serializers import ExecutionDetailSerializer, ExecutionSerializer
 from datamgmt.api.filing_views import RegisterFileView
@@ -121,18 +121,9 @@ class PackageFilesView(StrictListView[RawDataFile]):
         return files.filter(raw_data_package=package)
 
 
-class MetadataListView(StrictListView[RawDataPackageMetadata]):
+class MetadataViewSet(RowsViewSet[RawDataPackageMetadata]):
     """Metadata of packages."""
 
-    needs = READ
     queryset = rows.metadata()
     serializer_class = serializers.MetadataSerializer
     filterset_class = filters.MetadataFilter
-
-
-class MetadataView(StrictDetailView[RawDataPackageMetadata]):
-    """Metadata of one package, by its own id."""
-
-    needs = READ
-    queryset = rows.metadata()
-    serializer_class = serializers.MetadataSerializer

@@ -10,12 +10,12 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from ccatdc.common.api import StrictSerializer
-from ccatdc.common.openapi import ProblemSerializer
-from ccatdc.common.problems import MEDIA_TYPE
+from ccatdc.common.api.parsers import StrictSerializer
+from ccatdc.common.api.problems import MEDIA_TYPE
+from ccatdc.common.api.schema import ProblemSerializer
 from datamgmt.api.execution_serializers import ExecutionDetailSerializer
 from datamgmt.api.views import ExecutionView
-from datamgmt.milestones import Milestone, wait_until
+from datamgmt.filing.milestones import Milestone, wait_until
 
 #: Seconds. Proxies give up after 60.
 LONGEST: Final = 50
@@ -70,6 +70,7 @@ class WaitView(ExecutionView):
             self.get_object().pk,
             milestone,
             question.validated_data["timeout"],
+            caller=request.user.pk,
             may_wait=bool(request.META.get("wsgi.multithread")),
         )
         found = {"state": milestone, "reached": reached, "execution": self.get_object()}

@@ -11,12 +11,8 @@ from datamgmt.models.locations import DataLocation
 from datamgmt.models.metadata import RawDataPackageMetadata
 from datamgmt.models.packages import BundleFormat, DataTransferPackage, RawDataPackage
 from datamgmt.models.sites import DeletionMode, LocationType, Site, StorageType
-from datamgmt.models.technologies import (
-    DataArchive,
-    DiskDataLocation,
-    S3DataLocation,
-    TapeDataLocation,
-)
+from datamgmt.models.technologies import DataArchive, DiskDataLocation, S3DataLocation, TapeDataLocation
+from datamgmt.models.unrecorded import Decision, UnrecordedFile
 
 __all__ = [
     "BundleFormat",
@@ -24,6 +20,7 @@ __all__ = [
     "DataLocation",
     "DataTransferPackage",
     "DataTransferPackagePhysicalCopy",
+    "Decision",
     "DeletionMode",
     "DiskDataLocation",
     "LocationType",
@@ -37,4 +34,5 @@ __all__ = [
     "Site",
     "StorageType",
     "TapeDataLocation",
+    "UnrecordedFile",
 ]

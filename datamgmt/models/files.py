@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.db.models.functions import MD5
 from django.utils import timezone
 
@@ -11,9 +14,66 @@ from ccatdc.common.models import UuidPrimaryKey
 from ccatdc.common.states import known_values
 from datamgmt.models.locations import DataLocation
 from datamgmt.models.packages import RawDataPackage
-from datamgmt.querysets import RawDataFileQuerySet
+from datamgmt.states import USABLE, PhysicalCopyStatus
 from observatory.models import InstrumentModule
 from planning.models import ExecutedObsUnit
+from planning.models.visibility import observed_for
+
+
+class RawDataFileQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: Any) -> RawDataFileQuerySet:
+        """Of observations that the person may see."""
+        return self.filter(observed_for(user, "executed_obs_unit__"))
+
+    def unpackaged(self) -> RawDataFileQuerySet:
+        return self.filter(raw_data_package__isnull=True)
+
+    def usable(self) -> RawDataFileQuerySet:
+        """Whose copy at SOURCE exists and does not need attention: files set aside wait for an operator."""
+        good = self._copies().filter(status=PhysicalCopyStatus.PRESENT, integrity__in=USABLE)
+        return self.filter(Exists(good.filter(raw_data_file=OuterRef("pk"))))
+
+    def set_aside(self) -> RawDataFileQuerySet:
+        """Whose copy at SOURCE is missing, damaged or suspect."""
+        return self.filter(Exists(self._copies().needing_attention().filter(raw_data_file=OuterRef("pk"))))
+
+    def _copies(self) -> Any:
+        return self.model._meta.get_field("copies").related_model.objects.non_polymorphic()
+
+    def of_finished_executions(self) -> RawDataFileQuerySet:
+        return self.filter(executed_obs_unit__finished_at__isnull=False)
+
+    def of_executions(self, ids: Iterable[Any]) -> RawDataFileQuerySet:
+        return self.filter(executed_obs_unit__in=list(ids))
+
+    def executions(self) -> models.QuerySet[Any, Any]:
+        """The ids of the executions that these files belong to."""
+        return self.order_by().values_list("executed_obs_unit_id", flat=True).distinct()
+
+    def packaging_groups(self) -> models.QuerySet[Any, dict[str, Any]]:
+        """One row for each execution, module and SOURCE location, with when the last of it became known: the ends of
+        the observation and of its filing. Ask for few executions at a time.
+        """
+        groups: models.QuerySet[Any, dict[str, Any]] = (
+            self.order_by()
+            .values("executed_obs_unit_id", "instrument_module_id", "source_location_id")
+            .annotate(
+                last_registered_at=Max("registered_at"),
+                finished_at=Max("executed_obs_unit__finished_at"),
+                files=Count("id"),
+            )
+        )
+        return groups
+
+    def in_group(
+        self, executed_obs_unit_id: Any, instrument_module_id: int, source_location_id: int
+    ) -> RawDataFileQuerySet:
+        """The files of one row of :meth:`packaging_groups`."""
+        return self.filter(
+            executed_obs_unit_id=executed_obs_unit_id,
+            instrument_module_id=instrument_module_id,
+            source_location_id=source_location_id,
+        )
 
 
 class FileType(models.TextChoices):
@@ -28,7 +88,7 @@ class FileType(models.TextChoices):
 
 
 class ChecksumAlgorithm(models.TextChoices):
-    """Algorithms that instruments may file; the house's own digest is always BLAKE3."""
+    """Algorithms that instruments may file; our own digest is always BLAKE3."""
 
     SHA256 = "sha256", "SHA-256"
     MD5 = "md5", "MD5"
@@ -40,24 +100,19 @@ class ChecksumAlgorithm(models.TextChoices):
 class RawDataFile(UuidPrimaryKey):
     """One file written by an instrument module; its UUID may be made at the telescope, offline.
 
-    ``checksum`` is the instrument's claim (hex, may be empty); ``digest`` is what we computed when the file was packaged
-    (``blake3:<hex>``). ``relative_path`` is below the root of the SOURCE location and is the member's name in the tar.
+    ``checksum`` is the instrument's claim (hex, may be empty); ``digest`` is what we computed when the file was
+    packaged (``blake3:<hex>``). ``relative_path`` is below the root of the SOURCE location and is the member's name in
+    the tar.
     """
 
     name = models.CharField(max_length=255)
     relative_path = models.TextField()
     size = models.BigIntegerField()
     checksum = models.CharField(max_length=128, blank=True)
-    checksum_algorithm = models.CharField(
-        max_length=16, choices=ChecksumAlgorithm.choices, blank=True
-    )
+    checksum_algorithm = models.CharField(max_length=16, choices=ChecksumAlgorithm.choices, blank=True)
     digest = models.CharField(max_length=80, blank=True, editable=False)
-    executed_obs_unit = models.ForeignKey(
-        ExecutedObsUnit, models.PROTECT, related_name="raw_data_files"
-    )
-    instrument_module = models.ForeignKey(
-        InstrumentModule, models.PROTECT, related_name="raw_data_files"
-    )
+    executed_obs_unit = models.ForeignKey(ExecutedObsUnit, models.PROTECT, related_name="raw_data_files")
+    instrument_module = models.ForeignKey(InstrumentModule, models.PROTECT, related_name="raw_data_files")
     raw_data_package = models.ForeignKey(
         RawDataPackage, models.PROTECT, null=True, blank=True, related_name="raw_data_files"
     )
@@ -70,13 +125,12 @@ class RawDataFile(UuidPrimaryKey):
     objects = RawDataFileQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "file"
         db_table = "raw_data_file"
         ordering = ["relative_path"]
         constraints = [
             # A digest of the path: a path of 1,024 characters is longer than an index entry may be.
-            models.UniqueConstraint(
-                "source_location", MD5("relative_path"), name="raw_file_path_unique"
-            ),
+            models.UniqueConstraint("source_location", MD5("relative_path"), name="raw_file_path_unique"),
             models.CheckConstraint(condition=Q(size__gte=0), name="raw_file_size_not_negative"),
             known_values("file_type", FileType, "raw_file_type_known"),
             models.CheckConstraint(
@@ -91,7 +145,7 @@ class RawDataFile(UuidPrimaryKey):
                 fields=["executed_obs_unit", "instrument_module"],
                 condition=Q(raw_data_package__isnull=True),
                 name="raw_file_unpackaged",
-            ),
+            )
         ]
 
     def __str__(self) -> str:

@@ -7,28 +7,72 @@ A location is polymorphic in its storage technology (disk, S3, tape); its type s
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from polymorphic.managers import PolymorphicManager, PolymorphicQuerySet
 from polymorphic.models import PolymorphicModel
 
 from ccatdc.common.models import name_part
 from ccatdc.common.states import known_values
-from datamgmt.models.sites import (
-    DEFAULT_RETENTION_DAYS,
-    DeletionMode,
-    LocationType,
-    Site,
-    StorageType,
-)
-from datamgmt.querysets import DataLocationManager
+from datamgmt.models.sites import DEFAULT_RETENTION_DAYS, DeletionMode, LocationType, Site, StorageType
 from observatory.models import Instrument
 
 #: PostgreSQL cuts identifiers (a LISTEN channel, say) at 63 bytes.
 FULL_NAME_LENGTH = 63
+
+
+class DataLocationQuerySet(PolymorphicQuerySet[Any]):
+    def active(self) -> DataLocationQuerySet:
+        """In use, at a site in use."""
+        return self.filter(active=True, site__active=True)
+
+    def registered(self) -> DataLocationQuerySet:
+        """Marked as what they are: before that, nothing may be written there."""
+        return self.filter(registered_at__isnull=False)
+
+    def of_type(self, *location_types: str) -> DataLocationQuerySet:
+        return self.filter(location_type__in=location_types)
+
+    def at_site(self, site: Site) -> DataLocationQuerySet:
+        return self.filter(site=site)
+
+    def by_priority(self) -> DataLocationQuerySet:
+        """The first to use first; ties by id, so that every process chooses the same."""
+        return self.order_by("priority", "id")
+
+    def with_site(self) -> DataLocationQuerySet:
+        """With what its full name needs."""
+        return self.select_related("site")
+
+    def named(self, full_name: str) -> DataLocationQuerySet:
+        """The location ``{site}_{location}``; both parts may hold underscores. None has a longer name than a queue can."""
+        wanted = Q(pk__in=[])
+        if len(full_name) > FULL_NAME_LENGTH:
+            return self.filter(wanted)
+        parts = full_name.split("_")
+        for cut in range(1, len(parts)):
+            wanted |= Q(site__short_name="_".join(parts[:cut]), name="_".join(parts[cut:]))
+        return self.filter(wanted)
+
+    def due_for_check(self, now: datetime) -> DataLocationQuerySet:
+        """Registered locations whose last check is older than their interval."""
+        interval = F("check_interval_seconds") * timedelta(seconds=1)
+        return self.registered().filter(Q(checked_at__isnull=True) | Q(checked_at__lte=now - interval))
+
+    def due_for_inventory(self, now: datetime) -> DataLocationQuerySet:
+        """Registered locations that were not compared with the catalogue within their interval."""
+        interval = F("inventory_hours") * timedelta(hours=1)
+        due = Q(inventory_at__isnull=True, registered_at__lte=now - interval) | Q(inventory_at__lte=now - interval)
+        return self.registered().filter(due, inventory_hours__gt=0)
+
+
+class DataLocationManager(PolymorphicManager.from_queryset(DataLocationQuerySet)):  # type: ignore[misc]
+    """Locations as their own kind (disk, S3, tape)."""
 
 
 class DataLocation(PolymorphicModel):
@@ -72,18 +116,38 @@ class DataLocation(PolymorphicModel):
         validators=[MinValueValidator(0)],
         help_text="Days that a copy stays after its package was archived. Empty: 30 at a SOURCE, 7 in a BUFFER.",
     )
-    deletion_mode = models.CharField(
-        max_length=16, choices=DeletionMode.choices, default=DeletionMode.AUTOMATIC
-    )
+    deletion_mode = models.CharField(max_length=16, choices=DeletionMode.choices, default=DeletionMode.AUTOMATIC)
     min_archive_copies = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1)],
         help_text="Verified archive copies that must exist before a copy here may go.",
     )
     evidence_max_age_days = models.FloatField(
-        default=90,
+        default=180,
         validators=[MinValueValidator(0)],
         help_text="An archive copy verified longer ago does not count as evidence.",
+    )
+    last_copy_read_hours = models.FloatField(
+        default=24,
+        validators=[MinValueValidator(0)],
+        help_text="Before the last copy outside the archives goes, an archive copy must have been read in full within so many"
+        " hours. Copies in archives of two sites count as long as their scrub period.",
+    )
+    scrub_days = models.FloatField(
+        default=90,
+        validators=[MinValueValidator(0)],
+        help_text="Every package copy here is read in full once in so many days. 0: never, unless somebody needs it.",
+    )
+    scrub_mb_per_s = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.001)],
+        help_text="Megabytes a second that reading for this may take. Empty: as fast as it goes.",
+    )
+    inventory_hours = models.FloatField(
+        default=24,
+        validators=[MinValueValidator(0)],
+        help_text="What is stored here is listed and compared with the catalogue once in so many hours. 0: never.",
     )
     warning_pct = models.FloatField(default=70, validators=[MaxValueValidator(100)])
     critical_pct = models.FloatField(
@@ -92,49 +156,47 @@ class DataLocation(PolymorphicModel):
         help_text="Above this, retention is cut short (verification never is).",
     )
     emergency_pct = models.FloatField(
-        default=95,
-        validators=[MaxValueValidator(100)],
-        help_text="Above this, nothing new is written here.",
+        default=95, validators=[MaxValueValidator(100)], help_text="Above this, nothing new is written here."
     )
     check_interval_seconds = models.PositiveIntegerField(default=300)
 
     registered_at = models.DateTimeField(null=True, blank=True, editable=False)
     capacity_bytes = models.BigIntegerField(null=True, blank=True, editable=False)
     used_bytes = models.BigIntegerField(null=True, blank=True, editable=False)
+    capacity_files = models.BigIntegerField(null=True, blank=True, editable=False)
+    used_files = models.BigIntegerField(null=True, blank=True, editable=False)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     check_error = models.TextField(blank=True, editable=False)
+    inventory_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[DataLocationManager] = DataLocationManager()
 
     class Meta:
+        verbose_name = "location"
         db_table = "data_location"
         ordering = ["site__short_name", "location_type", "priority", "name"]
         base_manager_name = "objects"
-        indexes = [
-            models.Index(
-                fields=["site", "location_type", "active", "priority"], name="location_by_purpose"
-            )
-        ]
+        indexes = [models.Index(fields=["site", "location_type", "active", "priority"], name="location_by_purpose")]
         constraints = [
             models.UniqueConstraint(fields=["site", "name"], name="location_name_unique"),
             known_values("location_type", LocationType, "location_type_known"),
             known_values("storage_type", StorageType, "location_storage_type_known"),
             known_values("deletion_mode", DeletionMode, "location_deletion_mode_known"),
             models.CheckConstraint(
-                condition=Q(warning_pct__lte=F("critical_pct"))
-                & Q(critical_pct__lte=F("emergency_pct")),
+                condition=Q(warning_pct__lte=F("critical_pct")) & Q(critical_pct__lte=F("emergency_pct")),
                 name="location_thresholds_order",
             ),
+            models.CheckConstraint(condition=Q(min_archive_copies__gte=1), name="location_min_archive_copies"),
             models.CheckConstraint(
-                condition=Q(min_archive_copies__gte=1), name="location_min_archive_copies"
-            ),
-            models.CheckConstraint(
-                condition=Q(warning_pct__gte=0, emergency_pct__lte=100),
-                name="location_thresholds_range",
+                condition=Q(warning_pct__gte=0, emergency_pct__lte=100), name="location_thresholds_range"
             ),
             models.CheckConstraint(
                 condition=(Q(retention_days__isnull=True) | Q(retention_days__gte=0))
-                & Q(evidence_max_age_days__gte=0),
+                & Q(evidence_max_age_days__gte=0)
+                & Q(last_copy_read_hours__gte=0)
+                & Q(scrub_days__gte=0)
+                & Q(inventory_hours__gte=0)
+                & (Q(scrub_mb_per_s__isnull=True) | Q(scrub_mb_per_s__gt=0)),
                 name="location_days_not_negative",
             ),
         ]
@@ -156,10 +218,12 @@ class DataLocation(PolymorphicModel):
 
     @property
     def used_pct(self) -> float | None:
-        """Percent of the capacity in use at the last check; None where the technology tells no capacity."""
-        if not self.capacity_bytes or self.used_bytes is None:
-            return None
-        return 100 * self.used_bytes / self.capacity_bytes
+        """Percent of the capacity in use at the last check, of bytes or of inodes, whichever is scarcer. None where the
+        technology tells no capacity.
+        """
+        parts = ((self.used_bytes, self.capacity_bytes), (self.used_files, self.capacity_files))
+        known = [100 * used / capacity for used, capacity in parts if capacity and used is not None]
+        return max(known, default=None)
 
     @property
     def under_pressure(self) -> bool:
@@ -178,9 +242,7 @@ class DataLocation(PolymorphicModel):
     def clean(self) -> None:
         """Names short enough for a queue; nothing that copies depend on is edited under them."""
         if self.site_id and len(self.full_name) > FULL_NAME_LENGTH:
-            raise ValidationError(
-                {"name": f"{self.full_name} has more than {FULL_NAME_LENGTH} characters."}
-            )
+            raise ValidationError({"name": f"{self.full_name} has more than {FULL_NAME_LENGTH} characters."})
         if self.pk is None:
             return
         stored = DataLocation.objects.get(pk=self.pk)

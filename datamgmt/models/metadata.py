@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import F, Q
 
 from ccatdc.common.models import TimeStamped
 from datamgmt.models.packages import RawDataPackage
-from datamgmt.querysets import MetadataQuerySet
+from planning.models.visibility import observed_for
+
+
+class MetadataQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: Any) -> MetadataQuerySet:
+        """Of observations that the person may see."""
+        return self.filter(observed_for(user, "raw_data_package__executed_obs_unit__"))
 
 
 class RawDataPackageMetadata(TimeStamped):
@@ -33,16 +41,12 @@ class RawDataPackageMetadata(TimeStamped):
 
     class Meta:
         db_table = "raw_data_package_metadata"
-        verbose_name_plural = "raw data package metadata"
+        verbose_name = verbose_name_plural = "package metadata"
         constraints = [
             models.CheckConstraint(
                 condition=(Q(em_min_m__isnull=True) | Q(em_min_m__gt=0))
                 & (Q(em_max_m__isnull=True) | Q(em_max_m__gt=0))
-                & (
-                    Q(em_min_m__isnull=True)
-                    | Q(em_max_m__isnull=True)
-                    | Q(em_min_m__lte=F("em_max_m"))
-                ),
+                & (Q(em_min_m__isnull=True) | Q(em_max_m__isnull=True) | Q(em_min_m__lte=F("em_max_m"))),
                 name="metadata_wavelengths",
             ),
             models.CheckConstraint(

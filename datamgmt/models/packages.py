@@ -2,21 +2,100 @@
 
 from __future__ import annotations
 
-from django.db import models
-from django.db.models import Q
+from datetime import datetime
+from typing import Any
 
-from ccatdc.common.indexes import words_index
+from django.db import models
+from django.db.models import Exists, OuterRef, Q, Sum
+
+from ccatdc.common.db.indexes import words_index
 from ccatdc.common.models import UuidPrimaryKey
 from ccatdc.common.states import STATUS_MOVES, Status, known_values
 from datamgmt.models.locations import DataLocation
 from datamgmt.models.sites import Site
-from datamgmt.querysets import DataTransferPackageQuerySet, RawDataPackageQuerySet
-from datamgmt.states import PACKAGE_MOVES, PackageState
+from datamgmt.states import PACKAGE_MOVES, USABLE, PackageState
 from observatory.models import InstrumentModule
 from planning.models import ExecutedObsUnit
+from planning.models.visibility import observed_for
 
 #: Bytes of tar that a package never exceeds, unless a single file is larger (seeds: 50 GB).
 PACKAGE_MAX_BYTES = 50_000_000_000
+
+
+class RawDataPackageQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: Any) -> RawDataPackageQuerySet:
+        """Of observations that the person may see."""
+        return self.filter(observed_for(user, "executed_obs_unit__"))
+
+    def archived(self) -> RawDataPackageQuerySet:
+        """With one verified archive copy or more."""
+        return self.filter(state=PackageState.ARCHIVED)
+
+    def failed(self) -> RawDataPackageQuerySet:
+        """Not on their way any more, and no good copy in an archive."""
+        return self.filter(state=PackageState.FAILED)
+
+    def due_for_resend(self, moment: datetime) -> RawDataPackageQuerySet:
+        """Whose wait before the next resend is over."""
+        return self.filter(Q(resend_after__isnull=True) | Q(resend_after__lte=moment))
+
+    def archived_since(self, moment: datetime) -> RawDataPackageQuerySet:
+        return self.archived().filter(archived_at__gte=moment)
+
+    def not_archived(self) -> RawDataPackageQuerySet:
+        return self.exclude(state=PackageState.ARCHIVED)
+
+    def built(self) -> RawDataPackageQuerySet:
+        return self.filter(status=Status.COMPLETED)
+
+    def waiting(self) -> RawDataPackageQuerySet:
+        return self.built().filter(state=PackageState.WAITING)
+
+    def _with_copy(self, copies: models.QuerySet[Any]) -> RawDataPackageQuerySet:
+        return self.filter(Exists(copies.filter(raw_data_package=OuterRef("pk"))))
+
+    def with_usable_copy_at(self, *locations: DataLocation) -> RawDataPackageQuerySet:
+        """With a copy at one of these that can be read; who reads it compares its digest."""
+        return self._with_copy(self._copies().usable().filter(data_location__in=locations))
+
+    def without_copy_at(self, location: DataLocation) -> RawDataPackageQuerySet:
+        """Without a copy at this location, in whatever state but deleted."""
+        copies = self._copies().filter(data_location=location).existing()
+        return self.filter(~Exists(copies.filter(raw_data_package=OuterRef("pk"))))
+
+    def without_good_copy_at(self, location: DataLocation) -> RawDataPackageQuerySet:
+        """Without a copy at this location that nothing is said against; one on its way out counts as none."""
+        copies = self._copies().filter(data_location=location).existing()
+        good = copies.filter(integrity__in=USABLE, raw_data_package=OuterRef("pk"))
+        return self.filter(~Exists(good))
+
+    def present_in_archive(self) -> RawDataPackageQuerySet:
+        """With a copy in some long-term archive that nothing is said against."""
+        return self._with_copy(self._copies().in_archives().usable())
+
+    def _copies(self) -> Any:
+        return self.model._meta.get_field("copies").related_model.objects.non_polymorphic()
+
+    def oldest_first(self) -> RawDataPackageQuerySet:
+        """In the order in which they were made."""
+        return self.order_by("created_at", "id")
+
+    def for_listing(self) -> RawDataPackageQuerySet:
+        """With what a page about packages shows."""
+        return self.select_related(
+            "executed_obs_unit__obs_unit__observing_program",
+            "executed_obs_unit__obs_unit__source",
+            "instrument_module__instrument",
+        )
+
+    def total_size(self) -> int:
+        """Bytes of all of them."""
+        return int(self.aggregate(total=Sum("size"))["total"] or 0)
+
+
+class DataTransferPackageQuerySet(models.QuerySet[Any]):
+    def built(self) -> DataTransferPackageQuerySet:
+        return self.filter(status=Status.COMPLETED)
 
 
 class BundleFormat(models.TextChoices):
@@ -29,29 +108,21 @@ class BundleFormat(models.TextChoices):
 class RawDataPackage(UuidPrimaryKey):
     """Files of one execution and one module in a tar.
 
-    ``status``: is the tar built? It mirrors the creation operation. ``state``: where is the data in its life?
-    ``size`` and ``digest`` (``blake3:<hex>``) are those of the tar and never change once set.
+    ``status``: is the tar built? It mirrors the creation operation. ``state``: where is the data in its life? ``size``
+    and ``digest`` (``blake3:<hex>``) are those of the tar and never change once set.
     """
 
     machines = {"status": STATUS_MOVES, "state": PACKAGE_MOVES}
 
     name = models.CharField(max_length=255, unique=True)
-    executed_obs_unit = models.ForeignKey(
-        ExecutedObsUnit, models.PROTECT, related_name="raw_data_packages"
-    )
+    executed_obs_unit = models.ForeignKey(ExecutedObsUnit, models.PROTECT, related_name="raw_data_packages")
     # The indexes of these two are below, each with the order of a list.
     instrument_module = models.ForeignKey(
         InstrumentModule, models.PROTECT, related_name="raw_data_packages", db_index=False
     )
-    source_location = models.ForeignKey(
-        DataLocation, models.PROTECT, related_name="raw_data_packages", db_index=False
-    )
-    status = models.CharField(
-        max_length=16, choices=Status.choices, default=Status.PENDING, editable=False
-    )
-    state = models.CharField(
-        max_length=16, choices=PackageState.choices, default=PackageState.WAITING, editable=False
-    )
+    source_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="raw_data_packages", db_index=False)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING, editable=False)
+    state = models.CharField(max_length=16, choices=PackageState.choices, default=PackageState.WAITING, editable=False)
     size = models.BigIntegerField(null=True, blank=True, editable=False)
     digest = models.CharField(max_length=80, blank=True, editable=False)
     file_count = models.PositiveIntegerField(default=0, editable=False)
@@ -61,18 +132,17 @@ class RawDataPackage(UuidPrimaryKey):
     created_at = models.DateTimeField(auto_now_add=True)
     finalized_at = models.DateTimeField(null=True, blank=True, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+    resends = models.PositiveIntegerField(default=0, editable=False)
+    resend_after = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = RawDataPackageQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "package"
         db_table = "raw_data_package"
         ordering = ["-created_at"]
         indexes = [
-            models.Index(
-                fields=["state", "created_at"],
-                condition=~Q(state="archived"),
-                name="package_not_archived",
-            ),
+            models.Index(fields=["state", "created_at"], condition=~Q(state="archived"), name="package_not_archived"),
             models.Index(fields=["-created_at"], name="package_by_creation"),
             models.Index(fields=["-archived_at"], name="package_by_archival"),
             words_index("name", "package_words"),
@@ -80,13 +150,9 @@ class RawDataPackage(UuidPrimaryKey):
             models.Index(fields=["instrument_module", "-archived_at"], name="package_by_module"),
             models.Index(fields=["source_location", "-created_at"], name="package_by_source"),
             models.Index(
-                fields=["status", "-created_at"],
-                condition=~Q(status=Status.COMPLETED),
-                name="package_in_the_making",
+                fields=["status", "-created_at"], condition=~Q(status=Status.COMPLETED), name="package_in_the_making"
             ),
-            models.Index(
-                fields=["-created_at"], condition=Q(is_late=True), name="package_of_late_files"
-            ),
+            models.Index(fields=["-created_at"], condition=Q(is_late=True), name="package_of_late_files"),
         ]
         constraints = [
             known_values("status", Status, "package_status_known"),
@@ -112,22 +178,14 @@ class DataTransferPackage(models.Model):
     machines = {"status": STATUS_MOVES}
 
     name = models.CharField(max_length=255, unique=True)
-    bundle_format = models.CharField(
-        max_length=16, choices=BundleFormat.choices, default=BundleFormat.MANIFEST
-    )
-    status = models.CharField(
-        max_length=16, choices=Status.choices, default=Status.PENDING, editable=False
-    )
+    bundle_format = models.CharField(max_length=16, choices=BundleFormat.choices, default=BundleFormat.MANIFEST)
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING, editable=False)
     origin_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="bundles")
     destination_site = models.ForeignKey(Site, models.PROTECT, related_name="+")
     final_site = models.ForeignKey(Site, models.PROTECT, related_name="+")
-    destination_location = models.ForeignKey(
-        DataLocation, models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    destination_location = models.ForeignKey(DataLocation, models.PROTECT, null=True, blank=True, related_name="+")
     raw_data_packages = models.ManyToManyField(
-        RawDataPackage,
-        db_table="data_transfer_package_raw_data_package",
-        related_name="data_transfer_packages",
+        RawDataPackage, db_table="data_transfer_package_raw_data_package", related_name="data_transfer_packages"
     )
     size = models.BigIntegerField(default=0, editable=False)
     digest = models.CharField(max_length=80, blank=True, editable=False)
@@ -137,6 +195,7 @@ class DataTransferPackage(models.Model):
     objects = DataTransferPackageQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "bundle"
         db_table = "data_transfer_package"
         ordering = ["-created_at"]
         constraints = [

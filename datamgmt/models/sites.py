@@ -58,12 +58,7 @@ class Site(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(lon_deg__isnull=True, lat_deg__isnull=True)
-                | Q(
-                    lon_deg__isnull=False,
-                    lat_deg__isnull=False,
-                    lon_deg__range=(-180, 180),
-                    lat_deg__range=(-90, 90),
-                ),
+                | Q(lon_deg__isnull=False, lat_deg__isnull=False, lon_deg__range=(-180, 180), lat_deg__range=(-90, 90)),
                 name="site_place_on_earth",
             )
         ]

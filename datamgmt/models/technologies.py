@@ -6,47 +6,65 @@ One subclass adds a technology: its columns here, its bytes in ``datamgmt/storag
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import environ
 from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import Q
 
 from ccatdc.common.errors import ConfigurationError
+from ccatdc.common.texts import has_control_characters
 from datamgmt.models.locations import DataLocation
 from datamgmt.models.sites import Site, StorageType
+
+_HOST: Final = r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$"
+_USER: Final = r"^[A-Za-z_][A-Za-z0-9_.-]*$"
 
 
 class DiskDataLocation(DataLocation):
     """A file system, local or mounted. ``host`` is the machine that mounts it; empty: every machine of the site does."""
 
     STORAGE_TYPE = StorageType.DISK
-    storage = "datamgmt.storage.disk.DiskStorage"
+    storage = "datamgmt.storage.disk.store.DiskStorage"
 
     path = models.CharField(max_length=1024)
-    host = models.CharField(max_length=255, blank=True)
-    user = models.CharField(max_length=64, blank=True, help_text="For transports over ssh.")
+    host = models.CharField(
+        max_length=255, blank=True, validators=[RegexValidator(_HOST, "Give the name or address of a host.")]
+    )
+    user = models.CharField(
+        max_length=64,
+        blank=True,
+        validators=[RegexValidator(_USER, "Give the name of an account.")],
+        help_text="For transports over ssh.",
+    )
 
     class Meta:
+        verbose_name = "disk location"
         db_table = "disk_data_location"
         base_manager_name = "objects"
+        constraints = [
+            # They stand on command lines of ssh and rsync: none may look like an option.
+            models.CheckConstraint(condition=Q(host="") | Q(host__regex=_HOST), name="disk_host_is_a_host"),
+            models.CheckConstraint(condition=Q(user="") | Q(user__regex=_USER), name="disk_user_is_a_user"),
+        ]
 
     def frozen_fields(self) -> dict[str, Any]:
-        """Root and host too."""
         return super().frozen_fields() | {"path": self.path, "host": self.host}
 
     def clean(self) -> None:
         """The root is an absolute path."""
         super().clean()
-        if not self.path.startswith("/") or "\0" in self.path:
-            raise ValidationError({"path": "Give an absolute path."})
+        if not self.path.startswith("/") or has_control_characters(self.path):
+            raise ValidationError({"path": "Give an absolute path without control characters."})
 
 
 class S3DataLocation(DataLocation):
     """A bucket. Credentials come from the environment by name; ``refused_checksums`` is what the probe proved."""
 
     STORAGE_TYPE = StorageType.S3
-    storage = "datamgmt.storage.s3.S3Storage"
+    storage = "datamgmt.storage.s3.store.S3Storage"
 
     bucket_name = models.CharField(max_length=255)
     endpoint_url = models.URLField(blank=True, help_text="Empty: AWS.")
@@ -66,11 +84,11 @@ class S3DataLocation(DataLocation):
     )
 
     class Meta:
+        verbose_name = "S3 location"
         db_table = "s3_data_location"
         base_manager_name = "objects"
 
     def frozen_fields(self) -> dict[str, Any]:
-        """Bucket, prefix and server too."""
         return super().frozen_fields() | {
             "bucket_name": self.bucket_name,
             "prefix": self.prefix,
@@ -104,6 +122,7 @@ class TapeDataLocation(DataLocation):
     robot_host = models.CharField(max_length=255, blank=True)
 
     class Meta:
+        verbose_name = "tape location"
         db_table = "tape_data_location"
         base_manager_name = "objects"
 
@@ -114,9 +133,7 @@ class DataArchive(models.Model):
     name = models.CharField(max_length=128, unique=True)
     short_name = models.SlugField(max_length=32, unique=True)
     site = models.ForeignKey(Site, models.PROTECT, related_name="data_archives")
-    data_location = models.ForeignKey(
-        DataLocation, models.PROTECT, null=True, blank=True, related_name="data_archives"
-    )
+    data_location = models.ForeignKey(DataLocation, models.PROTECT, null=True, blank=True, related_name="data_archives")
     is_primary = models.BooleanField(default=False)
     active = models.BooleanField(default=True)
     description = models.TextField(blank=True)

@@ -1,5 +1,4 @@
-"""Where the bytes are: one class for each technology, behind one contract
-(:mod:`datamgmt.storage.base`).
+"""Where the bytes are: one class for each technology, behind one contract (:mod:`datamgmt.storage.base`).
 
 Used by operations and by filing's path check; never by managers.
 """

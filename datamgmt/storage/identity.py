@@ -36,7 +36,6 @@ class Marker:
                 "a disk that is not mounted, or a location that was not registered.",
                 code="location.marker_missing",
                 remedy="Mount it, or register the location; the work waits until then.",
-                counts=False,
             )
         try:
             content = json.loads(found)
@@ -49,8 +48,7 @@ class Marker:
             ) from error
         if owner != self.uuid:
             raise LocationIdentityError(
-                f"{where} belongs to another location, {owner_name} ({owner}), "
-                f"not to {self.full_name} ({self.uuid}).",
+                f"{where} belongs to another location, {owner_name} ({owner}), not to {self.full_name} ({self.uuid}).",
                 code="location.marker_foreign",
                 remedy="Correct the path or bucket of the location, or the mount.",
             )

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ccatdc.common.errors import CcatError
 from datamgmt.models import DataLocation, S3DataLocation
-from datamgmt.registration import register
+from datamgmt.storage.registration import register
 
 
 class Command(BaseCommand):
@@ -23,13 +23,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("names", nargs="*", metavar="SITE_LOCATION", help="full names")
         parser.add_argument("--all", action="store_true", help="all active locations")
+        parser.add_argument("--create", action="store_true", help="make the root folder or bucket if it is missing")
         parser.add_argument(
-            "--create", action="store_true", help="make the root folder or bucket if it is missing"
-        )
-        parser.add_argument(
-            "--replace-marker",
-            action="store_true",
-            help="the place was registered before and is now a new, empty one",
+            "--replace-marker", action="store_true", help="the place was registered before and is now a new, empty one"
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -40,18 +36,12 @@ class Command(BaseCommand):
         for location in locations:
             before = location.registered_at
             try:
-                register(
-                    location, create=options["create"], replace_marker=options["replace_marker"]
-                )
+                register(location, create=options["create"], replace_marker=options["replace_marker"])
             except CcatError as error:
                 failures.append(f"{location.full_name}: {error} [{error.code}]")
                 continue
             if options["verbosity"] >= 1:
-                done = (
-                    "was registered, all is well"
-                    if location.registered_at == before
-                    else ("registered")
-                )
+                done = "was registered, all is well" if location.registered_at == before else ("registered")
                 self.stdout.write(f"{location.full_name}: {done}{_proofs(location)}")
         if failures:
             raise CommandError("\n".join(failures))

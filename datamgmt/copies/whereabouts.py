@@ -1,0 +1,56 @@
+"""Where is it? Every copy of a file or package with its path, for pages, the API and people.
+
+A raw file has a copy row at SOURCE only; elsewhere it is where its package is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile, RawDataPackage
+from datamgmt.states import PhysicalCopyStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """One copy: what is there, and how to get at it.
+
+    ``member`` is the file's name inside the tar at ``path``; empty where the file itself is there.
+    """
+
+    copy: PhysicalCopy
+    path: str
+    via: str
+    member: str = ""
+
+
+def copies_of_package(package: RawDataPackage) -> list[Whereabouts]:
+    """All copies of a package, the deleted ones too: the rows are the audit trail."""
+    copies = PhysicalCopy.objects.non_polymorphic().of_package(package.pk).order_by("id")
+    return [Whereabouts(copy, copy.full_path, "package") for copy in _with_locations(copies)]
+
+
+def copies_of_file(file: RawDataFile) -> list[Whereabouts]:
+    """All copies of a file: its own at SOURCE, then those of its package."""
+    own = PhysicalCopy.objects.non_polymorphic().filter(raw_data_file=file).order_by("id")
+    found = [Whereabouts(copy, copy.full_path, "file") for copy in _with_locations(own.select_related("raw_data_file"))]
+    if file.raw_data_package is None:
+        return found
+    for package_copy in copies_of_package(file.raw_data_package):
+        copy, path = package_copy.copy, package_copy.path
+        if copy.status == PhysicalCopyStatus.STAGED:  # unpacked: the tree lies below the path
+            found.append(Whereabouts(copy, f"{path}/{file.relative_path}", "package"))
+        else:
+            found.append(Whereabouts(copy, path, "package", file.relative_path))
+    return found
+
+
+def _with_locations(copies: Iterable[PhysicalCopy]) -> list[PhysicalCopy]:
+    """The copies with their locations as what they are: a path needs the bucket or the folder."""
+    rows = list(copies)
+    ids = {row.data_location_id for row in rows}
+    locations = {row.pk: row for row in DataLocation.objects.with_site().filter(pk__in=ids)}
+    for row in rows:
+        row.data_location = locations[row.data_location_id]
+    return rows

@@ -1,0 +1,106 @@
+"""The flow seen from an instrument: how far an execution has come, and waiting until it is there.
+
+What is filed in step 0 goes through packaging (10) to the archive (50). Waiting looks at the database now and then; it
+holds no transaction, and a process lets few wait at once, because each who waits occupies one of its threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Final
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextChoices
+
+from ccatdc.common.errors import ExternalError
+from ccatdc.common.states import Status
+from datamgmt.models import RawDataFile, RawDataPackage
+from datamgmt.states import PackageState
+from planning.models import ExecutedObsUnit
+
+#: Seconds between two looks: at first, and after a while.
+FIRST_LOOK: Final = 0.1
+LONGEST_LOOK: Final = 1.0
+
+
+class Milestone(TextChoices):
+    """What can be waited for. An execution without files is packaged and archived when it is over."""
+
+    FINISHED = "finished", "It is over, however it ended"
+    PACKAGED = "packaged", "It is over, and every file is in a tar"
+    ARCHIVED = "archived", "It is over, and every file is in an archived package"
+
+
+class TooManyWaitError(ExternalError):
+    """This process lets nobody else wait now. No fault: whoever asks again later is served."""
+
+    default_code = "wait.busy"
+    http_status = HTTPStatus.TOO_MANY_REQUESTS
+
+
+def has_reached(execution: UUID, milestone: Milestone) -> bool:
+    """Whether the execution is there now. One query; late files take it back."""
+    rows: QuerySet[ExecutedObsUnit] = ExecutedObsUnit.objects.finished().filter(pk=execution)
+    if milestone != Milestone.FINISHED:
+        there = Q(state=PackageState.ARCHIVED)
+        if milestone == Milestone.PACKAGED:
+            there |= Q(status=Status.COMPLETED)
+        own = {"executed_obs_unit": OuterRef("pk")}
+        rows = rows.exclude(Exists(RawDataFile.objects.unpackaged().filter(**own)))
+        rows = rows.exclude(Exists(RawDataPackage.objects.exclude(there).filter(**own)))
+    return rows.exists()
+
+
+def wait_until(
+    execution: UUID, milestone: Milestone, seconds: float, *, caller: object = None, may_wait: bool = True
+) -> bool:
+    """Whether the execution is there, at once or within so many seconds.
+
+    Raises TooManyWaitError when it is not and others wait already, when ``caller`` has half of the seats, or when
+    ``may_wait`` says that this process has no thread to spare.
+    """
+    deadline = time.monotonic() + seconds
+    if has_reached(execution, milestone):
+        return True
+    if seconds <= 0:
+        return False
+    with _seats.one(settings.MAX_WAITERS if may_wait else 0, caller):
+        pause = FIRST_LOOK
+        while (left := deadline - time.monotonic()) > 0:
+            time.sleep(min(pause, left))
+            pause = min(2 * pause, LONGEST_LOOK)
+            if has_reached(execution, milestone):
+                return True
+    return False
+
+
+class _Seats:
+    """How many wait in this process, by caller: nobody takes all seats."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken: Counter[object] = Counter()
+
+    @contextmanager
+    def one(self, limit: int, caller: object) -> Iterator[None]:
+        """One of ``limit`` seats; TooManyWaitError when all are taken, or half of them by this caller."""
+        with self._lock:
+            if self._taken.total() >= limit or self._taken[caller] >= max(1, limit // 2):
+                raise TooManyWaitError(
+                    "As many callers wait here as may.", remedy="Ask again later, or with timeout=0, which never waits."
+                )
+            self._taken[caller] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._taken[caller] -= 1
+
+
+_seats: Final = _Seats()

@@ -1,0 +1,181 @@
+"""Step 0, reading what is said about files: rows of JSON become reports, or errors by row.
+
+Functions of our own and not a serializer: ten thousand rows come in one call. Judged here is what a row says
+by itself (types, ranges, paths); whether what it names exists is the business of
+:mod:`datamgmt.filing.files`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from ccatdc.common.errors import KeyEscapesError, RequestError
+from ccatdc.common.texts import is_storable
+from datamgmt.checksums import is_wellformed, known_algorithms
+from datamgmt.filing.reports import FileReport, FilingError, RowError, clock_problem
+from datamgmt.models.files import FileType
+from datamgmt.storage.keys import checked_key
+
+#: Rows of one call.
+MAX_ROWS: Final = 10_000
+PATH_LENGTH: Final = 2048
+TEXT_LENGTH: Final = 255
+MAX_SIZE: Final = 2**63 - 1
+_FILE_TYPES: Final = frozenset(FileType.values)
+_ALGORITHMS: Final = frozenset({"", *known_algorithms()})
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Bad(Exception):
+    """Why a value cannot be used: code and message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _text(value: Any, limit: int = TEXT_LENGTH) -> str:
+    if not isinstance(value, str):
+        raise _Bad("invalid", "Give a text.")
+    if len(value) > limit:
+        raise _Bad("max_length", f"At most {limit} characters; these are {len(value)}.")
+    if not is_storable(value):
+        raise _Bad("not_storable", "The text has a NUL character or a lone surrogate.")
+    return value
+
+
+def _uuid(value: Any) -> UUID:
+    try:
+        return UUID(value)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise _Bad("invalid", "Give a UUID.") from error
+
+
+def _integer(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _Bad("invalid", "Give an integer.")
+    if not 0 <= value <= MAX_SIZE:
+        raise _Bad("out_of_range", f"Give an integer from 0 to {MAX_SIZE}.")
+    return value
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _Bad("invalid", "Give a text.")
+    if len(value) > PATH_LENGTH:
+        raise _Bad("max_length", f"At most {PATH_LENGTH} characters; these are {len(value)}.")
+    try:
+        return checked_key(value)
+    except KeyEscapesError as error:
+        raise _Bad(error.code, str(error)) from error
+
+
+def _algorithm(value: Any) -> str:
+    if not isinstance(value, str) or value not in _ALGORITHMS:
+        raise _Bad("unknown_algorithm", f"Use one of {', '.join(known_algorithms())}.")
+    return value
+
+
+def _file_type(value: Any) -> str:
+    if not isinstance(value, str) or value not in _FILE_TYPES:
+        raise _Bad("invalid_choice", f"Use one of {', '.join(sorted(_FILE_TYPES))}.")
+    return value
+
+
+def _moment(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise _Bad("invalid", "Give a time in ISO 8601, in UTC or with its offset.") from error
+    reason = clock_problem(moment, EPOCH)
+    if reason:
+        raise _Bad("clock", reason)
+    return moment
+
+
+_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "id": _uuid,
+    "executed_obs_unit": _uuid,
+    "source_location": _text,
+    "relative_path": _path,
+    "size": _integer,
+    "name": _text,
+    "instrument_module": lambda value: None if value is None else _integer(value),
+    "instrument": _text,
+    "module": _text,
+    "checksum": _text,
+    "checksum_algorithm": _algorithm,
+    "file_type": _file_type,
+    "created_at": _moment,
+    "description": _text,
+}
+_REQUIRED: Final = ("id", "executed_obs_unit", "source_location", "relative_path", "size")
+_FIELDS: Final = tuple(field.name for field in fields(FileReport))
+
+
+def read_file_reports(rows: Any) -> list[FileReport]:
+    """The reports of a call; :class:`FilingError` with every error of every row."""
+    if not isinstance(rows, list) or not rows:
+        raise RequestError("Give a list with at least one row.", code="filing.not_a_list")
+    if len(rows) > MAX_ROWS:
+        raise RequestError(
+            f"{len(rows)} rows are too many: at most {MAX_ROWS} in one call.",
+            code="filing.too_many_rows",
+            remedy="Send them in several calls.",
+        )
+    errors: list[RowError] = []
+    reports = [_read_file_report(index, row, errors) for index, row in enumerate(rows)]
+    if errors:
+        raise FilingError(errors)
+    return [report for report in reports if report is not None]
+
+
+def _read_file_report(index: int, row: Any, errors: list[RowError]) -> FileReport | None:
+    """One row, or None after its errors were noted."""
+    if not isinstance(row, dict):
+        errors.append(RowError(index, "", "invalid", "Give an object."))
+        return None
+    before = len(errors)
+    values: dict[str, Any] = {}
+    for field, raw in row.items():
+        reader = _READERS.get(field)
+        if reader is None:
+            known = ", ".join(_FIELDS)
+            errors.append(RowError(index, field, "unknown_field", f"There is no such field. Known are {known}."))
+            continue
+        try:
+            values[field] = reader(raw)
+        except _Bad as bad:
+            errors.append(RowError(index, field, bad.code, str(bad)))
+    for field in _REQUIRED:
+        if field not in row:
+            errors.append(RowError(index, field, "required", "This field is required."))
+    if len(errors) == before:
+        _read_together(index, values, errors)
+    return FileReport(**values) if len(errors) == before else None
+
+
+def _read_together(index: int, values: dict[str, Any], errors: list[RowError]) -> None:
+    """What fields say only together; fills in the name."""
+    by_id = values.get("instrument_module") is not None
+    by_name = bool(values.get("instrument")) and bool(values.get("module"))
+    if by_id == by_name or (by_id and (values.get("instrument") or values.get("module"))):
+        message = "Name the module by instrument and module, or by instrument_module, its id."
+        errors.append(RowError(index, "module", "required", message))
+    checksum, algorithm = values.get("checksum", ""), values.get("checksum_algorithm", "")
+    if bool(checksum) != bool(algorithm):
+        message = "A checksum needs its algorithm, and an algorithm its checksum."
+        errors.append(RowError(index, "checksum", "checksum.incomplete", message))
+    elif checksum and not is_wellformed(algorithm, checksum):
+        message = f"This is no {algorithm} digest in hexadecimal digits."
+        errors.append(RowError(index, "checksum", "checksum.malformed", message))
+    values["checksum"] = checksum.lower()
+    if not values.get("name"):
+        values["name"] = values["relative_path"].rpartition("/")[2]

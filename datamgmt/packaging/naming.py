@@ -1,0 +1,82 @@
+"""How packages, bundles and their keys are named. A name is used once: every key holds the attempt that wrote it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from datamgmt.models import RawDataPackage
+from observatory.models import InstrumentModule
+from planning.models import ExecutedObsUnit
+
+#: Below it are the unpacked trees of a PROCESSING location.
+STAGED_FOLDER: Final = "packages"
+
+
+def _word(text: str) -> str:
+    """Safe in file names, object keys and shells."""
+    return re.sub(r"[^A-Za-z0-9-]+", "-", text).strip("-") or "x"
+
+
+def package_name(execution: ExecutedObsUnit, module: InstrumentModule, number: int) -> str:
+    """``{program}_{instrument}_{module}_{start}_{execution}_{number}``, unique under a lock on the execution. Of its
+    UUID both ends: whoever made it may have counted, or put a time in front.
+    """
+    words = (
+        _word(execution.obs_unit.observing_program.short_name),
+        _word(module.instrument.short_name),
+        _word(module.short_name),
+        execution.start_time.astimezone(UTC).strftime("%Y%m%dT%H%M%S"),
+        execution.pk.hex[:8] + execution.pk.hex[-8:],
+        f"{number:03d}",
+    )
+    return "_".join(words)
+
+
+def bundle_name(origin: str, destination: str, moment: datetime) -> str:
+    """``{origin site}_{destination site}_{time}``: microseconds, under a lock on the origin."""
+    return f"{origin}_{destination}_{moment.astimezone(UTC):%Y%m%dT%H%M%S%f}"
+
+
+def _day(package: RawDataPackage) -> str:
+    return package.executed_obs_unit.start_time.astimezone(UTC).strftime("%Y/%m/%d")
+
+
+def buffer_key(package: RawDataPackage, attempt: str) -> str:
+    """A package's tar in a buffer."""
+    return f"packages/{_day(package)}/{package.name}.{attempt}.tar"
+
+
+def archive_key(package: RawDataPackage, attempt: str) -> str:
+    """A package's object in an archive: ``{instrument}/{module}/{YYYY}/{MM}/{DD}/{execution}/{package}.{attempt}.tar``."""
+    module = package.instrument_module
+    return "/".join(
+        (
+            _word(module.instrument.short_name),
+            _word(module.short_name),
+            _day(package),
+            str(package.executed_obs_unit_id),
+            f"{package.name}.{attempt}.tar",
+        )
+    )
+
+
+def sidecar_key(object_key: str) -> str:
+    """The JSON document beside an archived package."""
+    return object_key.removesuffix(".tar") + ".json"
+
+
+def staged_key(package: RawDataPackage, attempt: str) -> str:
+    """The unpacked tree at a PROCESSING location, shared by all jobs that ask for the package."""
+    return f"{STAGED_FOLDER}/{package.name}.{attempt}"
+
+
+def job_link_key(job_folder: str, package: RawDataPackage) -> str:
+    """Where a job's folder links to that tree."""
+    return f"{job_folder}/{package.name}"
+
+
+def bundle_key(name: str, attempt: str, suffix: str) -> str:
+    """A bundle's manifest (``json``) or its tar of tars (``tar``) in a buffer."""
+    return f"bundles/{name}.{attempt}.{suffix}"

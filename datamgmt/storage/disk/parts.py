@@ -1,0 +1,216 @@
+"""Files and folders being written on a disk: under a name of their own until they are whole.
+
+A part is called ``<attempt>-<hash of the key>-<random>.part`` (``.tree`` for folders), below the reserved folder of the
+same file system. The attempt tells whose it is; the random end keeps a process that was thought dead, and woke up, away
+from the part of its successor; the hash keeps the name below 255 bytes whatever the key is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+from ccatdc.common.errors import KeyExistsError, NoSpaceError, RequestError
+from datamgmt.checksums import Data
+from datamgmt.storage.disk.paths import (
+    CREATE_FLAGS,
+    INNER,
+    names_in,
+    open_folder,
+    opened_folder,
+    raise_as_ours,
+    remove_tree,
+    rename_noreplace,
+)
+from datamgmt.storage.keys import RESERVED, key_hash
+
+PARTS: Final = (RESERVED, "parts")
+
+_ATTEMPT: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+_PART: Final = re.compile(
+    rf"(?P<prefix>(?P<attempt>[A-Za-z0-9._-]{{1,100}})-[0-9a-f]{{32}}-|marker-|probe-)({INNER})?[0-9a-f]{{32}}(\.part|\.tree)?"
+)
+
+#: How often a folder may vanish under us. It does when a deletion empties it in the microseconds between our making it
+#: and our putting something into it; each loss needs another deletion.
+_TRIES: Final = 100
+
+
+class PartFile:
+    """A new file under its temporary name."""
+
+    def __init__(self, parts: int, name: str, doing: str) -> None:
+        self._parts = parts
+        self._doing = doing
+        self.name = name
+        self.size = 0
+        self._descriptor = os.open(name, CREATE_FLAGS, 0o666, dir_fd=parts)
+
+    def write(self, data: Data, /) -> int:
+        """Append all of ``data``."""
+        with memoryview(data).cast("B") as view:
+            written = 0
+            while written < len(view):
+                try:
+                    written += os.write(self._descriptor, view[written:])
+                except OSError as error:
+                    raise_as_ours(error, self._doing)
+            self.size += written
+        return written
+
+    def finish(self) -> None:
+        """Wait until the disk has it, and close. A failure of either means that the bytes may not be there."""
+        descriptor, self._descriptor = self._descriptor, -1
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def discard(self, reason: BaseException) -> None:
+        """Remove the part because of ``reason``, which says more than what may go wrong here."""
+        try:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+            with suppress(FileNotFoundError):
+                os.unlink(self.name, dir_fd=self._parts)
+        except OSError as error:
+            reason.add_note(f"The part {self.name} could not be removed: {error}")
+
+
+def part_prefix(key: str, attempt: str) -> str:
+    """How the names of all parts begin that this attempt writes for this key."""
+    if not _ATTEMPT.fullmatch(attempt):
+        raise RequestError(
+            f"{attempt!r} cannot name an attempt.",
+            code="storage.attempt_malformed",
+            remedy="Use letters, digits, dots, underscores and dashes, at most 100.",
+        )
+    return f"{attempt}-{key_hash(key)}-"
+
+
+def new_part(prefix: str, suffix: str) -> str:
+    """A name that nothing else has."""
+    return f"{prefix}{uuid4().hex}{suffix}"
+
+
+def publish(root: int, parts: int, part: str, components: Sequence[str]) -> None:
+    """Give a finished part its name, durably.
+
+    Never replaces: :class:`KeyExistsError` when the name is taken.
+    """
+    *folders, name = components
+    try:
+        in_folder(root, folders, lambda folder: rename_noreplace(parts, part, folder, name))
+    except FileExistsError as error:
+        raise taken(components) from error
+    os.fsync(parts)
+
+
+def in_folder(root: int, folders: Sequence[str], action: Callable[[int], None]) -> None:
+    """Put something into a folder, durably.
+
+    The folder is made when it is missing, and again when somebody removed it as empty meanwhile. What was made is
+    synced afterwards, when it is no longer empty and stays.
+    """
+    for _ in range(_TRIES - 1):
+        with suppress(FileNotFoundError):
+            before = _act(root, folders, action)
+            break
+    else:
+        before = _act(root, folders, action)
+    with suppress(FileNotFoundError):  # deleted already: there is nothing left to make durable
+        for depth in range(len(folders), before - 1, -1):
+            with opened_folder(root, folders[:depth]) as folder:
+                os.fsync(folder)
+
+
+def _act(root: int, folders: Sequence[str], action: Callable[[int], None]) -> int:
+    folder, before = open_folder(root, folders, create=True)
+    try:
+        action(folder)
+    finally:
+        os.close(folder)
+    return before
+
+
+def require_free(root: int, components: Sequence[str]) -> None:
+    """:class:`KeyExistsError` before any work is done for a name that is taken."""
+    *folders, name = components
+    with suppress(FileNotFoundError), opened_folder(root, folders) as folder:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+        raise taken(components)
+
+
+def taken(components: Sequence[str]) -> KeyExistsError:
+    """The error for a name that is in use."""
+    return KeyExistsError(
+        f"{'/'.join(components)!r} exists already and is never replaced.",
+        remedy="A new attempt writes under a new name.",
+    )
+
+
+def require_room(root: int, size: int | None, doing: str, files: int = 1) -> None:
+    """:class:`NoSpaceError` before 50 GB are written to a disk that cannot hold them, or 5,000 files to one that has no inodes.
+
+    File systems that report no size at all (some network ones, unlimited tmpfs) are believed to have room; so are those
+    that report no number of inodes.
+    """
+    system = os.statvfs(root)
+    if system.f_files and system.f_favail < files:
+        raise NoSpaceError(
+            f"No room to {doing}: it needs {files} inodes, {system.f_favail} are free.",
+            remedy="It goes on when there is room again.",
+        )
+    if size is None:
+        return
+    free = system.f_bavail * system.f_frsize
+    if system.f_blocks and free < size:
+        raise NoSpaceError(
+            f"No room to {doing}: it needs {size} bytes, {free} are free.",
+            remedy="It goes on when there is room again.",
+        )
+
+
+def discard_parts(root: int, key: str, attempt: str) -> None:
+    """Remove the parts that this attempt left of this key, and no others."""
+    prefix = part_prefix(key, attempt)
+    form = re.compile(re.escape(prefix) + rf"({INNER})?[0-9a-f]{{32}}(\.part|\.tree)?")
+    with suppress(FileNotFoundError), opened_folder(root, PARTS) as parts:
+        for name in names_in(parts):
+            if form.fullmatch(name):
+                remove_part(parts, name, prefix)
+
+
+def sweep_parts(root: int, is_over: Callable[[str], bool], age: timedelta) -> list[str]:
+    """Remove the parts of attempts that are over, untouched for ``age``; their names. Markers and probes, which are
+    written in an instant, have no attempt: their age is enough.
+    """
+    before = time.time() - age.total_seconds()
+    removed = []
+    with suppress(FileNotFoundError), opened_folder(root, PARTS) as parts:
+        for name in names_in(parts):
+            part = _PART.fullmatch(name)
+            if part is None or (part["attempt"] and not is_over(part["attempt"])):
+                continue
+            with suppress(FileNotFoundError):
+                if os.stat(name, dir_fd=parts, follow_symlinks=False).st_mtime < before:
+                    remove_part(parts, name, part["prefix"])
+                    removed.append(name)
+    return removed
+
+
+def remove_part(parts: int, name: str, prefix: str) -> None:
+    """Remove one part, file or folder."""
+    with suppress(FileNotFoundError):
+        if stat.S_ISDIR(os.stat(name, dir_fd=parts, follow_symlinks=False).st_mode):
+            remove_tree(parts, name, prefix=prefix)
+        else:
+            os.unlink(name, dir_fd=parts)
