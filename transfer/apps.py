@@ -6,7 +6,12 @@ from django.apps import AppConfig
 
 
 class TransferConfig(AppConfig):
-    """Operations, routes, staging jobs."""
-
     name = "transfer"
     verbose_name = "Work"
+
+    def ready(self) -> None:
+        """A changed status of an operation reaches what the operation is about."""
+        from transfer.engine.status_propagation import propagate_status
+        from transfer.models.operations import after_transition
+
+        after_transition(propagate_status)

@@ -1,8 +1,8 @@
 """THE TABLE: the stages of the flow, in order. Everything that differs from stage to stage by name is derived from it.
 
-One line adds a stage: its operation type, the location types at which it runs (the seeds' operation-location matrix), and
-the modules of its manager and its operation as dotted names, so that the table imports no stage and every layer may read it.
-Queue names, ``run_managers``, admin labels and metric tags come from here.
+One line adds a stage: its operation type, the location types at which it runs (the seeds' operation-location matrix),
+and the modules of its manager and its operation as dotted names, so that the table imports no stage and every layer may
+read it. Queue names, ``run_managers``, admin labels and metric tags come from here.
 """
 
 from __future__ import annotations
@@ -21,22 +21,19 @@ class OperationType(models.TextChoices):
     """Kinds of work (seeds: OperationType)."""
 
     RAW_DATA_PACKAGE_CREATION = "raw_data_package_creation", "Raw data package creation"
-    DATA_TRANSFER_PACKAGE_CREATION = (
-        "data_transfer_package_creation",
-        "Data transfer package creation",
-    )
+    DATA_TRANSFER_PACKAGE_CREATION = ("data_transfer_package_creation", "Data transfer package creation")
     DATA_TRANSFER = "data_transfer", "Data transfer"
     DATA_TRANSFER_UNPACKING = "data_transfer_unpacking", "Data transfer unpacking"
     LONG_TERM_ARCHIVE_TRANSFER = "long_term_archive_transfer", "Long-term archive transfer"
     STAGING = "staging", "Staging"
     DELETION = "deletion", "Deletion"
     MONITORING = "monitoring", "Monitoring"
+    VERIFICATION = "verification", "Verification"
+    INVENTORY = "inventory", "Inventory"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One line of the table."""
-
     name: str
     operation_type: OperationType
     at: frozenset[LocationType]
@@ -55,11 +52,7 @@ class Stage:
 
 
 def _stage(
-    module: str,
-    operation_type: OperationType,
-    at: Iterable[LocationType],
-    manager: str,
-    operation: str,
+    module: str, operation_type: OperationType, at: Iterable[LocationType], manager: str, operation: str
 ) -> Stage:
     return Stage(
         module.partition("_")[2],
@@ -82,6 +75,8 @@ PIPELINE: tuple[Stage, ...] = (
     _stage("s60_stage",    _O.STAGING,                        {_L.PROCESSING},                        "StagingManager",  "StagePackage"),
     _stage("s70_delete",   _O.DELETION,                       {_L.SOURCE, _L.BUFFER, _L.PROCESSING},  "DeletionManager", "DeleteCopies"),
     _stage("s80_monitor",  _O.MONITORING,                     set(_L),                                "MonitorManager",  "CheckLocation"),
+    _stage("s90_scrub",    _O.VERIFICATION,                   {_L.BUFFER, _L.LONG_TERM_ARCHIVE},      "ScrubManager",    "VerifyCopies"),
+    _stage("s95_inventory", _O.INVENTORY,                     set(_L),                                "InventoryManager", "TakeInventory"),
 )
 # fmt: on
 

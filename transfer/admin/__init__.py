@@ -1,29 +1,8 @@
 """Portal pages of work and its records, and of the data that the work is about.
 
-Locations, packages, bundles and copies have their pages here and not in datamgmt: they show and
-start work.
+Locations, packages, bundles and copies have their pages here and not in datamgmt: they show and start work.
 """
 
-from transfer.admin import (
-    copies,
-    health,
-    jobs,
-    kinds,
-    locations,
-    logs,
-    operations,
-    packages,
-    routes,
-)
+from transfer.admin import copies, health, jobs, kinds, locations, logs, operations, packages, routes
 
-__all__ = [
-    "copies",
-    "health",
-    "jobs",
-    "kinds",
-    "locations",
-    "logs",
-    "operations",
-    "packages",
-    "routes",
-]
+__all__ = ["copies", "health", "jobs", "kinds", "locations", "logs", "operations", "packages", "routes"]

@@ -1,6 +1,4 @@
-"""Portal page of physical copies: where everything is, whether its bytes can be trusted, and what
-may be done about it.
-"""
+"""Portal page of physical copies: where everything is, whether its bytes can be trusted, and what may be done about it."""
 
 from __future__ import annotations
 
@@ -14,18 +12,17 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.people import person_of
-from ccatdc.common.admin import ReadOnlyAdmin, code_column, fields_of, size_column, state_column
-from ccatdc.common.admin_actions import portal_action
-from ccatdc.common.badges import NO_VALUE, link_to_admin
+from ccatdc.common.admin.actions import portal_action
+from ccatdc.common.admin.badges import NO_VALUE, link_to_admin
+from ccatdc.common.admin.base import ReadOnlyAdmin, code_column, fields_of, size_column, state_column
 from datamgmt.admin.sites import AtLocation
-from datamgmt.copies_attention import check_again
-from datamgmt.copy_querysets import IN_TROUBLE
+from datamgmt.copies.needs_attention import check_again
 from datamgmt.models import DataTransferPackage, PhysicalCopy, RawDataPackage
 from datamgmt.models.copies import CopyType
-from datamgmt.states import COPY_COLOURS, INTEGRITY_COLOURS, PhysicalCopyStatus
-from transfer.deletions import approve
-from transfer.retention import reasons_to_keep
-from transfer.retention_facts import facts_about
+from datamgmt.states import COPY_COLOURS, INTEGRITY_COLOURS, NEEDS_ATTENTION, PhysicalCopyStatus
+from transfer.retention.deletions import approve
+from transfer.retention.facts import facts_about
+from transfer.retention.rules import reasons_to_keep
 
 KINDS: dict[str, str] = {
     CopyType.RAW_DATA_FILE: "File",
@@ -37,26 +34,22 @@ MOST_NAMES = 200
 
 
 class InTrouble(admin.SimpleListFilter):
-    """Which copies need a person?"""
-
     title = "attention"
     parameter_name = "attention"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        """Questions of operators."""
         return [
-            ("trouble", "Missing, damaged or suspect"),
-            *((str(each.value), str(each.label)) for each in IN_TROUBLE),
+            ("needs_attention", "Missing, damaged or suspect"),
+            *((str(each.value), str(each.label)) for each in NEEDS_ATTENTION),
             ("approval", "Waits for approval to be deleted"),
         ]
 
     def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        """The named queries' answers."""
-        if self.value() == "trouble":
-            return rows.in_trouble()
+        if self.value() == "needs_attention":
+            return rows.needing_attention()
         if self.value() == "approval":
             return rows.filter(status=PhysicalCopyStatus.DELETION_PENDING)
-        return rows.filter(integrity=self.value()) if self.value() in IN_TROUBLE else rows
+        return rows.filter(integrity=self.value()) if self.value() in NEEDS_ATTENTION else rows
 
 
 @admin.register(PhysicalCopy)
@@ -78,17 +71,10 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
         "verified_at",
         "error",
     ]
-    list_select_related = [
-        "raw_data_file",
-        "raw_data_package",
-        "data_transfer_package",
-        "data_location__site",
-    ]
+    list_select_related = ["raw_data_file", "raw_data_package", "data_transfer_package", "data_location__site"]
     list_filter = [InTrouble, AtLocation, "status", "type"]
     search_fields = ["id"]
-    search_help_text = (
-        "The id of a file or package, or the beginning of a package's or bundle's name."
-    )
+    search_help_text = "The id of a file or package, or the beginning of a package's or bundle's name."
     ordering = ["-id"]
     sortable_by = ()
     actions = ["check_again_selected", "approve_selected"]
@@ -141,9 +127,7 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
         rows: Any = super().get_queryset(request)
         return rows.non_polymorphic()
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By what it is a copy of, found in that table's own index first."""
         term = search_term.strip()
         if not term:
@@ -160,9 +144,7 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
         return queryset.filter(Q(raw_data_file_id=key) | Q(raw_data_package_id=key)), False
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
-        """Its own page needs the location as its own kind, which a join does not give: only that
-        knows the full path.
-        """
+        """Its own page needs the location as its own kind, which a join does not give: only that knows the full path."""
         rows = PhysicalCopy.objects.non_polymorphic()
         return rows.filter(pk=object_id).first() if object_id.isdigit() else None
 
@@ -182,25 +164,18 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Kind", ordering="type")
     def kind(self, copy: PhysicalCopy) -> str:
-        """In a word."""
         return KINDS[copy.type]
 
     @admin.display(description="Copy of")
     def subject_link(self, copy: PhysicalCopy) -> SafeString:
-        """To the page of that."""
         subject = copy.subject
-        return link_to_admin(
-            subject._meta.app_label, str(subject._meta.model_name), subject.pk, str(subject)
-        )
+        return link_to_admin(subject._meta.app_label, str(subject._meta.model_name), subject.pk, str(subject))
 
     @admin.display(description="Error")
     def error(self, copy: PhysicalCopy) -> SafeString:
-        """What was said against it."""
         if not copy.error_code:
             return NO_VALUE
-        return format_html(
-            '<code>{}</code> <span class="why">{}</span>', copy.error_code, copy.error_message
-        )
+        return format_html('<code>{}</code> <span class="why">{}</span>', copy.error_code, copy.error_message)
 
     @admin.display(description="Evidence stored with its deletion")
     def proof(self, copy: PhysicalCopy) -> SafeString:
@@ -209,9 +184,7 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
         lines = ((p["location"], p.get("key", ""), p.get("verified_at", "")) for p in proofs)
         return format_html_join("", "<div>{}: {}, verified {}</div>", lines) or NO_VALUE
 
-    @portal_action(
-        "Check again", needs="operate", shown_for=lambda copy: copy.integrity in IN_TROUBLE
-    )
+    @portal_action("Check again", needs="operate", shown_for=lambda copy: copy.integrity in NEEDS_ATTENTION)
     def check_again_selected(self, request: HttpRequest, copy: PhysicalCopy) -> None:
         """Its cause is gone: let the flow take it up again."""
         check_again(PhysicalCopy.objects.non_polymorphic().filter(pk=copy.pk), person_of(request))

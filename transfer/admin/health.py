@@ -10,17 +10,15 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.people import person_of
-from ccatdc.common.admin import ReadOnlyAdmin
-from ccatdc.common.admin_actions import portal_action
-from ccatdc.common.badges import NO_VALUE, badge
-from transfer import retries
+from ccatdc.common.admin.actions import portal_action
+from ccatdc.common.admin.badges import NO_VALUE, badge
+from ccatdc.common.admin.base import ReadOnlyAdmin
+from transfer.engine import circuit_breaker
 from transfer.models import CircuitBreaker, ServiceHeartbeat
 
 
 @admin.register(ServiceHeartbeat)
 class ServiceHeartbeatAdmin(ReadOnlyAdmin):
-    """Managers and workers of locations."""
-
     list_display = ["name", "service_type", "pulse", "host", "pid", "last_seen", "waits_for"]
     list_filter = ["service_type"]
     search_fields = ["name", "host"]
@@ -41,7 +39,6 @@ class ServiceHeartbeatAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Pulse")
     def pulse(self, service: ServiceHeartbeat) -> SafeString:
-        """Alive, stopped, or silent."""
         if service.stopped_at:
             return badge("Stopped", "default")
         return badge("Silent", "danger") if service.is_silent else badge("Alive", "success")
@@ -58,34 +55,30 @@ class CircuitBreakerAdmin(ReadOnlyAdmin):
     """Where work is held back because it failed several times in a row."""
 
     list_display = [
-        "operation_type",
+        "scope",
         "location",
+        "destination",
         "breaker_state",
         "failures",
         "next_trial_at",
         "error_code",
         "error_message",
     ]
-    list_select_related = ["location__site"]
-    list_filter = [("opened_at", admin.EmptyFieldListFilter), "operation_type"]
+    list_select_related = ["location__site", "destination__site"]
+    list_filter = [("opened_at", admin.EmptyFieldListFilter), "scope"]
     actions = ["reset_selected"]
 
     @admin.display(description="State")
     def breaker_state(self, breaker: CircuitBreaker) -> SafeString:
-        """Open holds back."""
         if breaker.opened_at:
             return badge("Held back", "danger")
         return badge("Closed: work runs", "success")
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With what its name is made of."""
-        return super().get_queryset(request).select_related("location__site")
+        return super().get_queryset(request).with_places()
 
-    @portal_action(
-        "Let work run again",
-        needs="operate",
-        shown_for=lambda breaker: breaker.opened_at is not None,
-    )
+    @portal_action("Reset", needs="operate", shown_for=lambda breaker: breaker.opened_at is not None)
     def reset_selected(self, request: HttpRequest, breaker: CircuitBreaker) -> None:
         """Close the breaker: the reason has been removed."""
-        retries.reset(breaker, user=person_of(request))
+        circuit_breaker.reset(breaker, user=person_of(request))

@@ -11,18 +11,16 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from ccatdc.common.admin import ReadOnlyAdmin, ReadOnlyInline, size_column, state_column
-from ccatdc.common.badges import badge, link_to_admin
+from ccatdc.common.admin.badges import badge, link_to_admin
+from ccatdc.common.admin.base import ReadOnlyAdmin, ReadOnlyInline, size_column, state_column
 from ccatdc.common.states import STATUS_COLOURS
 from ccatdc.common.units import NOTHING
 from datamgmt.admin.sites import AtLocation
 from transfer.models import Staging, StagingJob
-from transfer.waiting import Waiting
+from transfer.operators.wait_reasons import Waiting
 
 
 class AtDestination(AtLocation):
-    """Where to?"""
-
     title = "destination"
     parameter_name = "destination"
     field = "destination_location"
@@ -39,17 +37,11 @@ class Stagings(ReadOnlyInline):
     state = state_column("status", STATUS_COLOURS, order=False)
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """With names."""
         rows: Any = super().get_queryset(request)
-        return (
-            rows.non_polymorphic()
-            .select_related("raw_data_package", "location__site")
-            .order_by("pk")
-        )
+        return rows.non_polymorphic().select_related("raw_data_package", "location__site").order_by("pk")
 
     @admin.display(description="Package")
     def package(self, staging: Staging) -> SafeString:
-        """To its operation."""
         return link_to_admin("transfer", "operation", staging.pk, staging.raw_data_package.name)
 
     @admin.display(description="Why it waits or failed")
@@ -65,8 +57,6 @@ class Stagings(ReadOnlyInline):
 
 @admin.register(StagingJob)
 class StagingJobAdmin(ReadOnlyAdmin):
-    """Jobs, the newest first."""
-
     state = state_column("status", STATUS_COLOURS)
     size = size_column("total_bytes", "Size")
     list_display = [
@@ -102,12 +92,10 @@ class StagingJobAdmin(ReadOnlyAdmin):
     readonly_fields = shown
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """With what its page shows."""
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     @admin.display(description="Data stays")
     def life(self, job: StagingJob) -> SafeString:
-        """Active, cancelled or expired."""
         if job.cancelled_at:
             return badge("Cancelled", "default")
         return badge("Active", "success") if job.active else badge("Expired", "default")
@@ -116,6 +104,5 @@ class StagingJobAdmin(ReadOnlyAdmin):
     def page(self, job: StagingJob) -> SafeString:
         """There it can be cancelled, extended and retried."""
         return format_html(
-            '<a class="portal-link" href="{}">Follow this job</a>',
-            reverse("staging:job", args=[job.pk]),
+            '<a class="portal-link" href="{}">Follow this job</a>', reverse("staging:job", args=[job.pk])
         )

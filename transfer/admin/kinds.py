@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from polymorphic.admin import PolymorphicChildModelAdmin
 
-from ccatdc.common.admin import ReadOnlyInline, code_column, fields_of
-from ccatdc.common.badges import badge
+from ccatdc.common.admin.badges import NO_VALUE, badge
+from ccatdc.common.admin.base import ReadOnlyInline, fields_of
 from ccatdc.common.units import NOTHING, duration_text, rate_text, size_text
 from datamgmt.models import DataLocation
 from transfer.admin.operations import OperationActions
+from transfer.engine.worker.logs import end_of_log
 from transfer.models import (
     DataTransfer,
     DataTransferLog,
@@ -25,16 +30,13 @@ from transfer.models import (
     Operation,
 )
 from transfer.models.work import DeletionOutcome
-from transfer.waiting import Waiting
+from transfer.operators.wait_reasons import Waiting
 
 COMMON = fields_of(Operation)
 
 
 class KindAdmin(OperationActions, PolymorphicChildModelAdmin):
-    """The page of one operation."""
-
     base_model = Operation
-    log_shown = code_column("log_path", "Log file on the worker's host")
     list_display = ["__str__", "location", "state", "attempts", "created_at", "finished_at"]
     list_select_related = ["location__site"]
     ordering = ["-pk"]
@@ -47,12 +49,47 @@ class KindAdmin(OperationActions, PolymorphicChildModelAdmin):
         places = [f"{f.name}__site" for f in columns if f.related_model is DataLocation]
         return super().get_queryset(request).select_related(*places)
 
+    def get_urls(self) -> list[Any]:
+        name = f"{self.opts.app_label}_{self.opts.model_name}_log"
+        return [path("<int:pk>/log/", self.admin_site.admin_view(self.log_view), name=name), *super().get_urls()]
+
+    def log_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The end of the log of the last claim."""
+        operation = get_object_or_404(self.get_queryset(request), pk=pk)
+        if not self.has_view_permission(request, operation):
+            raise PermissionDenied
+        text, missing = None, "There is no log: the work did not begin, or its log was removed after a while."
+        try:
+            text = end_of_log(operation.log_path) if operation.log_path else None
+        except OSError as error:
+            missing = f"The storage of logs does not answer: {error}"
+        return TemplateResponse(
+            request,
+            "portal/log.html",
+            {
+                **self.admin_site.each_context(request),
+                "title": f"Log of {operation}",
+                "opts": self.opts,
+                "operation": operation,
+                "text": text,
+                "missing": missing,
+                "back": reverse("admin:transfer_operation_change", args=[pk]),
+            },
+        )
+
+    @admin.display(description="Log")
+    def log_shown(self, operation: Operation) -> SafeString:
+        """To what was said during the last claim."""
+        if not operation.log_path:
+            return NO_VALUE
+        address = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_log", args=[operation.pk])
+        return format_html('<a class="portal-link" href="{}">{}</a>', address, operation.log_path)
+
     def own_fields(self) -> list[str]:
         """The columns of this kind's own table."""
         return [f.name for f in self.model._meta.local_fields if not f.name.endswith("_ptr")]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """All of them."""
         return [*COMMON, *self.own_fields(), *self.shown]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -60,10 +97,7 @@ class KindAdmin(OperationActions, PolymorphicChildModelAdmin):
         about = [*self.own_fields(), "location", "priority"]
         return [
             ("What", {"fields": [f for f in about if f not in ("bytes_transferred", "seconds")]}),
-            (
-                "How it goes",
-                {"fields": ["state", "progress", "rate", "lasted", "error", "problems_shown"]},
-            ),
+            ("How it goes", {"fields": ["state", "progress", "rate", "lasted", "error", "problems_shown"]}),
             (
                 "Times (UTC)",
                 {
@@ -80,17 +114,7 @@ class KindAdmin(OperationActions, PolymorphicChildModelAdmin):
             ),
             (
                 "Attempts",
-                {
-                    "fields": [
-                        "attempts",
-                        "max_attempts",
-                        "claims",
-                        "lost_leases",
-                        "owner",
-                        "lease_until",
-                        "log_shown",
-                    ]
-                },
+                {"fields": ["attempts", "max_attempts", "claims", "lost_leases", "owner", "lease_until", "log_shown"]},
             ),
         ]
 
@@ -112,7 +136,6 @@ class KindAdmin(OperationActions, PolymorphicChildModelAdmin):
 
     @admin.display(description="Took")
     def lasted(self, operation: Operation) -> str:
-        """From start to end."""
         if operation.started_at is None or operation.finished_at is None:
             return NOTHING
         return duration_text(operation.finished_at - operation.started_at)
@@ -141,8 +164,6 @@ def _reason(reason: Any) -> str:
 
 
 class TransferLogs(ReadOnlyInline):
-    """The changes of a transfer."""
-
     model = DataTransferLog
     shown = ("timestamp", "status", "message")
     fields = shown
@@ -190,12 +211,10 @@ class DeletionItems(ReadOnlyInline):
 
     @admin.display(description="Copy")
     def copy(self, item: DeletionItem) -> str:
-        """Of what."""
         return str(item.physical_copy.subject)
 
     @admin.display(description="Size")
     def size(self, item: DeletionItem) -> str:
-        """Of the copy."""
         return size_text(item.physical_copy.size)
 
     @admin.display(description="Why it was kept")
@@ -205,7 +224,6 @@ class DeletionItems(ReadOnlyInline):
 
     @admin.display(description="Outcome")
     def outcome_shown(self, item: DeletionItem) -> SafeString:
-        """Gone, kept, or failed."""
         return badge(item.get_outcome_display(), OUTCOME_COLOURS[item.outcome])
 
 

@@ -11,20 +11,17 @@ from django.utils.safestring import SafeString
 from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModelAdmin
 
 from accounts.people import person_of
-from ccatdc.common.admin import PortalAdmin
-from ccatdc.common.admin_actions import portal_action
-from ccatdc.common.badges import badge, link_to_list
+from ccatdc.common.admin.actions import portal_action
+from ccatdc.common.admin.badges import badge, link_to_list
+from ccatdc.common.admin.base import PortalAdmin
 from ccatdc.common.units import size_text
 from datamgmt.models import DataLocation
-from transfer.operator_acts import check_now, switch
-from transfer.queues import queues_for
+from transfer.engine.queue import queues_for
+from transfer.operators.actions import check_now, switch
 
-FOUND = ["registered_at", "usage", "checked_at", "check_error"]
+FOUND = ["registered_at", "usage", "checked_at", "check_error", "inventory_at"]
 COMMON_FIELDSETS = [
-    (
-        None,
-        {"fields": ["site", "name", "location_type", "instrument", "priority", "active"]},
-    ),
+    (None, {"fields": ["site", "name", "location_type", "instrument", "priority", "active"]}),
     (
         "Deletion",
         {
@@ -33,13 +30,14 @@ COMMON_FIELDSETS = [
                 "retention_days",
                 "min_archive_copies",
                 "evidence_max_age_days",
+                "last_copy_read_hours",
+                "scrub_days",
+                "scrub_mb_per_s",
+                "inventory_hours",
             ]
         },
     ),
-    (
-        "Fill levels (percent)",
-        {"fields": ["warning_pct", "critical_pct", "emergency_pct", "check_interval_seconds"]},
-    ),
+    ("Fill levels (percent)", {"fields": ["warning_pct", "critical_pct", "emergency_pct", "check_interval_seconds"]}),
     (
         "Pace",
         {
@@ -70,7 +68,6 @@ def usage_bar(location: DataLocation) -> SafeString:
 
 
 def usage_level(location: DataLocation) -> str:
-    """ok, warning, critical or emergency."""
     percent = location.used_pct
     if percent is None or percent < location.warning_pct:
         return "ok"
@@ -89,18 +86,13 @@ class LocationActions(PortalAdmin):
         """With what its name is made of: selection boxes too name it."""
         return super().get_queryset(request).select_related("site")
 
-    @portal_action(
-        "Check now",
-        needs="operate",
-        shown_for=lambda location: location.registered_at is not None,
-    )
+    @portal_action("Check now", needs="operate", shown_for=lambda location: location.registered_at is not None)
     def check_selected(self, request: HttpRequest, location: DataLocation) -> None:
         """Is it itself, and how full is it?"""
         check_now(location, person_of(request))
 
     @portal_action("Switch on", needs="configure", shown_for=lambda location: not location.active)
     def switch_on_selected(self, request: HttpRequest, location: DataLocation) -> None:
-        """Take it into use."""
         switch(location, active=True, user=person_of(request))
 
     @portal_action(
@@ -110,17 +102,15 @@ class LocationActions(PortalAdmin):
         shown_for=lambda location: location.active,
     )
     def switch_off_selected(self, request: HttpRequest, location: DataLocation) -> None:
-        """Take it out of use."""
         switch(location, active=False, user=person_of(request))
 
     @admin.display(description="Used")
     def usage(self, location: DataLocation) -> SafeString:
-        """How full it is."""
         return usage_bar(location)
 
     @admin.display(description="State")
     def condition(self, location: DataLocation) -> SafeString:
-        """Off, never registered, in trouble, or well."""
+        """Off, never registered, in need of attention, or well."""
         if not location.active:
             return badge("Off", "default")
         if location.registered_at is None:
@@ -132,19 +122,9 @@ class LocationActions(PortalAdmin):
 
 @admin.register(DataLocation)
 class DataLocationAdmin(LocationActions, PolymorphicParentModelAdmin):
-    """All locations."""
-
     add_type_template: str | None = "portal/choose_kind.html"  # type: ignore[assignment]
 
-    list_display = [
-        "full_name",
-        "location_type",
-        "storage_type",
-        "priority",
-        "condition",
-        "usage",
-        "checked_at",
-    ]
+    list_display = ["full_name", "location_type", "storage_type", "priority", "condition", "usage", "checked_at"]
     list_filter = ["active", "location_type", "storage_type", "site"]
     search_fields = ["name", "site__short_name", "site__name"]
 
@@ -154,8 +134,6 @@ class DataLocationAdmin(LocationActions, PolymorphicParentModelAdmin):
 
 
 class TechnologyAdmin(LocationActions, PolymorphicChildModelAdmin):
-    """The page of one location."""
-
     base_model = DataLocation
     list_display = ["full_name", "location_type", "condition", "usage"]
     search_fields = ["name", "site__short_name"]
@@ -164,31 +142,20 @@ class TechnologyAdmin(LocationActions, PolymorphicChildModelAdmin):
 
     def own_fields(self) -> list[str]:
         """The columns of this technology's own table."""
-        return [
-            f.name
-            for f in self.model._meta.local_fields
-            if not f.name.endswith("_ptr") and f.editable
-        ]
+        return [f.name for f in self.model._meta.local_fields if not f.name.endswith("_ptr") and f.editable]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Where the bytes are comes second, what was found there last."""
         place = (str(self.model._meta.verbose_name).capitalize(), {"fields": self.own_fields()})
         found = ("Found there", {"fields": [*FOUND, "contents", "queues"]})
-        return [
-            COMMON_FIELDSETS[0],
-            place,
-            *COMMON_FIELDSETS[1:],
-            *([found] if obj is not None else []),
-        ]
+        return [COMMON_FIELDSETS[0], place, *COMMON_FIELDSETS[1:], *([found] if obj is not None else [])]
 
     def head(self, _request: HttpRequest, obj: Any) -> dict[str, Any]:
         """What is wrong with it, and what to do."""
         notes = []
         if obj.registered_at is None:
             command = f"manage.py register_location --create {obj.full_name}"
-            notes.append(
-                ("warning", f"Not registered yet. On a host that sees the place run: {command}")
-            )
+            notes.append(("warning", f"Not registered yet. On a host that sees the place run: {command}"))
         if obj.check_error:
             notes.append(("danger", obj.check_error))
         if obj.is_full:
@@ -205,8 +172,9 @@ class TechnologyAdmin(LocationActions, PolymorphicChildModelAdmin):
     def contents(self, location: DataLocation) -> SafeString:
         """Lists of what is there and what happens there."""
         return format_html(
-            "{} · {} · {}",
+            "{} · {} · {} · {}",
             link_to_list("datamgmt", "physicalcopy", "Copies", location=location.pk),
+            link_to_list("datamgmt", "unrecordedfile", "Unrecorded files", location=location.pk),
             link_to_list("transfer", "operation", "Operations", location=location.pk),
             link_to_list("transfer", "circuitbreaker", "Breakers", location__id=location.pk),
         )

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from ccatdc.common.admin import ReadOnlyAdmin, state_column
-from ccatdc.common.admin_filters import DaysFilter
+from ccatdc.common.admin.base import ReadOnlyAdmin, state_column
+from ccatdc.common.admin.filters import DaysFilter
 from ccatdc.common.states import STATUS_COLOURS
 from transfer.admin.kinds import OUTCOME_COLOURS
-from transfer.models import (
-    DataTransferLog,
-    DeletionItem,
-    LongTermArchiveTransferLog,
-    StagingJobLog,
-)
+from transfer.models import DataTransferLog, DeletionItem, LongTermArchiveTransferLog, StagingJobLog
 
 
 class LogAdmin(ReadOnlyAdmin):
-    """Lines, the newest first."""
-
     state = state_column("status", STATUS_COLOURS)
     list_filter = [("timestamp", DaysFilter), "status"]
     list_filter_submit = True
@@ -27,24 +20,18 @@ class LogAdmin(ReadOnlyAdmin):
 
 @admin.register(DataTransferLog)
 class DataTransferLogAdmin(LogAdmin):
-    """Changes of transfers."""
-
     list_display = ["timestamp", "data_transfer", "state", "message", "log_path"]
     list_select_related = ["data_transfer"]
 
 
 @admin.register(LongTermArchiveTransferLog)
 class LongTermArchiveTransferLogAdmin(LogAdmin):
-    """Changes of archive transfers."""
-
     list_display = ["timestamp", "long_term_archive_transfer", "state", "message", "log_path"]
     list_select_related = ["long_term_archive_transfer"]
 
 
 @admin.register(StagingJobLog)
 class StagingJobLogAdmin(LogAdmin):
-    """Changes of staging jobs."""
-
     list_display = ["timestamp", "staging_job", "raw_data_package", "state", "message"]
     list_select_related = ["staging_job", "raw_data_package"]
 

@@ -1,8 +1,7 @@
-"""Portal page of operations: every piece of work, why it failed or waits, and the buttons that move
-it.
+"""Portal page of operations: every piece of work, why it failed or waits, and the buttons that move it.
 
-The list shows rows of the base table and names what each is about through joins to the kinds'
-tables; the page of one operation is that of its kind (transfer/admin/kinds.py).
+The list shows rows of the base table and names what each is about through joins to the kinds' tables; the page of one
+operation is that of its kind (transfer/admin/kinds.py).
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from django.utils.safestring import SafeString
 from polymorphic.admin import PolymorphicParentModelAdmin
 
 from accounts.people import person_of
-from ccatdc.common.admin import ReadOnlyAdmin
-from ccatdc.common.admin_actions import portal_action
-from ccatdc.common.badges import NO_VALUE, badge, state_badge
+from ccatdc.common.admin.actions import portal_action
+from ccatdc.common.admin.badges import NO_VALUE, badge, state_badge
+from ccatdc.common.admin.base import ReadOnlyAdmin
 from ccatdc.common.states import OPEN_STATUSES, STATUS_COLOURS, Status
 from ccatdc.common.units import size_text
 from datamgmt.admin.sites import AtLocation
-from transfer import dispatch
+from transfer.engine import dispatch
 from transfer.models import Operation
-from transfer.operator_acts import acknowledge
+from transfer.operators.actions import acknowledge
 from transfer.pipeline import OperationType
 
 #: Where the name of what an operation is about stands, for each kind that has one.
@@ -53,8 +52,6 @@ def named(rows: Any) -> Any:
 
 
 class AtWork(AtLocation):
-    """At which location?"""
-
     field = "location"
 
 
@@ -65,16 +62,14 @@ class NeedsAttention(admin.SimpleListFilter):
     parameter_name = "attention"
 
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        """Questions of operators."""
         return [
-            ("failed", "Failed, nobody took note"),
+            ("failed", "Failed, not acknowledged"),
             ("paused", "Paused"),
             ("retrying", "Failed before, tried again"),
             ("problems", "Went on, but set something aside"),
         ]
 
     def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        """The named queries' answers."""
         chosen = self.value()
         if chosen == "failed":
             return rows.failed_unseen()
@@ -91,7 +86,6 @@ def is_failed(operation: Operation) -> bool:
 
 
 def is_open(operation: Operation) -> bool:
-    """Not over."""
     return operation.status in OPEN_STATUSES
 
 
@@ -105,9 +99,7 @@ class OperationActions(ReadOnlyAdmin):
         """Try again now, with a clean count."""
         dispatch.retry(operation, user=person_of(request))
 
-    @portal_action(
-        "Resume", needs="operate", shown_for=lambda each: is_open(each) and bool(each.paused_at)
-    )
+    @portal_action("Resume", needs="operate", shown_for=lambda each: is_open(each) and bool(each.paused_at))
     def resume_selected(self, request: HttpRequest, operation: Operation) -> None:
         """Let a paused operation go on."""
         dispatch.retry(operation, user=person_of(request), reason="Resumed.")
@@ -122,7 +114,7 @@ class OperationActions(ReadOnlyAdmin):
         """End it; one that is in progress stops within seconds."""
         dispatch.cancel(operation, user=person_of(request))
 
-    @portal_action("Take note", needs="operate", shown_for=is_failed)
+    @portal_action("Acknowledge", needs="operate", shown_for=is_failed)
     def acknowledge_selected(self, request: HttpRequest, operation: Operation) -> None:
         """Leave it failed, and take it off the first page."""
         acknowledge(operation, person_of(request))
@@ -156,26 +148,18 @@ class OperationActions(ReadOnlyAdmin):
         """Code and message of the last failure."""
         if not operation.error_code:
             return NO_VALUE
-        return format_html(
-            '<code>{}</code> <span class="why">{}</span>',
-            operation.error_code,
-            operation.error_message,
-        )
+        return format_html('<code>{}</code> <span class="why">{}</span>', operation.error_code, operation.error_message)
 
     @admin.display(description="Error", ordering="error_code")
     def error_shortly(self, operation: Operation) -> SafeString:
         """The code; the message appears over it, and on the operation's page."""
         if not operation.error_code:
             return NO_VALUE
-        return format_html(
-            '<code class="why" title="{}">{}</code>', operation.error_message, operation.error_code
-        )
+        return format_html('<code class="why" title="{}">{}</code>', operation.error_message, operation.error_code)
 
 
 @admin.register(Operation)
 class OperationAdmin(OperationActions, PolymorphicParentModelAdmin):
-    """All work, the newest first."""
-
     list_display = [
         "what",
         "about_shown",
@@ -189,23 +173,17 @@ class OperationAdmin(OperationActions, PolymorphicParentModelAdmin):
     list_select_related = ["location__site"]
     list_filter = ["status", NeedsAttention, "operation_type", AtWork]
     search_fields = ["subject"]
-    search_help_text = (
-        "An operation's number, the beginning of a package's or bundle's name, or an error code."
-    )
+    search_help_text = "An operation's number, the beginning of a package's or bundle's name, or an error code."
     ordering = ["-created_at"]
     sortable_by = ["created_at"]
 
     def get_child_models(self) -> list[type[Operation]]:
-        """Every kind there is."""
         return Operation.__subclasses__()
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """With names instead of numbers."""
         return named(super().get_queryset(request))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By number, error code or name; names are looked up in their own indexes first."""
         term = search_term.strip()
         if not term:
@@ -224,7 +202,6 @@ class OperationAdmin(OperationActions, PolymorphicParentModelAdmin):
 
     @admin.display(description="Work", ordering="operation_type")
     def what(self, operation: Operation) -> str:
-        """Kind and number."""
         return str(operation)
 
     @admin.display(description="About")

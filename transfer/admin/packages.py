@@ -10,21 +10,19 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts.people import person_of
-from ccatdc.common.admin import ReadOnlyAdmin, code_column, fields_of, size_column, state_column
-from ccatdc.common.admin_actions import portal_action
-from ccatdc.common.badges import link_to_admin, link_to_list
+from ccatdc.common.admin.actions import portal_action
+from ccatdc.common.admin.badges import link_to_admin, link_to_list
+from ccatdc.common.admin.base import ReadOnlyAdmin, code_column, fields_of, size_column, state_column
 from ccatdc.common.states import STATUS_COLOURS
 from datamgmt.admin.sites import AtLocation, AtSource
 from datamgmt.models import DataTransferPackage, RawDataPackage
 from datamgmt.states import PACKAGE_STATE_COLOURS, PackageState
-from transfer.sending_again import send_again
-from transfer.timeline import timeline_of
+from transfer.operators.resend import send_again
+from transfer.operators.timeline import timeline_of
 
 
 @admin.register(RawDataPackage)
 class RawDataPackageAdmin(ReadOnlyAdmin):
-    """Packages, the newest first."""
-
     state_shown = state_column("state", PACKAGE_STATE_COLOURS)
     status_shown = state_column("status", STATUS_COLOURS, "Tar")
     size_shown = size_column("size")
@@ -70,10 +68,7 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        (
-            "Belongs to",
-            {"fields": ["execution_link", "instrument_module", "source_location"]},
-        ),
+        ("Belongs to", {"fields": ["execution_link", "instrument_module", "source_location"]}),
         ("Times (UTC)", {"fields": ["created_at", "finalized_at", "archived_at"]}),
     ]
     readonly_fields = [
@@ -88,12 +83,9 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """With what its page shows."""
         return super().get_queryset(request).select_related(*self.list_select_related)
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By id or by the beginning of the name: each has its index, both together have none."""
         try:
             return queryset.filter(pk=uuid.UUID(search_term.strip())), False
@@ -106,7 +98,6 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Source", ordering="executed_obs_unit__obs_unit__source__name")
     def source_name(self, package: RawDataPackage) -> str:
-        """What was observed."""
         return package.executed_obs_unit.obs_unit.source.name
 
     @admin.display(description="Late files")
@@ -122,24 +113,14 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Its files")
     def files_link(self, package: RawDataPackage) -> SafeString:
-        """What is in the tar."""
-        return link_to_list(
-            "datamgmt", "rawdatafile", "Files", raw_data_package__id__exact=package.pk
-        )
+        return link_to_list("datamgmt", "rawdatafile", "Files", raw_data_package__id__exact=package.pk)
 
-    @portal_action(
-        "Send again",
-        needs="operate",
-        shown_for=lambda package: package.state == PackageState.FAILED,
-    )
+    @portal_action("Resend", needs="operate", shown_for=lambda package: package.state == PackageState.FAILED)
     def send_again_selected(self, request: HttpRequest, package: RawDataPackage) -> None:
-        """Retry what made it fail."""
         send_again(package, person_of(request))
 
 
 class AtOrigin(AtLocation):
-    """From which buffer?"""
-
     title = "origin"
     parameter_name = "origin"
     field = "origin_location"
@@ -188,25 +169,17 @@ class DataTransferPackageAdmin(ReadOnlyAdmin):
     readonly_fields = shown
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        """With what its page shows."""
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     @admin.display(description="In it")
     def packages_link(self, bundle: DataTransferPackage) -> SafeString:
-        """The packages of the bundle."""
         text = f"{bundle.raw_data_packages.count()} packages"
-        return link_to_list(
-            "datamgmt", "rawdatapackage", text, data_transfer_packages__id__exact=bundle.pk
-        )
+        return link_to_list("datamgmt", "rawdatapackage", text, data_transfer_packages__id__exact=bundle.pk)
 
     @admin.display(description="Work on it")
     def operations_link(self, bundle: DataTransferPackage) -> SafeString:
-        """Its creation, transfer and unpacking."""
         return link_to_list("transfer", "operation", "Operations", q=bundle.name)
 
     @admin.display(description="Where it is")
     def copies_link(self, bundle: DataTransferPackage) -> SafeString:
-        """Its copies."""
-        return link_to_list(
-            "datamgmt", "physicalcopy", "Copies", data_transfer_package__id__exact=bundle.pk
-        )
+        return link_to_list("datamgmt", "physicalcopy", "Copies", data_transfer_package__id__exact=bundle.pk)

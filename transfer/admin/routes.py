@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from ccatdc.common.admin import ReadOnlyAdmin
-from ccatdc.common.admin_bulk import SwitchedAdmin
-from ccatdc.common.wake import wake_managers
+from ccatdc.common.admin.actions import SwitchedAdmin
+from ccatdc.common.admin.base import ReadOnlyAdmin
+from ccatdc.common.db.notify import notify_managers
 from transfer.models import DataTransferRoute, RoundRobinCursor
 
 
@@ -28,37 +28,17 @@ class DataTransferRouteAdmin(SwitchedAdmin):
     list_select_related = ["origin_site", "destination_site", "relay_site"]
     list_filter = ["active", "route_type", "origin_site", "destination_site"]
     search_fields = ["name"]
-    autocomplete_fields = [
-        "origin_site",
-        "destination_site",
-        "relay_site",
-        "origin_location",
-        "destination_location",
-    ]
+    autocomplete_fields = ["origin_site", "destination_site", "relay_site", "origin_location", "destination_location"]
     fieldsets = [
         (None, {"fields": ["name", "route_type", "priority", "active"]}),
         (
             "From and to",
-            {
-                "fields": [
-                    "origin_site",
-                    "origin_location",
-                    "relay_site",
-                    "destination_site",
-                    "destination_location",
-                ]
-            },
+            {"fields": ["origin_site", "origin_location", "relay_site", "destination_site", "destination_location"]},
         ),
         (
             "How",
             {
-                "fields": [
-                    "method",
-                    "bundle_format",
-                    "bundle_max_bytes",
-                    "bundle_max_age_seconds",
-                    "parameters",
-                ],
+                "fields": ["method", "bundle_format", "bundle_max_bytes", "bundle_max_age_seconds", "parameters"],
                 "description": "Bytes and seconds. Empty: the buffer's, and the first method.",
             },
         ),
@@ -66,12 +46,10 @@ class DataTransferRouteAdmin(SwitchedAdmin):
 
     def after_switching(self) -> None:
         """Work may have another way to go now."""
-        wake_managers()
+        notify_managers()
 
 
 @admin.register(RoundRobinCursor)
 class RoundRobinCursorAdmin(ReadOnlyAdmin):
-    """Who had the last turn."""
-
     list_display = ["name", "last_site"]
     list_select_related = ["last_site"]

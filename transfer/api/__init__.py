@@ -1,1 +1,1 @@
-"""The API of this app: serializers give shape, views ask for permission and call one function."""
+"""The API of this app: serializers turn rows into JSON, views check the permission and call one function."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import django_filters
 
-from ccatdc.common.api_filters import FlagFilter, IdFilter, MomentFilter, OneOfFilter, RowFilter
+from ccatdc.common.api.filters import FlagFilter, IdFilter, MomentFilter, OneOfFilter, RowFilter
 from ccatdc.common.states import Status
 from datamgmt.api.filters import PlaceFilter
 from transfer.models import RouteType
@@ -33,8 +33,6 @@ class _WorkFilter(RowFilter):
 
 
 class OperationFilter(_WorkFilter):
-    """Operations by kind too."""
-
     operation_type = OneOfFilter(choices=OperationType.choices)
     subject = django_filters.CharFilter("subject")
 
@@ -64,26 +62,18 @@ class _LogFilter(RowFilter):
 
 
 class DataTransferLogFilter(_LogFilter):
-    """By transfer too."""
-
     data_transfer = IdFilter("data_transfer")
 
 
 class ArchiveTransferLogFilter(_LogFilter):
-    """By archive transfer too."""
-
     long_term_archive_transfer = IdFilter("long_term_archive_transfer")
 
 
 class StagingJobLogFilter(_LogFilter):
-    """By job and package too."""
-
     staging_job = IdFilter("staging_job")
     raw_data_package = django_filters.UUIDFilter("raw_data_package")
 
 
 class StagingJobFilter(RowFilter):
-    """Jobs by status and place."""
-
     status = OneOfFilter(choices=Status.choices)
     location = PlaceFilter("destination_location")

@@ -1,4 +1,4 @@
-"""The shapes of routes, transfers and their logs."""
+"""Serializers of routes, transfers and their logs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ccatdc.common.api_expand import Expandable, Relation
+from ccatdc.common.api.expand import Expandable, Relation
 from datamgmt.api import rows as data_rows
 from datamgmt.api.copy_serializers import BundleSerializer
 from datamgmt.api.place_serializers import LocationSerializer, SiteSerializer
@@ -76,9 +76,7 @@ class DataTransferSerializer(_TransferSerializer):
     """One movement of a bundle to one place. Bytes, seconds, 10^6 bytes per second."""
 
     relations = {
-        "data_transfer_package": Relation(
-            "data_transfer_package", BundleSerializer, data_rows.bundles
-        ),
+        "data_transfer_package": Relation("data_transfer_package", BundleSerializer, data_rows.bundles),
         **_PLACES,
     }
 
@@ -106,10 +104,7 @@ class DataTransferSerializer(_TransferSerializer):
 class ArchiveTransferSerializer(_TransferSerializer):
     """One package on its way into one archive."""
 
-    relations = {
-        "raw_data_package": Relation("raw_data_package", PackageSerializer, data_rows.packages),
-        **_PLACES,
-    }
+    relations = {"raw_data_package": Relation("raw_data_package", PackageSerializer, data_rows.packages), **_PLACES}
 
     class Meta:
         model = LongTermArchiveTransfer

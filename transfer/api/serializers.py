@@ -1,4 +1,4 @@
-"""The shapes of operations, of the overview, and of a package with its history."""
+"""Serializers of operations, of the overview, and of a package with its history."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ccatdc.common.viewers import visible
+from ccatdc.common.visibility import visible
 from datamgmt.api.place_serializers import LocationSerializer
 from datamgmt.api.serializers import CopySerializer, PackageSerializer
+from datamgmt.copies.whereabouts import copies_of_package
 from datamgmt.models import RawDataPackage
-from datamgmt.whereabouts import copies_of_package
 from transfer.models import Operation, ServiceHeartbeat
-from transfer.operator_acts import operations_about
-from transfer.overview import StageCounts
-from transfer.waiting import why_waiting
+from transfer.operators.actions import operations_about
+from transfer.operators.overview import StageCounts
+from transfer.operators.wait_reasons import why_waiting
 
 #: Operations that a package's page shows, the latest.
 SHOWN_OPERATIONS = 200

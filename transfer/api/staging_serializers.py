@@ -1,4 +1,4 @@
-"""The shapes of staging jobs."""
+"""Serializers of staging jobs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ccatdc.common.api import StrictSerializer
+from ccatdc.common.api.parsers import StrictSerializer
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation
+from datamgmt.models.locations import FULL_NAME_LENGTH
 from transfer.models import StagingJob
 from transfer.models.jobs import MAX_KEEP_DAYS
 from transfer.staging.requests import MAX_PACKAGES, progress_of
@@ -20,10 +21,10 @@ from transfer.staging.requests import MAX_PACKAGES, progress_of
 class StagingRequestSerializer(StrictSerializer):
     """A request for archived packages at a PROCESSING location."""
 
-    packages = serializers.ListField(
-        child=serializers.UUIDField(), allow_empty=False, max_length=MAX_PACKAGES
+    packages = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, max_length=MAX_PACKAGES)
+    location = serializers.CharField(
+        max_length=FULL_NAME_LENGTH, help_text="Full name, such as cologne_ramses_processing."
     )
-    location = serializers.CharField(help_text="Full name, such as cologne_ramses_processing.")
     name = serializers.CharField(required=False, allow_blank=True, default="", max_length=128)
 
     def validate_location(self, name: str) -> DataLocation:

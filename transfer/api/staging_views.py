@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import may, user_of
-from ccatdc.common.api_views import StrictListView
+from accounts.auth.tokens import may, user_of
+from ccatdc.common.api.views import StrictListView
 from transfer.api.filters import StagingJobFilter
 from transfer.api.staging_serializers import (
     ExtensionSerializer,
@@ -61,18 +61,14 @@ class StagingJobsView(StrictListView[StagingJob]):
         return jobs_of(self.request)
 
     @extend_schema(
-        operation_id="request_staging",
-        request=StagingRequestSerializer,
-        responses={201: StagingJobDetailSerializer},
+        operation_id="request_staging", request=StagingRequestSerializer, responses={201: StagingJobDetailSerializer}
     )
     def post(self, request: Request) -> Response:
         """Ask for packages. The answer is the job; follow it until it is completed."""
         body = StagingRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         data: dict[str, Any] = body.validated_data
-        job = requests.request_staging(
-            user_of(request), data["packages"], data["location"], data["name"]
-        )
+        job = requests.request_staging(user_of(request), data["packages"], data["location"], data["name"])
         return shown(request, job.pk, HTTPStatus.CREATED)
 
 
@@ -92,11 +88,7 @@ class CancelJobView(APIView):
 
     needs = {"POST": STAGE}
 
-    @extend_schema(
-        operation_id="cancel_staging_job",
-        request=None,
-        responses={200: StagingJobDetailSerializer},
-    )
+    @extend_schema(operation_id="cancel_staging_job", request=None, responses={200: StagingJobDetailSerializer})
     def post(self, request: Request, pk: int) -> Response:
         """Cancel: what was staged for it may go."""
         requests.cancel_job(job_of(request, pk), user=user_of(request))
@@ -109,9 +101,7 @@ class ExtendJobView(APIView):
     needs = {"POST": STAGE}
 
     @extend_schema(
-        operation_id="extend_staging_job",
-        request=ExtensionSerializer,
-        responses={200: StagingJobDetailSerializer},
+        operation_id="extend_staging_job", request=ExtensionSerializer, responses={200: StagingJobDetailSerializer}
     )
     def post(self, request: Request, pk: int) -> Response:
         """Extend, at most to 60 days after the request."""
@@ -127,11 +117,7 @@ class RetryJobView(APIView):
 
     needs = {"POST": STAGE}
 
-    @extend_schema(
-        operation_id="retry_staging_job",
-        request=None,
-        responses={200: StagingJobDetailSerializer},
-    )
+    @extend_schema(operation_id="retry_staging_job", request=None, responses={200: StagingJobDetailSerializer})
     def post(self, request: Request, pk: int) -> Response:
         """Retry the failed packages of a failed job."""
         requests.retry_job(job_of(request, pk), user=user_of(request))

@@ -10,18 +10,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.authentication import user_of
-from ccatdc.common.api import StrictSerializer
-from ccatdc.common.viewers import visible
+from accounts.auth.tokens import user_of
+from ccatdc.common.api.parsers import StrictSerializer
+from ccatdc.common.visibility import visible
 from datamgmt.models import RawDataPackage
-from transfer import dispatch, overview
 from transfer.api.serializers import (
     OperationSerializer,
     OverviewSerializer,
     PackageDetailSerializer,
     operations_as_json,
 )
+from transfer.engine import dispatch
 from transfer.models import Operation
+from transfer.operators import overview
 
 
 class OverviewView(APIView):
@@ -50,7 +51,7 @@ class PackageView(RetrieveAPIView[RawDataPackage]):
 
 
 class ReasonSerializer(StrictSerializer):
-    """Why; stands in the diary."""
+    """Why; stands in the audit log."""
 
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1000)
 
@@ -90,11 +91,7 @@ class RetryOperationView(APIView):
 
     needs = {"POST": "write:transfers"}
 
-    @extend_schema(
-        operation_id="retry_operation",
-        request=ReasonSerializer,
-        responses={200: OperationSerializer},
-    )
+    @extend_schema(operation_id="retry_operation", request=ReasonSerializer, responses={200: OperationSerializer})
     def post(self, request: Request, pk: int) -> Response:
         """Retry what failed, is paused or waits; 409 for anything else."""
         dispatch.retry(_operation(request, pk), user=user_of(request), reason=_reason(request))
@@ -106,11 +103,7 @@ class CancelOperationView(APIView):
 
     needs = {"POST": "write:transfers"}
 
-    @extend_schema(
-        operation_id="cancel_operation",
-        request=ReasonSerializer,
-        responses={200: OperationSerializer},
-    )
+    @extend_schema(operation_id="cancel_operation", request=ReasonSerializer, responses={200: OperationSerializer})
     def post(self, request: Request, pk: int) -> Response:
         """Cancel; one in progress is asked to stop. 409 when it is over."""
         dispatch.cancel(_operation(request, pk), user=user_of(request), reason=_reason(request))

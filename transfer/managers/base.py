@@ -1,8 +1,7 @@
-"""What all managers share: look for work, plan each piece in a transaction of its own, say what
-waits and why.
+"""What all managers share: look for work, plan each piece in a transaction of its own, say what waits and why.
 
-Several processes may run the same manager. What must not happen twice is prevented by rows: locks
-on what is planned, and the constraint that a subject has one open operation of a kind.
+Several processes may run the same manager. What must not happen twice is prevented by rows: locks on what is planned,
+and the constraint that a subject has one open operation of a kind.
 """
 
 from __future__ import annotations
@@ -17,11 +16,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from psycopg.errors import UniqueViolation
 
-from ccatdc.common.errors import CcatError
-from transfer import dispatch
-from transfer.database import DATABASE_AWAY
+from ccatdc.common.errors import Blocked, CcatError
+from transfer.engine import dispatch
+from transfer.engine.database import DATABASE_AWAY
 from transfer.models import Operation
-from transfer.waits import Waits
 
 Work = TypeVar("Work")
 logger = logging.getLogger(__name__)
@@ -90,7 +88,7 @@ class StageManager(ABC, Generic[Work]):
         try:
             with transaction.atomic():
                 return self.plan(work)
-        except Waits as reason:
+        except Blocked as reason:
             self.wait(work, reason)
         except CcatError as error:
             if self.wait(work, error):
@@ -105,8 +103,8 @@ class StageManager(ABC, Generic[Work]):
         return 0
 
     def _collision(self, work: Work, error: IntegrityError) -> None:
-        """Another manager may have planned the same between our look and our write: its row stands,
-        and the next look finds nothing. What collides again is an error.
+        """Another manager may have planned the same between our look and our write: its row stands, and the next look
+        finds nothing. What collides again is an error.
         """
         about = str(work)
         if isinstance(error.__cause__, UniqueViolation):
@@ -118,8 +116,8 @@ class StageManager(ABC, Generic[Work]):
             logger.error("%s: %s cannot be planned.", self.name, about, exc_info=error)
 
     def wait(self, work: object, reason: CcatError) -> bool:
-        """Remember what waits, and since when, for the portal. Whether that is news: passes follow
-        one another within a second, and the log should say it once.
+        """Remember what waits, and since when, for the portal. Whether that is news: passes follow one another within a
+        second, and the log should say it once.
         """
         key = (reason.code, reason.message)
         known = self._pass.waiting.get(key)
@@ -132,7 +130,7 @@ class StageManager(ABC, Generic[Work]):
         return before is None
 
     def submit(self, operation: Operation) -> int:
-        """Hand a new operation to a worker, in the transaction that made it."""
+        """Pass a new operation to a worker, in the transaction that made it."""
         dispatch.submit(operation)
         return 1
 

@@ -1,7 +1,7 @@
-"""The managers' loop: every stage's scan, dispatch and the watchdog, again whenever somebody rings.
+"""The managers' loop: every stage's scan, dispatch and the watchdog, again at every notification.
 
-Runs in ``run_managers``. A pass that found work is followed by another one; otherwise the loop
-waits for a ring (transfer/wake.py), and looks by itself now and then. Several copies may run.
+Runs in ``run_managers``. A pass that found work is followed by another one; otherwise the loop waits for a notification
+(ccatdc/common/db/notify.py), and looks by itself now and then. Several copies may run.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from typing import Any, Final, Protocol
 from django.conf import settings
 from django.db import connection
 
-from transfer import dispatch, watchdog
-from transfer.database import DATABASE_AWAY, unless_away
-from transfer.heartbeats import Pulse
-from transfer.wake import MANAGERS, Listener
+from ccatdc.common.db.notify import MANAGERS, Listener
+from transfer.engine import dispatch, watchdog
+from transfer.engine.database import DATABASE_AWAY, unless_away
+from transfer.engine.heartbeats import Pulse
+from transfer.staging.mail import MailThread
 
 logger = logging.getLogger(__name__)
 
-#: Seconds from the beginning of one pass to that of the next: rings in between are answered by one.
+#: Seconds from the beginning of one pass to that of the next: notifications in between are answered by one.
 PASS_SECONDS: Final = 0.1
 #: Seconds that a failing step is left alone: doubled each time, up to the most.
 FIRST_PAUSE_SECONDS: Final = 1.0
@@ -89,19 +90,21 @@ class ManagerLoop:
         self._listener = Listener(MANAGERS)
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT."""
-        bell, ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signalled, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        signal.set_wakeup_fd(ring, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        mail = MailThread()
+        mail.start()
         try:
             while not self.stopping:
-                self._turn(bell)
+                self._pass_and_wait(signalled)
         finally:
             signal.set_wakeup_fd(-1)
+            mail.stop()
             self._say_stopped()
-            os.close(bell)
-            os.close(ring)
+            os.close(signalled)
+            os.close(writer)
 
     def run_pass(self) -> int:
         """Every step once, as far as nobody asks to stop; how much work was found."""
@@ -119,7 +122,7 @@ class ManagerLoop:
         waiting = [reason for manager in self.managers for reason in manager.waiting]
         self._pulse.beat([self.service], waiting)
 
-    def _turn(self, bell: int) -> None:
+    def _pass_and_wait(self, signalled: int) -> None:
         """One pass, and the wait after it."""
         begun = time.monotonic()
         try:
@@ -127,7 +130,7 @@ class ManagerLoop:
             found = self.run_pass()
             wait = 0.0 if found else self._seconds_to_wait()
             if wait:
-                self._listener.wait(wait, also=bell)
+                self._listener.wait(wait, also=signalled)
         except DATABASE_AWAY as error:
             logger.warning("The database does not answer, waiting: %s", str(error).strip())
             connection.close()

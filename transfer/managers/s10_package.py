@@ -1,10 +1,9 @@
 """Stage 10: files of finished observations that are in no package become packages.
 
-In: RawDataFile without a package, its SOURCE copy present and not in trouble, its execution
-finished and settled.
-Out: RawDataPackage (PENDING, WAITING) with its files, and one RawDataPackageCreation each at the
-SOURCE. One whose BUFFER was switched off before it began is turned to another one.
-Safe to repeat because: planned under a lock on the execution, and a file has one package.
+In: RawDataFile without a package, its SOURCE copy present and without need of attention, its execution finished and
+settled. Out: RawDataPackage (PENDING, WAITING) with its files, and one RawDataPackageCreation each at the SOURCE. One
+whose BUFFER was switched off before it began is redirected to another one. Safe to repeat because: planned under a lock
+on the execution, and a file has one package.
 """
 
 from __future__ import annotations
@@ -17,18 +16,17 @@ from uuid import UUID
 
 from django.db.models.functions import Now
 
-from ccatdc.common.errors import KeyEscapesError
+from ccatdc.common.errors import Blocked, KeyEscapesError
 from datamgmt.models import DataLocation, RawDataFile, RawDataPackage
 from datamgmt.models.packages import PACKAGE_MAX_BYTES
-from datamgmt.naming import package_name
-from datamgmt.tarballs.headers import closed_size, header_size, padded
+from datamgmt.packaging.naming import package_name
+from datamgmt.packaging.tarballs.headers import closed_size, header_size, padded
 from observatory.models import InstrumentModule
 from planning.models import ExecutedObsUnit
 from transfer.managers.base import StageManager
-from transfer.managers.turning import misdirected, turn
 from transfer.models import RawDataPackageCreation
-from transfer.routes import writable_buffer
-from transfer.waits import Waits
+from transfer.routing.redirect import misdirected, redirect
+from transfer.routing.routes import writable_buffer
 
 #: Rows in one UPDATE by primary keys.
 BATCH = 10_000
@@ -36,8 +34,8 @@ BATCH = 10_000
 
 @dataclass(frozen=True, slots=True)
 class FileGroup:
-    """Settled files of one execution, module and SOURCE location that are in no package, and the
-    BUFFER that their packages go to.
+    """Settled files of one execution, module and SOURCE location that are in no package, and the BUFFER that their
+    packages go to.
     """
 
     execution_id: UUID
@@ -74,23 +72,19 @@ class PackageManager(StageManager[FileGroup | RawDataPackageCreation]):
                 continue
             try:
                 buffer = _way_out(location)
-            except Waits as reason:
+            except Blocked as reason:
                 self.wait(f"{len(settled)} observations at {location.full_name}", reason)
                 continue
             for group in settled:
                 yield FileGroup(
-                    group["executed_obs_unit_id"],
-                    group["instrument_module_id"],
-                    location,
-                    buffer,
-                    group["files"],
+                    group["executed_obs_unit_id"], group["instrument_module_id"], location, buffer, group["files"]
                 )
         yield from misdirected(RawDataPackageCreation)
 
     def plan(self, work: FileGroup | RawDataPackageCreation) -> int:
         """One operation for each package of the group; or another BUFFER for a package."""
         if isinstance(work, RawDataPackageCreation):
-            return int(turn(work, work.location.site))
+            return int(redirect(work, work.location.site))
         execution = ExecutedObsUnit.objects.for_update(work.execution_id)
         module = InstrumentModule.objects.select_related("instrument").get(pk=work.module_id)
         first = execution.raw_data_packages.count() + 1
@@ -137,9 +131,9 @@ def _is_settled(group: dict[str, Any], location: DataLocation) -> bool:
 
 
 def _way_out(location: DataLocation) -> DataLocation:
-    """The BUFFER for packages of a SOURCE, or :class:`Waits`."""
+    """The BUFFER for packages of a SOURCE, or :class:`Blocked`."""
     if not (location.active and location.site.active):
-        raise Waits(
+        raise Blocked(
             f"{location.full_name} is switched off.",
             code="location.inactive",
             remedy="Switch it on in the portal when its data may move.",
@@ -147,19 +141,15 @@ def _way_out(location: DataLocation) -> DataLocation:
     return writable_buffer(location.site)
 
 
-def _parts(
-    group: FileGroup, execution: ExecutedObsUnit
-) -> Iterator[tuple[Sequence[FiledFile], bool]]:
-    """The files of each package to be, and whether they are late: filed when the observation was
-    over and settled, or when its first packages had been made.
+def _parts(group: FileGroup, execution: ExecutedObsUnit) -> Iterator[tuple[Sequence[FiledFile], bool]]:
+    """The files of each package to be, and whether they are late: filed when the observation was over and settled, or
+    when its first packages had been made.
     """
     rows = RawDataFile.objects.unpackaged().usable()
     rows = rows.in_group(execution.pk, group.module_id, group.location.pk)
     columns = rows.order_by("relative_path").values_list(*FiledFile._fields)
     files = [FiledFile(*row) for row in columns]
-    packages = execution.raw_data_packages.filter(
-        instrument_module=group.module_id, source_location=group.location
-    )
+    packages = execution.raw_data_packages.filter(instrument_module=group.module_id, source_location=group.location)
     if packages.exists():
         deadline = datetime.min.replace(tzinfo=UTC)
     else:
@@ -187,8 +177,8 @@ def split(files: Sequence[FiledFile]) -> Iterator[list[FiledFile]]:
 
 
 def _member_size(file: FiledFile) -> int:
-    """Bytes that the file takes in a tar. One whose name no tar may hold takes none: the operation
-    sets it aside, with the reason.
+    """Bytes that the file takes in a tar. One whose name no tar may hold takes none: the operation sets it aside, with
+    the reason.
     """
     try:
         return header_size(file.relative_path, file.size) + padded(file.size)

@@ -1,11 +1,9 @@
 """Stage 20: packages that wait in a BUFFER become bundles, closed by size, age or priority.
 
-In: packages WAITING with a good copy in an active BUFFER; on a relay also packages that came from
-elsewhere for another site.
-Out: DataTransferPackage with its packages (TRANSFERRING), its route chosen, and one
-DataTransferPackageCreation at the BUFFER. A site with an archive of its own sends nothing by
-itself: stage 50 serves it, and the other archives after it.
-Safe to repeat because: planned under a lock on the BUFFER's row, and packages leave WAITING in the
+In: packages WAITING with a good copy in an active BUFFER; on a relay also packages that came from elsewhere for another
+site. Out: DataTransferPackage with its packages (TRANSFERRING), its route chosen, and one DataTransferPackageCreation
+at the BUFFER. A site with an archive of its own sends nothing by itself: stage 50 serves it, and the other archives
+after it. Safe to repeat because: planned under a lock on the BUFFER's row and on the packages, which leave WAITING in the
 same transaction.
 """
 
@@ -19,30 +17,24 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from ccatdc.common.states import transition_all
-from datamgmt.models import (
-    DataLocation,
-    DataTransferPackage,
-    LocationType,
-    RawDataPackage,
-    Site,
-)
-from datamgmt.naming import bundle_name
+from datamgmt.models import DataLocation, DataTransferPackage, LocationType, RawDataPackage, Site
+from datamgmt.packaging.naming import bundle_name
 from datamgmt.states import PackageState
 from transfer.managers.base import StageManager
 from transfer.models import DataTransferPackageCreation
-from transfer.relays import final_sites_through, relayed
-from transfer.routes import (
+from transfer.routing.relays import final_sites_through, relayed
+from transfer.routing.routes import (
     BundleLimits,
     Hop,
+    advance_cursor,
     archives,
     custom_route,
     hop_to,
     limits_of,
     next_hop,
-    take_turn,
 )
 
-#: Packages of obs units with this priority or a smaller number do not wait for company.
+#: Packages of obs units with this priority or a smaller number do not wait for other packages.
 URGENT_PRIORITY = 1
 #: Packages looked at in one pass of a BUFFER; at 50 GB each more than any bundle.
 PASS_LIMIT = 5000
@@ -61,12 +53,9 @@ class Outgoing:
 
 
 class BundleManager(StageManager[Outgoing]):
-    """One BUFFER at a time."""
-
     name = "bundle"
 
     def find_work(self) -> Iterable[Outgoing]:
-        """Active BUFFERs where something waits."""
         found = DataLocation.objects.active().of_type(LocationType.BUFFER).with_site().by_priority()
         for buffer in found:
             is_sender = custom_route(buffer) is not None or not archives(buffer.site)
@@ -78,7 +67,7 @@ class BundleManager(StageManager[Outgoing]):
         """Close every bundle that is due."""
         buffers = DataLocation.objects.non_polymorphic().with_site()
         buffer = buffers.select_for_update(of=("self",), no_key=True).get(pk=work.buffer.pk)
-        packages = _by_priority(work)
+        packages = _locked(work)
         planned = 0
         while packages:
             is_new = work.final_site is None
@@ -88,7 +77,7 @@ class BundleManager(StageManager[Outgoing]):
                 break
             planned += self._close(buffer, bundle, hop)
             if is_new:
-                take_turn(buffer, hop)
+                advance_cursor(buffer, hop)
             packages = packages[len(bundle) :]
         return planned
 
@@ -111,6 +100,7 @@ class BundleManager(StageManager[Outgoing]):
         operation = DataTransferPackageCreation.objects.create(
             data_transfer_package=bundle,
             location=buffer,
+            route=hop.route,
             priority=min(_priority(package) for package in packages),
             total_bytes=bundle.size,
         )
@@ -118,9 +108,8 @@ class BundleManager(StageManager[Outgoing]):
 
 
 def due_bundle(packages: Sequence[RawDataPackage], limits: BundleLimits) -> list[RawDataPackage]:
-    """The next bundle of these packages (urgent ones first), or none yet: full, or its oldest package
-    has waited long enough. Urgent ones travel at once, and without the others: they would wait for
-    the last byte of them.
+    """The next bundle of these packages (urgent ones first), or none yet: full, or its oldest package has waited long
+    enough. Urgent ones travel at once, and without the others: they would wait for the last byte of them.
     """
     bundle: list[RawDataPackage] = []
     size = 0
@@ -149,6 +138,14 @@ def _by_priority(work: Outgoing) -> list[RawDataPackage]:
         .order_by("executed_obs_unit__obs_unit__priority", "created_at", "id")
     )
     return list(ordered[:PASS_LIMIT])
+
+
+def _locked(work: Outgoing) -> list[RawDataPackage]:
+    """What waits, once nobody else can bundle it: another BUFFER may have copies of the same packages."""
+    keys = {package.pk for package in _by_priority(work)}
+    rows = RawDataPackage.objects.filter(pk__in=keys).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk"))
+    return [package for package in _by_priority(work) if package.pk in keys]
 
 
 def _priority(package: RawDataPackage) -> int:

@@ -1,9 +1,8 @@
 """Stage 40: bundles that arrived in a BUFFER are unpacked there.
 
-In: DataTransfer COMPLETED that ended in a BUFFER, its unpacking not begun.
-Out: one DataTransferUnpacking at that BUFFER.
-Safe to repeat because: a transfer has one unpacking (checked under a lock on the transfer); a failed
-one is retried, not repeated.
+In: DataTransfer COMPLETED that ended in a BUFFER, its unpacking not begun. Out: one DataTransferUnpacking at that
+BUFFER. Safe to repeat because: a transfer has one unpacking (checked under a lock on the transfer); a failed one is
+retried, not repeated.
 """
 
 from __future__ import annotations
@@ -17,12 +16,9 @@ from transfer.models import DataTransfer, DataTransferUnpacking
 
 
 class UnpackManager(StageManager[DataTransfer]):
-    """Transfers that arrived."""
-
     name = "unpack"
 
     def find_work(self) -> Iterable[DataTransfer]:
-        """Oldest first."""
         arrived: Iterable[DataTransfer] = DataTransfer.objects.filter(
             status=Status.COMPLETED,
             unpack_status=Status.PENDING,
@@ -32,7 +28,6 @@ class UnpackManager(StageManager[DataTransfer]):
         return arrived
 
     def plan(self, work: DataTransfer) -> int:
-        """One unpacking."""
         rows = DataTransfer.objects.select_for_update(of=("self",))
         transfer: DataTransfer = rows.get(pk=work.pk)
         if transfer.unpackings.exists():

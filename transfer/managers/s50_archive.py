@@ -1,12 +1,9 @@
-"""Stage 50: every active archive gets a copy of every package; the first one makes the package
-ARCHIVED.
+"""Stage 50: every active archive gets a copy of every package; the first one makes the package ARCHIVED.
 
-In: packages with a good copy in a BUFFER of the archive's site; packages archived elsewhere
-(secondary routes: replicas, and all history when an archive is added).
-Out: one LongTermArchiveTransfer at the archive. One that failed for want of a good copy to read goes
-on when there is one again.
-Safe to repeat because: planned under a lock on the package; none where a copy is, or where a
-transfer is open or failed.
+In: packages with a good copy in a BUFFER of the archive's site; packages archived elsewhere (secondary routes:
+replicas, and all history when an archive is added). Out: one LongTermArchiveTransfer at the archive. One that failed
+for want of a good copy to read goes on when there is one again. Safe to repeat because: planned under a lock on the
+package; none where a copy is, or where a transfer is open or failed.
 """
 
 from __future__ import annotations
@@ -21,28 +18,22 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from ccatdc.common.errors import Blocked
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataPackage
-from datamgmt.querysets import RawDataPackageQuerySet
-from transfer import dispatch
+from datamgmt.models.packages import RawDataPackageQuerySet
+from transfer.engine import dispatch
 from transfer.managers.base import StageManager
 from transfer.models import LongTermArchiveTransfer
-from transfer.relays import on_the_way_to
-from transfer.routes import (
-    NO_ORIGIN,
-    archive_origin,
-    archive_origins,
-    buffers,
-    require_receiving,
-)
-from transfer.waits import Waits
+from transfer.routing.relays import on_the_way_to
+from transfer.routing.routes import NO_ORIGIN, archive_origin, archive_origins, buffers, require_receiving
 
-#: Packages planned for one archive in one pass, and open transfers from which on no history is
-#: added: it comes in portions, so that new data is not kept waiting.
+#: Packages planned for one archive in one pass, and open transfers from which on no history is added: it comes in
+#: portions, so that new data is not kept waiting.
 PASS_LIMIT = 200
-#: History is 10^6 packages: it is walked through page by page, a pass takes about so long for it, and
-#: after a walk in which an archive lacked nothing the next one begins so much later. What was archived
-#: in this last time is looked at in every pass.
+#: History is 10^6 packages: it is walked through page by page, a pass takes about so long for it, and after a walk in
+#: which an archive lacked nothing the next one begins so much later. What was archived in this last time is looked at
+#: in every pass.
 PAGE = 1000
 LOOK_SECONDS = 0.3
 HISTORY_SECONDS = 3600.0
@@ -106,7 +97,7 @@ class ArchiveManager(StageManager[Missing | LongTermArchiveTransfer]):
             for package in self._portion(archive):
                 try:
                     require_receiving(archive)
-                except Waits as reason:
+                except Blocked as reason:
                     self.wait(f"package {package}", reason)
                 else:
                     yield Missing(package, archive)
@@ -178,25 +169,24 @@ def _revivable(archive: DataLocation) -> Iterator[LongTermArchiveTransfer]:
 
 
 def _new(archive: DataLocation) -> RawDataPackageQuerySet:
-    """What its site's buffers have and the archive lacks. From the copies in the buffers, which are
-    few, and not from the packages, which are all that there ever were; in two steps, since the
-    planner does not know how few they are.
+    """What its site's buffers have and the archive lacks. From the copies in the buffers, which are few, and not from
+    the packages, which are all that there ever were; in two steps, since the planner does not know how few they are.
     """
     copies: Any = PhysicalCopy.objects.non_polymorphic()
     here = copies.usable().at_any(place.pk for place in buffers(archive.site))
     packages = here.filter(raw_data_package__isnull=False)
     keys = set(packages.values_list("raw_data_package", flat=True))
-    there = copies.existing().at(archive).filter(raw_data_package__in=keys)
+    there = copies.usable().at(archive).filter(raw_data_package__in=keys)
     keys -= set(there.values_list("raw_data_package", flat=True))
     return _lacking(archive).filter(pk__in=keys).built().oldest_first()
 
 
 def _lacking(archive: DataLocation) -> RawDataPackageQuerySet:
-    """Packages without a copy in the archive, and without a transfer to it that is open or failed."""
+    """Packages without a good copy in the archive, and without a transfer to it that is open or failed."""
     transfers = LongTermArchiveTransfer.objects.non_polymorphic().filter(
         raw_data_package=OuterRef("pk"), destination_location=archive
     )
-    lacking = RawDataPackage.objects.without_copy_at(archive)
+    lacking = RawDataPackage.objects.without_good_copy_at(archive)
     return lacking.filter(~Exists(transfers.exclude(status=Status.COMPLETED)))
 
 

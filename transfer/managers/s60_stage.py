@@ -1,38 +1,28 @@
-"""Stage 60: what scientists asked for is brought to a PROCESSING location, and they are told.
+"""Stage 60: what scientists asked for is brought to a PROCESSING location.
 
-In: StagingJob active and not completed.
-Out: one Staging operation for each package of a job; the job's status follows its operations; a
-mail when it is done or has failed.
-Safe to repeat because: a job has one operation for a package (constraint), planned under a lock on
-the job. Two jobs that want the same package at the same place take turns (one open operation for
-package and place): the second finds it and links it.
+In: StagingJob active and not completed. Out: one Staging operation for each package of a job; the job's status follows
+its operations. Safe to repeat because: a job has one operation for a package
+(constraint), planned under a lock on the job. Two jobs that want the same package at the same place take turns (one
+open operation for package and place): the second finds it and links it.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
-from smtplib import SMTPException
 from typing import Any
 
-from django.conf import settings
-from django.core.mail import get_connection, send_mail
-from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
+from ccatdc.common.errors import Blocked
 from ccatdc.common.states import OPEN_STATUSES, Status, transition
 from datamgmt.models import DataLocation, RawDataPackage
 from transfer.managers.base import StageManager
 from transfer.models import Staging, StagingJob, StagingJobLog
-from transfer.routes import require_receiving, staging_origin
-from transfer.waits import Waits
+from transfer.routing.routes import require_receiving, staging_origin
 
 #: Operations planned for one job in one pass: a large job does not keep the other stages waiting.
 PASS_LIMIT = 100
-#: Seconds that a mail server may take: the managers wait for it.
-MAIL_SECONDS = 10
-logger = logging.getLogger(__name__)
 
 
 class StagingManager(StageManager[StagingJob]):
@@ -53,7 +43,7 @@ class StagingManager(StageManager[StagingJob]):
         try:
             place = DataLocation.objects.with_site().get(pk=job.destination_location_id)
             planned = self._plan_packages(job, require_receiving(place))
-        except Waits as reason:
+        except Blocked as reason:
             self.wait(job, reason)
             planned = 0
         follow_job(job)
@@ -84,8 +74,8 @@ class StagingManager(StageManager[StagingJob]):
         return planned
 
 
-def _nowhere_to_read(package: RawDataPackage) -> Waits:
-    return Waits(
+def _nowhere_to_read(package: RawDataPackage) -> Blocked:
+    return Blocked(
         f"No active archive has a good copy of {package}.",
         code="staging.no_archive_copy",
         remedy="Look at its archive copies; switch an archive on or have the copy verified.",
@@ -93,7 +83,7 @@ def _nowhere_to_read(package: RawDataPackage) -> Waits:
 
 
 def follow_job(job: StagingJob) -> None:
-    """Bring the job's status in line with its operations, and tell who asked when it is over."""
+    """Bring the job's status in line with its operations. Who asked is told by transfer/staging/mail.py."""
     stagings = Staging.objects.non_polymorphic().filter(staging_job=job)
     counts = stagings.aggregate(
         begun=Count("pk"),
@@ -113,42 +103,11 @@ def follow_job(job: StagingJob) -> None:
         to, message, fields = Status.COMPLETED, f"All {asked} packages are staged.", {}
     if job.status == Status.FAILED != to:
         transition(job, Status.IN_PROGRESS, failure_error_message="")
-    if _move(job, to, message, finished_at=timezone.now(), **fields):
-        transaction.on_commit(lambda: tell_requester(job))
+    _move(job, to, message, finished_at=timezone.now(), **fields)
 
 
-def _move(job: StagingJob, to: str, message: str, **fields: Any) -> bool:
-    """Whether the job was not there yet."""
+def _move(job: StagingJob, to: str, message: str, **fields: Any) -> None:
     if job.status == to:
-        return False
+        return
     transition(job, to, **fields)
     StagingJobLog.objects.create(staging_job=job, status=to, message=message)
-    return True
-
-
-def tell_requester(job: StagingJob) -> None:
-    """Mail who asked where the data is, or that it is not.
-
-    A mail server that is away is logged; the job's page says the same as the mail.
-    """
-    user = job.requested_by
-    if not user.email:
-        return
-    location: Any = DataLocation.objects.with_site().get(pk=job.destination_location_id)
-    folder = f"{location.path.rstrip('/')}/{job.folder_key}"
-    lines = [
-        f"{job}: {job.get_status_display().lower()}.",
-        f"Your data is in {folder} until {job.expires_at:%Y-%m-%d %H:%M} UTC."
-        if job.status == Status.COMPLETED
-        else job.failure_error_message,
-        f"Follow or extend it at {settings.PORTAL_URL}/staging/jobs/{job.pk}/",
-    ]
-    try:
-        connection = get_connection(timeout=MAIL_SECONDS)
-        send_mail(
-            f"[CCAT] {lines[0]}", "\n\n".join(lines), None, [user.email], connection=connection
-        )
-    except (SMTPException, OSError):
-        logger.exception("The mail about staging job %s to %s was not sent.", job.pk, user)
-        return
-    StagingJob.objects.filter(pk=job.pk).update(notified_at=timezone.now())

@@ -1,11 +1,11 @@
 """Stage 70: copies that nothing needs any more go, in batches.
 
-In: copies at SOURCE, BUFFER and PROCESSING locations whose package is archived (or whose bundle is
-unpacked) and for which ``reasons_to_keep`` finds nothing.
-Out: Deletion batches; DELETION_POSSIBLE for raw files that only retention keeps; DELETION_PENDING
-where an operator has to approve; marks taken back when a reason to keep appears.
-Safe to repeat because: a copy enters one batch (its own status), and the operation asks again
-before it touches anything.
+In: copies at SOURCE, BUFFER and PROCESSING locations whose package is archived (or whose bundle is unpacked) and for
+which ``reasons_to_keep`` finds nothing. Out: Deletion batches; DELETION_POSSIBLE for raw files that only retention
+keeps; DELETION_PENDING where an operator has to approve; marks taken back when a reason to keep appears. Where only a
+full read of archive copies is lacking, stage 90 is asked for it first. Whether they are there is looked at by the
+operation. Safe to repeat because: a copy enters one batch (its own status), and the operation asks again before it
+touches anything.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from ccatdc.common.states import Status, transition_all
+from datamgmt.copies.recording import want_check
 from datamgmt.models import DataLocation, DeletionMode, LocationType, PhysicalCopy
 from datamgmt.models.copies import CopyType
-from datamgmt.states import PackageState, PhysicalCopyStatus
-from transfer.deletions import BATCH, MARKS, put_back, schedule
+from datamgmt.states import PackageState, PhysicalCopyStatus, WantedCheck
 from transfer.managers.base import StageManager
 from transfer.models import DataTransfer, StagingJob
-from transfer.retention import ONLY_TIME, reasons_to_keep
-from transfer.retention_facts import facts_about
+from transfer.retention.deletions import BATCH, MARKS, put_back, schedule
+from transfer.retention.facts import facts_about
+from transfer.retention.rules import ONLY_TIME, lasting, reasons_to_keep, to_check
 
 #: Copies of a location that are read at once.
 PAGE = 5000
-#: Where a location has more copies than that, a look takes about so long, and after one in vain the
-#: next one begins so much later: what is deletable there has waited for days, and the other stages
-#: should not wait for it.
+#: Where a location has more copies than that, a look takes about so long, and after one in vain the next one begins so
+#: much later: what is deletable there has waited for days, and the other stages should not wait for it.
 LOOK_SECONDS = 0.5
 LOOK_AGAIN_SECONDS = 10.0
 
@@ -57,9 +57,7 @@ class DeletionManager(StageManager[DataLocation]):
 
     def find_work(self) -> Iterable[DataLocation]:
         """Active locations where copies may be deleted and a look is due."""
-        found = DataLocation.objects.active().of_type(
-            LocationType.SOURCE, LocationType.BUFFER, LocationType.PROCESSING
-        )
+        found = DataLocation.objects.active().of_type(LocationType.SOURCE, LocationType.BUFFER, LocationType.PROCESSING)
         now = time.monotonic()
         for location in found.with_site().exclude(deletion_mode=DeletionMode.OFF).by_priority():
             if self._walks.setdefault(location.pk, Walk()).not_before <= now:
@@ -79,15 +77,21 @@ class DeletionManager(StageManager[DataLocation]):
 
     def _judge(self, location: DataLocation, copies: Sequence[PhysicalCopy]) -> int:
         free: list[int] = []
+        to_read: set[int] = set()
         only_time: list[int] = []
         needed: list[int] = []
+        # An approval may take days: what it allows is read when it is given.
+        reads_first = location.deletion_mode != DeletionMode.APPROVAL
         for facts in facts_about(copies):
-            copy = facts.copy
-            reasons = {reason.code for reason in reasons_to_keep(facts)}
-            if not reasons:
+            copy, reasons = facts.copy, reasons_to_keep(facts)
+            stays_for = {reason.code for reason in lasting(reasons)}
+            unread = to_check(reasons, WantedCheck.READ) if reads_first else set()
+            if not stays_for and not unread:
                 free.append(copy.pk)
+            elif not stays_for:
+                to_read |= unread
             elif (
-                reasons <= ONLY_TIME
+                stays_for <= ONLY_TIME
                 and copy.type == CopyType.RAW_DATA_FILE
                 and copy.status != PhysicalCopyStatus.DELETION_PENDING
             ):
@@ -95,6 +99,7 @@ class DeletionManager(StageManager[DataLocation]):
             elif copy.status in MARKS:
                 needed.append(copy.pk)
         put_back(needed)
+        want_check(to_read, WantedCheck.READ)
         rows = PhysicalCopy.objects.non_polymorphic()
         transition_all(rows.filter(pk__in=only_time), PhysicalCopyStatus.DELETION_POSSIBLE)
         if location.deletion_mode == DeletionMode.APPROVAL:
@@ -113,8 +118,8 @@ def _next_page(location: DataLocation, walk: Walk) -> list[int]:
 
 
 def _candidates(location: DataLocation, ids: Sequence[int]) -> list[PhysicalCopy]:
-    """Of these copies those about which it is worth to ask the rule: a query knows the plainest of
-    its reasons, and spares thousands of rows.
+    """Of these copies those about which it is worth to ask the rule: a query knows the plainest of its reasons, and
+    spares thousands of rows.
     """
     archived = Q(raw_data_package__state=PackageState.ARCHIVED)
     archived |= Q(raw_data_file__raw_data_package__state=PackageState.ARCHIVED)
@@ -130,8 +135,7 @@ def _waits(location: DataLocation) -> Q:
     """For time, for the package in the buffer, or for a staging job."""
     in_buffer = PhysicalCopy.objects.non_polymorphic().existing()
     in_buffer = in_buffer.of_type_of_location(LocationType.BUFFER).filter(
-        data_location__site=location.site,
-        raw_data_package=OuterRef("raw_data_file__raw_data_package"),
+        data_location__site=location.site, raw_data_package=OuterRef("raw_data_file__raw_data_package")
     )
     jobs = StagingJob.objects.active().filter(
         raw_data_packages=OuterRef("raw_data_package"), destination_location=location
@@ -141,17 +145,13 @@ def _waits(location: DataLocation) -> Q:
         until = timezone.now() - timedelta(days=location.effective_retention_days)
         waits |= Q(raw_data_package__archived_at__gt=until)
         # Files that are not marked yet are asked about once, and marked.
-        waits |= Q(
-            status=PhysicalCopyStatus.DELETION_POSSIBLE,
-            raw_data_file__raw_data_package__archived_at__gt=until,
-        )
+        waits |= Q(status=PhysicalCopyStatus.DELETION_POSSIBLE, raw_data_file__raw_data_package__archived_at__gt=until)
     return waits
 
 
 def _is_sent_bundle() -> Q:
     transfers: Any = DataTransfer.objects.non_polymorphic().filter(
-        data_transfer_package=OuterRef("data_transfer_package"),
-        status__in=(Status.COMPLETED, Status.FAILED),
+        data_transfer_package=OuterRef("data_transfer_package"), status__in=(Status.COMPLETED, Status.FAILED)
     )
     return Q(Exists(transfers), type=CopyType.DATA_TRANSFER_PACKAGE)
 

@@ -1,9 +1,8 @@
 """Stage 80: every registered location is looked at regularly.
 
-In: locations whose last check is older than their interval.
-Out: one LocationCheck each; checks of more than a day ago are forgotten (their findings are on the
-location and in the metrics).
-Safe to repeat because: a location has one open check (constraint).
+In: locations whose last check is older than their interval. Out: one LocationCheck each; checks of more than a day ago
+are forgotten with their logs (their findings are on the location and in the metrics). Safe to repeat because: a location has one open
+check (constraint).
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from django.utils import timezone
 
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation
+from transfer.engine.worker.logs import remove_logs
 from transfer.managers.base import StageManager
 from transfer.models import LocationCheck
 
@@ -22,8 +22,6 @@ KEEP_CHECKS = timedelta(days=1)
 
 
 class MonitorManager(StageManager[DataLocation]):
-    """Active locations of every type."""
-
     name = "monitor"
 
     def find_work(self) -> Iterable[DataLocation]:
@@ -34,10 +32,9 @@ class MonitorManager(StageManager[DataLocation]):
         return found
 
     def plan(self, work: DataLocation) -> int:
-        """One check."""
-        LocationCheck.objects.non_polymorphic().filter(
-            location=work,
-            status__in=(Status.COMPLETED, Status.FAILED),
-            finished_at__lt=timezone.now() - KEEP_CHECKS,
-        ).delete()
+        old = LocationCheck.objects.non_polymorphic().filter(
+            location=work, status__in=(Status.COMPLETED, Status.FAILED), finished_at__lt=timezone.now() - KEEP_CHECKS
+        )
+        remove_logs(old.values_list("pk", "claims"))
+        old.delete()
         return self.submit(LocationCheck.objects.create(location=work, priority=1, max_attempts=1))

@@ -11,10 +11,12 @@ from transfer.models.work import (
     DataTransferUnpacking,
     Deletion,
     DeletionItem,
+    Inventory,
     LocationCheck,
     LongTermArchiveTransfer,
     RawDataPackageCreation,
     Staging,
+    Verification,
 )
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "DataTransferUnpacking",
     "Deletion",
     "DeletionItem",
+    "Inventory",
     "LocationCheck",
     "LongTermArchiveTransfer",
     "LongTermArchiveTransferLog",
@@ -38,4 +41,5 @@ __all__ = [
     "Staging",
     "StagingJob",
     "StagingJobLog",
+    "Verification",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import F, Q
@@ -13,25 +14,20 @@ from ccatdc.common.states import known_values
 from datamgmt.models import DataLocation
 from transfer.pipeline import OperationType
 
-#: Seconds between two beats, and after how many a service counts as silent (seeds: 30 s, TTL 90 s).
-BEAT_SECONDS = 30
-TTL_SECONDS = 90
+#: Seconds between two beats, and after how many a service counts as silent: who is frozen is named within a minute. The
+#: seeds have 30 s and 90 s.
+BEAT_SECONDS = 15
+TTL_SECONDS = 45
 
 
 class ServiceHeartbeatQuerySet(models.QuerySet["ServiceHeartbeat"]):
-    """Questions about services."""
-
     def alive(self) -> ServiceHeartbeatQuerySet:
         """Heard within their time to live, and not stopped."""
-        return self.filter(
-            stopped_at__isnull=True, last_seen__gte=Now() - F("ttl_seconds") * timedelta(seconds=1)
-        )
+        return self.filter(stopped_at__isnull=True, last_seen__gte=Now() - F("ttl_seconds") * timedelta(seconds=1))
 
     def silent(self) -> ServiceHeartbeatQuerySet:
         """Not stopped, yet not heard: dead or cut off."""
-        return self.filter(
-            stopped_at__isnull=True, last_seen__lt=Now() - F("ttl_seconds") * timedelta(seconds=1)
-        )
+        return self.filter(stopped_at__isnull=True, last_seen__lt=Now() - F("ttl_seconds") * timedelta(seconds=1))
 
 
 class ServiceHeartbeat(models.Model):
@@ -41,8 +37,7 @@ class ServiceHeartbeat(models.Model):
     """
 
     service_type = models.CharField(
-        max_length=32,
-        choices=[("managers", "Managers"), ("manager", "Manager"), ("location", "Location")],
+        max_length=32, choices=[("managers", "Managers"), ("manager", "Manager"), ("location", "Location")]
     )
     name = models.CharField(max_length=128)
     host = models.CharField(max_length=255)
@@ -56,12 +51,11 @@ class ServiceHeartbeat(models.Model):
     objects = ServiceHeartbeatQuerySet.as_manager()
 
     class Meta:
+        verbose_name = "service"
         db_table = "service_heartbeat"
         ordering = ["service_type", "name"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["service_type", "name"], name="heartbeat_of_service_unique"
-            ),
+            models.UniqueConstraint(fields=["service_type", "name"], name="heartbeat_of_service_unique"),
             models.CheckConstraint(condition=Q(ttl_seconds__gt=0), name="heartbeat_ttl_positive"),
         ]
 
@@ -75,35 +69,60 @@ class ServiceHeartbeat(models.Model):
         return self.stopped_at is None and timezone.now() - self.last_seen > ttl
 
 
-class CircuitBreakerQuerySet(models.QuerySet["CircuitBreaker"]):
-    """Questions about breakers."""
+def needed_by(operation: Any) -> Q:
+    """The breakers of all places that an operation needs, as a condition on breakers."""
+    location, writes_to = operation.location_id, operation.writes_to_id
+    whole = Q(scope=BreakerScope.LOCATION, location_id=location)
+    writing = Q(scope__in=(BreakerScope.LOCATION, BreakerScope.WRITES), location_id=writes_to)
+    link = Q(scope=BreakerScope.LINK, location_id=location, destination_id=writes_to)
+    return whole | writing | link
 
+
+class CircuitBreakerQuerySet(models.QuerySet["CircuitBreaker"]):
     def open(self) -> CircuitBreakerQuerySet:
         """Holding work back, or about to try with one operation."""
         return self.filter(opened_at__isnull=False)
 
     def blocking(self) -> CircuitBreakerQuerySet:
-        """Open, and the next trial is not due yet: nothing starts here."""
+        """Open, and the next trial is not due yet: nothing that they hold back starts."""
         return self.open().filter(next_trial_at__gt=Now())
 
-    def of(self, location_id: int, operation_type: str) -> CircuitBreakerQuerySet:
-        """That of one kind of work at one location; none before its first failure."""
-        return self.filter(location_id=location_id, operation_type=operation_type)
+    def with_places(self) -> CircuitBreakerQuerySet:
+        """With what their names are made of."""
+        return self.select_related("location__site", "destination__site")
+
+    def holding(self, operation: Any) -> CircuitBreakerQuerySet:
+        """Those that hold back an operation; ``operation`` has ``location_id``, ``writes_to_id`` and ``waits_for_id``
+        as values or as OuterRefs.
+        """
+        return self.filter(needed_by(operation) | Q(pk=operation.waits_for_id))
+
+
+class BreakerScope(models.TextChoices):
+    """What a breaker holds back: all work at a location, what writes there, or transfers over one link."""
+
+    LOCATION = "location", "All work"
+    WRITES = "writes", "Writing"
+    LINK = "link", "Transfers"
 
 
 class CircuitBreaker(models.Model):
-    """How one kind of work fares at one location. Opens after several failures in a row (transfer/retries.py).
+    """How a place fares: a location, writing there, or the link from one location to another. Opens after failures in a
+    row that are the place's (ccatdc/common/error_codes.yaml), see transfer/engine/circuit_breaker.py.
 
-    While ``opened_at`` is set nothing starts until ``next_trial_at``, then one operation at a time, until one succeeds. Each
-    trial that fails doubles ``open_seconds``.
+    While ``opened_at`` is set nothing that it holds back starts until ``next_trial_at``, then one operation at a time,
+    until one succeeds. Each trial that fails doubles ``open_seconds``. ``last_success_at``: when work there last
+    succeeded.
     """
 
+    scope = models.CharField(max_length=16, choices=BreakerScope.choices)
     location = models.ForeignKey(DataLocation, models.PROTECT, related_name="circuit_breakers")
-    operation_type = models.CharField(max_length=40, choices=OperationType.choices)
+    destination = models.ForeignKey(DataLocation, models.PROTECT, related_name="+", null=True, blank=True)
     failures = models.PositiveIntegerField(default=0, help_text="In a row.")
     opened_at = models.DateTimeField(null=True, blank=True)
     next_trial_at = models.DateTimeField(null=True, blank=True)
     open_seconds = models.FloatField(default=0)
+    last_success_at = models.DateTimeField(null=True, blank=True)
     error_code = models.CharField(max_length=64, blank=True)
     error_message = models.TextField(blank=True)
 
@@ -111,12 +130,16 @@ class CircuitBreaker(models.Model):
 
     class Meta:
         db_table = "circuit_breaker"
-        ordering = ["location", "operation_type"]
+        ordering = ["location", "scope", "destination"]
         constraints = [
             models.UniqueConstraint(
-                fields=["location", "operation_type"], name="circuit_breaker_unique"
+                fields=["location", "scope", "destination"], name="circuit_breaker_unique", nulls_distinct=False
             ),
-            known_values("operation_type", OperationType, "circuit_breaker_type_known"),
+            known_values("scope", BreakerScope, "circuit_breaker_scope_known"),
+            models.CheckConstraint(
+                condition=Q(scope=BreakerScope.LINK) ^ Q(destination__isnull=True),
+                name="circuit_breaker_link_has_destination",
+            ),
             models.CheckConstraint(
                 condition=Q(opened_at__isnull=True) | Q(next_trial_at__isnull=False),
                 name="circuit_breaker_open_has_trial",
@@ -124,4 +147,28 @@ class CircuitBreaker(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_operation_type_display()} at {self.location}"
+        if self.destination is not None:
+            return f"The link from {self.location} to {self.destination}"
+        return f"{self.get_scope_display()} at {self.location}"
+
+    def holds(self, operation: Any) -> bool:
+        """Whether it holds this operation back: :meth:`involved` for a row that was read already."""
+        if operation.operation_type == OperationType.MONITORING:
+            return False
+        here = operation.location_id == self.location_id
+        there = operation.writes_to_id == self.location_id
+        if self.scope == BreakerScope.LINK:
+            work = here and operation.writes_to_id == self.destination_id
+        else:
+            work = there if self.scope == BreakerScope.WRITES else here or there
+        return bool(work or operation.waits_for_id == self.pk)
+
+    def involved(self) -> Q:
+        """The operations that it holds back, as a condition on operations. Checks of the location are none: they look."""
+        here = Q(location_id=self.location_id)
+        there = Q(writes_to_id=self.location_id)
+        if self.scope == BreakerScope.LINK:
+            work = here & Q(writes_to_id=self.destination_id)
+        else:
+            work = there if self.scope == BreakerScope.WRITES else here | there
+        return (work | Q(waits_for_id=self.pk)) & ~Q(operation_type=OperationType.MONITORING)

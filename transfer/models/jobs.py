@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import User
@@ -16,6 +17,8 @@ from datamgmt.models import DataLocation, RawDataPackage
 #: Days that a job keeps its data, and the most to which it can be extended.
 DEFAULT_KEEP_DAYS = 14
 MAX_KEEP_DAYS = 60
+#: What was over for so long is no news: nobody is told any more.
+TOLD_WITHIN = timedelta(days=7)
 
 JOB_MOVES: Moves = {
     Status.PENDING: frozenset({Status.IN_PROGRESS, Status.COMPLETED, Status.FAILED}),
@@ -27,13 +30,10 @@ JOB_MOVES: Moves = {
 
 
 def default_expiry() -> datetime:
-    """Two weeks from now."""
     return timezone.now() + timedelta(days=DEFAULT_KEEP_DAYS)
 
 
 class StagingJobQuerySet(models.QuerySet["StagingJob"]):
-    """Questions about jobs."""
-
     def active(self) -> StagingJobQuerySet:
         """Whose data must stay: not cancelled, not expired."""
         return self.filter(cancelled_at__isnull=True, expires_at__gt=timezone.now())
@@ -49,12 +49,16 @@ class StagingJobQuerySet(models.QuerySet["StagingJob"]):
             destination_location=location,
         )
 
+    def to_tell(self) -> StagingJobQuerySet:
+        """Over since some days at most, and the requester, who has an address, was not told since."""
+        over = self.filter(status__in=(Status.COMPLETED, Status.FAILED), finished_at__gt=Now() - TOLD_WITHIN)
+        untold = over.filter(Q(notified_at__isnull=True) | Q(notified_at__lt=F("finished_at")))
+        return untold.exclude(requested_by__email="").order_by("finished_at", "pk")
+
     def of(self, user: User) -> StagingJobQuerySet:
-        """Asked for by this user."""
         return self.filter(requested_by=user)
 
     def visible_to(self, user: User) -> StagingJobQuerySet:
-        """One's own."""
         return self.of(user)
 
 
@@ -64,18 +68,12 @@ class StagingJob(models.Model):
     machines = {"status": JOB_MOVES}
 
     name = models.CharField(max_length=128, blank=True)
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="staging_jobs"
-    )
-    destination_location = models.ForeignKey(
-        DataLocation, models.PROTECT, related_name="staging_jobs"
-    )
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="staging_jobs")
+    destination_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="staging_jobs")
     raw_data_packages = models.ManyToManyField(
         RawDataPackage, db_table="staging_job_raw_data_package", related_name="staging_jobs"
     )
-    status = models.CharField(
-        max_length=16, choices=Status.choices, default=Status.PENDING, editable=False
-    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING, editable=False)
     total_bytes = models.BigIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     finished_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -89,11 +87,7 @@ class StagingJob(models.Model):
     class Meta:
         db_table = "staging_job"
         ordering = ["-created_at"]
-        indexes = [
-            models.Index(
-                fields=["expires_at"], condition=Q(cancelled_at__isnull=True), name="job_active"
-            )
-        ]
+        indexes = [models.Index(fields=["expires_at"], condition=Q(cancelled_at__isnull=True), name="job_active")]
         constraints = [known_values("status", Status, "staging_job_status_known")]
 
     def __str__(self) -> str:

@@ -37,6 +37,8 @@ class DataTransferLog(LogEntry):
     data_transfer = models.ForeignKey(DataTransfer, models.PROTECT, related_name="logs")
 
     class Meta(LogEntry.Meta):
+        verbose_name = "transfer log entry"
+        verbose_name_plural = "transfer log"
         db_table = "data_transfer_log"
         indexes = [models.Index(fields=["status", "-timestamp"], name="transfer_log_by_status")]
 
@@ -44,11 +46,11 @@ class DataTransferLog(LogEntry):
 class LongTermArchiveTransferLog(LogEntry):
     """One change of an archive transfer."""
 
-    long_term_archive_transfer = models.ForeignKey(
-        LongTermArchiveTransfer, models.PROTECT, related_name="logs"
-    )
+    long_term_archive_transfer = models.ForeignKey(LongTermArchiveTransfer, models.PROTECT, related_name="logs")
 
     class Meta(LogEntry.Meta):
+        verbose_name = "archive transfer log entry"
+        verbose_name_plural = "archive transfer log"
         db_table = "long_term_archive_transfer_log"
         indexes = [models.Index(fields=["status", "-timestamp"], name="archive_log_by_status")]
 
@@ -57,7 +59,6 @@ class StagingJobLogQuerySet(models.QuerySet["StagingJobLog"]):
     """Questions about what happened to jobs."""
 
     def visible_to(self, user: User) -> StagingJobLogQuerySet:
-        """About one's own jobs."""
         return self.filter(staging_job__requested_by=user)
 
 
@@ -65,12 +66,12 @@ class StagingJobLog(LogEntry):
     """One change of a staging job, or of one of its packages."""
 
     staging_job = models.ForeignKey(StagingJob, models.PROTECT, related_name="logs")
-    raw_data_package = models.ForeignKey(
-        RawDataPackage, models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    raw_data_package = models.ForeignKey(RawDataPackage, models.PROTECT, null=True, blank=True, related_name="+")
 
     objects = StagingJobLogQuerySet.as_manager()
 
     class Meta(LogEntry.Meta):
+        verbose_name = "staging log entry"
+        verbose_name_plural = "staging log"
         db_table = "staging_job_log"
         indexes = [models.Index(fields=["status", "-timestamp"], name="job_log_by_status")]

@@ -1,17 +1,19 @@
 """The operation: one row for one piece of work at one location. The row decides; the queue only wakes.
 
-Children (transfer/models/work.py) add what their kind of work needs. Status, attempts and lease live here, in the base table,
-so that a claim is one conditional UPDATE.
+Children (transfer/models/work.py) add what their kind of work needs. Status, attempts and lease live here, in the base
+table, so that a claim is one conditional UPDATE.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from polymorphic.managers import PolymorphicManager
@@ -21,20 +23,40 @@ from polymorphic.query import PolymorphicQuerySet
 from ccatdc.common.states import OPEN_STATUSES, STATUS_MOVES, Status, known_values
 from datamgmt.models import DataLocation, RawDataPackage
 from datamgmt.states import PackageState
+from transfer.models.health import CircuitBreaker
 from transfer.pipeline import OperationType
 
 #: Failures after which an operation is FAILED although a retry might help.
 DEFAULT_MAX_ATTEMPTS = 5
-#: Leases lost in a row without progress after which an operation is paused: it may be what kills the workers.
+#: Leases lost in a row without progress after which an operation waits much longer: it may be what kills the workers.
 MAX_LOST_LEASES = 8
 #: Error code of what a person cancelled.
 CANCELLED = "operation.cancelled"
 OPEN_OPERATION = Q(status__in=OPEN_STATUSES)
 
 
-class OperationQuerySet(PolymorphicQuerySet[Any]):
-    """Questions about work."""
+@dataclass(frozen=True)
+class _Outer:
+    """The columns of an operation by which a breaker knows it, from inside a sub-query."""
 
+    location_id: OuterRef
+    writes_to_id: OuterRef
+    waits_for_id: OuterRef
+
+
+def not_held_back() -> Q:
+    """No circuit breaker stops it. A check of a location is never held back: it is how one looks whether a place is
+    well.
+
+    A sub-query that looks at another table only: a condition that joins would become ``id IN (SELECT …)``, whose answer
+    a second worker may take from before the first one's claim; then both would win.
+    """
+    columns = _Outer(OuterRef("location_id"), OuterRef("writes_to_id"), OuterRef("waits_for_id"))
+    blocked = CircuitBreaker.objects.blocking().holding(columns)
+    return Q(operation_type=OperationType.MONITORING) | Q(~Exists(blocked))
+
+
+class OperationQuerySet(PolymorphicQuerySet[Any]):
     def visible_to(self, user: Any) -> OperationQuerySet:
         """On one package that the person may see. Bundles and batches mix programs: they are for operators."""
         packages = RawDataPackage.objects.order_by().visible_to(user).values("pk")
@@ -46,7 +68,6 @@ class OperationQuerySet(PolymorphicQuerySet[Any]):
         return self.filter(seen)
 
     def open(self) -> OperationQuerySet:
-        """Not over."""
         return self.filter(OPEN_OPERATION)
 
     def failed(self) -> OperationQuerySet:
@@ -54,7 +75,7 @@ class OperationQuerySet(PolymorphicQuerySet[Any]):
         return self.filter(status=Status.FAILED)
 
     def failed_unseen(self) -> OperationQuerySet:
-        """Failed, and nobody has taken note since; what a person cancelled is no news."""
+        """Failed and not acknowledged since; what a person cancelled needs no attention."""
         unseen = Q(acknowledged_at__isnull=True) | Q(acknowledged_at__lt=F("finished_at"))
         return self.failed().filter(unseen).exclude(error_code=CANCELLED)
 
@@ -63,10 +84,10 @@ class OperationQuerySet(PolymorphicQuerySet[Any]):
         return self.open().filter(paused_at__isnull=False)
 
     def due(self) -> OperationQuerySet:
-        """May be handed to a worker now: pending, not paused, its wait over, its location in use."""
+        """May be given to a worker now: pending, its wait over, its location in use, no breaker in the way."""
         return self.filter(
+            not_held_back(),
             status=Status.PENDING,
-            paused_at__isnull=True,
             run_after__lte=Now(),
             location__active=True,
             location__site__active=True,
@@ -78,16 +99,12 @@ class OperationQuerySet(PolymorphicQuerySet[Any]):
 
     def scheduled_long_ago(self, seconds: float) -> OperationQuerySet:
         """Scheduled, but nobody came; their message may be lost."""
-        return self.filter(
-            status=Status.SCHEDULED, scheduled_at__lt=Now() - timedelta(seconds=seconds)
-        )
+        return self.filter(status=Status.SCHEDULED, scheduled_at__lt=Now() - timedelta(seconds=seconds))
 
     def of_types(self, *operation_types: str) -> OperationQuerySet:
-        """Of these kinds."""
         return self.filter(operation_type__in=operation_types)
 
     def at(self, location: DataLocation) -> OperationQuerySet:
-        """At this location."""
         return self.filter(location=location)
 
     def with_problems(self) -> OperationQuerySet:
@@ -102,30 +119,36 @@ class OperationManager(PolymorphicManager.from_queryset(OperationQuerySet)):  # 
 class Operation(PolymorphicModel):
     """One piece of work.
 
-    ``attempts`` counts failures, ``lost_leases`` workers that died in a row without progress, ``claims`` every start: the
-    fencing number, and part of every name that the operation writes. ``subject`` is what it is about, as text: at most one
-    open operation of a kind on a subject. ``problems`` lists what was set aside though the operation went on.
-    ``acknowledged_at`` is when somebody took note of its failure without a retry.
+    ``attempts`` counts failures that may be the work's own, ``failures`` all of them, ``lost_leases`` workers that died
+    in a row without progress, ``claims`` every start: the fencing number, and part of every name that the operation
+    writes. ``writes_to`` is where it leaves bytes (None: it only reads or deletes), ``waits_for`` the circuit breaker
+    of the place for which it failed last. ``subject`` is what it is about, as text: at most one open operation of a
+    kind on a subject. ``problems`` lists what was set aside though the operation went on. ``acknowledged_at`` is when
+    somebody acknowledged its failure without a retry.
     """
 
     OPERATION_TYPE: ClassVar[str] = ""
     #: Foreign key and field that repeat this operation's status (RawDataPackage.status and the like).
     mirror: ClassVar[tuple[str, str] | None] = None
-    #: State of its packages while it is open (transfer/following.py).
+    #: State of its packages while it is open (transfer/engine/status_propagation.py).
     state_on_the_way: ClassVar[str] = PackageState.TRANSFERRING
     machines = {"status": STATUS_MOVES}
 
     operation_type = models.CharField(max_length=40, choices=OperationType.choices, editable=False)
     subject = models.CharField(max_length=255, editable=False)
-    location = models.ForeignKey(
-        DataLocation, models.PROTECT, related_name="operations", db_index=False
+    location = models.ForeignKey(DataLocation, models.PROTECT, related_name="operations", db_index=False)
+    writes_to = models.ForeignKey(
+        DataLocation, models.PROTECT, related_name="+", null=True, editable=False, db_index=False
     )
-    status = models.CharField(
-        max_length=16, choices=Status.choices, default=Status.PENDING, editable=False
+    waits_for = models.ForeignKey(
+        "transfer.CircuitBreaker", models.SET_NULL, related_name="waiting", null=True, editable=False
     )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING, editable=False)
     priority = models.SmallIntegerField(default=5, help_text="Lower is sooner.")
     attempts = models.PositiveIntegerField(default=0, editable=False)
     max_attempts = models.PositiveIntegerField(default=DEFAULT_MAX_ATTEMPTS)
+    failures = models.PositiveIntegerField(default=0, editable=False)
+    failed_at = models.DateTimeField(null=True, blank=True, editable=False)
     lost_leases = models.PositiveIntegerField(default=0, editable=False)
     claims = models.PositiveIntegerField(default=0, editable=False)
     owner = models.CharField(max_length=80, blank=True, editable=False)
@@ -156,50 +179,33 @@ class Operation(PolymorphicModel):
         base_manager_name = "objects"
         constraints = [
             models.UniqueConstraint(
-                fields=["operation_type", "subject"],
-                condition=OPEN_OPERATION,
-                name="operation_one_open_per_subject",
+                fields=["operation_type", "subject"], condition=OPEN_OPERATION, name="operation_one_open_per_subject"
             ),
             known_values("status", Status, "operation_status_known"),
             known_values("operation_type", OperationType, "operation_type_known"),
             models.CheckConstraint(
-                condition=~Q(status=Status.IN_PROGRESS)
-                | (Q(lease_until__isnull=False) & ~Q(owner="")),
+                condition=~Q(status=Status.IN_PROGRESS) | (Q(lease_until__isnull=False) & ~Q(owner="")),
                 name="operation_in_progress_has_lease",
             ),
         ]
         indexes = [
             # dispatch: what is due; few rows of many.
-            models.Index(
-                fields=["priority", "run_after"],
-                condition=Q(status="pending"),
-                name="operation_pending",
-            ),
+            models.Index(fields=["priority", "run_after"], condition=Q(status="pending"), name="operation_pending"),
             # watchdog: expired leases and lost messages.
             models.Index(
                 fields=["status", "lease_until"],
                 condition=Q(status__in=["scheduled", "in_progress"]),
                 name="operation_held",
             ),
-            models.Index(
-                fields=["location", "operation_type", "status"], name="operation_by_place"
-            ),
+            models.Index(fields=["location", "operation_type", "status"], name="operation_by_place"),
             models.Index(fields=["-created_at"], name="operation_by_creation"),
-            models.Index(
-                fields=["-finished_at"], condition=Q(status="failed"), name="operation_failed"
-            ),
-            # The portal's lists, newest first: at a place, of a kind, with something set aside; and
-            # the search for an error.
+            models.Index(fields=["-finished_at"], condition=Q(status="failed"), name="operation_failed"),
+            # The portal's lists, newest first: at a place, of a kind, with something set aside; and the search for an
+            # error.
             models.Index(fields=["location", "-created_at"], name="operation_at_place"),
             models.Index(fields=["operation_type", "-created_at"], name="operation_of_kind"),
-            models.Index(
-                fields=["-created_at"], condition=~Q(problems=[]), name="operation_with_problems"
-            ),
-            models.Index(
-                fields=["error_code", "-created_at"],
-                condition=~Q(error_code=""),
-                name="operation_by_error",
-            ),
+            models.Index(fields=["-created_at"], condition=~Q(problems=[]), name="operation_with_problems"),
+            models.Index(fields=["error_code", "-created_at"], condition=~Q(error_code=""), name="operation_by_error"),
         ]
 
     def __str__(self) -> str:
@@ -209,7 +215,12 @@ class Operation(PolymorphicModel):
         """Keep kind and subject in step with the class."""
         self.operation_type = self.OPERATION_TYPE
         self.subject = self.make_subject()
+        self.writes_to_id = self.where_it_writes()
         super().save(*args, **kwargs)
+
+    def where_it_writes(self) -> int | None:
+        """The key of the location where it leaves bytes. Children that have a destination say it."""
+        return self.location_id
 
     def make_subject(self) -> str:
         """What the operation is about; two open operations of a kind never share it. Children say."""
@@ -221,7 +232,7 @@ class Operation(PolymorphicModel):
         return f"{self.pk}-{self.claims}"
 
     def earlier_attempt_names(self) -> list[str]:
-        """The names of earlier claims: their leftovers are this operation's own litter."""
+        """The names of earlier claims: what they left behind belongs to this operation, which may remove it."""
         return [f"{self.pk}-{claim}" for claim in range(1, self.claims)]
 
     @property
@@ -238,6 +249,15 @@ class Operation(PolymorphicModel):
 
     def after_transition(self, _field: str, to: str) -> None:
         """In the transaction of the change: repeat the status where the data model has it, and tell the packages."""
-        from transfer.following import follow_operation
+        for propagate in _AFTER_TRANSITION:
+            propagate(self, to)
 
-        follow_operation(self, to)
+
+#: What follows a change of an operation's status, in its transaction (registered by transfer/apps.py).
+_AFTER_TRANSITION: list[Callable[[Operation, str], None]] = []
+
+
+def after_transition(propagate: Callable[[Operation, str], None]) -> None:
+    """Have ``propagate(operation, new status)`` run in the transaction of every change of a status."""
+    if propagate not in _AFTER_TRANSITION:
+        _AFTER_TRANSITION.append(propagate)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
 from ccatdc.common.states import STATUS_MOVES, Status
 from datamgmt.models import DataLocation, DataTransferPackage, PhysicalCopy, RawDataPackage
-from datamgmt.states import PackageState
+from datamgmt.states import PackageState, WantedCheck
 from transfer.models.jobs import StagingJob
 from transfer.models.operations import Operation
 from transfer.models.routes import DataTransferRoute
@@ -30,6 +31,9 @@ class RawDataPackageCreation(Operation):
         db_table = "raw_data_package_creation"
         base_manager_name = "objects"
 
+    def where_it_writes(self) -> int | None:
+        return self.destination_location_id
+
     def make_subject(self) -> str:
         return f"package:{self.raw_data_package_id}"
 
@@ -38,14 +42,16 @@ class RawDataPackageCreation(Operation):
 
 
 class DataTransferPackageCreation(Operation):
-    """Stage 20: write a bundle's manifest (or its tar of tars) into the BUFFER where its packages are."""
+    """Stage 20: write a bundle's manifest (or its tar of tars) into the BUFFER where its packages are.
+
+    ``route`` is the operator's route that was chosen when the bundle was closed; stage 30 takes it from here.
+    """
 
     OPERATION_TYPE = OperationType.DATA_TRANSFER_PACKAGE_CREATION
     mirror = ("data_transfer_package", "status")
 
-    data_transfer_package = models.ForeignKey(
-        DataTransferPackage, models.PROTECT, related_name="creations"
-    )
+    data_transfer_package = models.ForeignKey(DataTransferPackage, models.PROTECT, related_name="creations")
+    route = models.ForeignKey(DataTransferRoute, models.PROTECT, null=True, blank=True, related_name="+")
 
     class Meta:
         db_table = "data_transfer_package_creation"
@@ -62,25 +68,19 @@ class DataTransfer(Operation):
     """Stage 30: move a bundle to another place. At the BUFFER that has it.
 
     ``received`` maps what arrived to its key at the destination: package ids (manifest) or ``bundle`` (tar).
-    ``unpack_status`` mirrors stage 40, so that a failed unpacking is retried without a second transfer. A DIRECT transfer ends
-    in an archive and has nothing to unpack.
+    ``unpack_status`` mirrors stage 40, so that a failed unpacking is retried without a second transfer. A DIRECT
+    transfer ends in an archive and has nothing to unpack.
     """
 
     OPERATION_TYPE = OperationType.DATA_TRANSFER
     machines = {"status": STATUS_MOVES, "unpack_status": STATUS_MOVES}
 
-    data_transfer_package = models.ForeignKey(
-        DataTransferPackage, models.PROTECT, related_name="data_transfers"
-    )
+    data_transfer_package = models.ForeignKey(DataTransferPackage, models.PROTECT, related_name="data_transfers")
     origin_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="+")
     destination_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="+")
-    route = models.ForeignKey(
-        DataTransferRoute, models.PROTECT, null=True, blank=True, related_name="data_transfers"
-    )
+    route = models.ForeignKey(DataTransferRoute, models.PROTECT, null=True, blank=True, related_name="data_transfers")
     method = models.CharField(max_length=16, blank=True, editable=False)
-    unpack_status = models.CharField(
-        max_length=16, choices=Status.choices, default=Status.PENDING, editable=False
-    )
+    unpack_status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING, editable=False)
     received = models.JSONField(default=dict, blank=True, editable=False)
     bytes_transferred = models.BigIntegerField(default=0, editable=False)
     seconds = models.FloatField(null=True, blank=True, editable=False)
@@ -91,14 +91,15 @@ class DataTransfer(Operation):
         base_manager_name = "objects"
         constraints = [
             models.UniqueConstraint(
-                fields=["data_transfer_package", "destination_location"],
-                name="transfer_once_per_destination",
+                fields=["data_transfer_package", "destination_location"], name="transfer_once_per_destination"
             ),
             models.CheckConstraint(
-                condition=~Q(origin_location=F("destination_location")),
-                name="transfer_goes_somewhere",
+                condition=~Q(origin_location=F("destination_location")), name="transfer_goes_somewhere"
             ),
         ]
+
+    def where_it_writes(self) -> int | None:
+        return self.destination_location_id
 
     def make_subject(self) -> str:
         return f"bundle:{self.data_transfer_package_id}@{self.destination_location_id}"
@@ -139,9 +140,7 @@ class LongTermArchiveTransfer(Operation):
 
     OPERATION_TYPE = OperationType.LONG_TERM_ARCHIVE_TRANSFER
 
-    raw_data_package = models.ForeignKey(
-        RawDataPackage, models.PROTECT, related_name="archive_transfers"
-    )
+    raw_data_package = models.ForeignKey(RawDataPackage, models.PROTECT, related_name="archive_transfers")
     origin_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="+")
     destination_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="+")
     object_key = models.CharField(max_length=1024, blank=True, editable=False)
@@ -162,25 +161,20 @@ class LongTermArchiveTransfer(Operation):
 class Staging(Operation):
     """Stage 60: bring one package of one staging job to a PROCESSING location, unpacked and verified.
 
-    The subject is package and place: a second job that asks for the same package waits, then finds it and only links it.
+    The subject is package and place: a second job that asks for the same package waits, then finds it and only links
+    it.
     """
 
     OPERATION_TYPE = OperationType.STAGING
 
     staging_job = models.ForeignKey(StagingJob, models.PROTECT, related_name="stagings")
     raw_data_package = models.ForeignKey(RawDataPackage, models.PROTECT, related_name="stagings")
-    origin_location = models.ForeignKey(
-        DataLocation, models.PROTECT, null=True, blank=True, related_name="+"
-    )
+    origin_location = models.ForeignKey(DataLocation, models.PROTECT, null=True, blank=True, related_name="+")
 
     class Meta:
         db_table = "staging"
         base_manager_name = "objects"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["staging_job", "raw_data_package"], name="staging_once_per_job"
-            )
-        ]
+        constraints = [models.UniqueConstraint(fields=["staging_job", "raw_data_package"], name="staging_once_per_job")]
 
     def make_subject(self) -> str:
         return f"package:{self.raw_data_package_id}@{self.location_id}"
@@ -194,6 +188,9 @@ class Deletion(Operation):
     class Meta:
         db_table = "deletion"
         base_manager_name = "objects"
+
+    def where_it_writes(self) -> int | None:
+        return None
 
     def make_subject(self) -> str:
         """Each batch is its own subject: what is in it is claimed copy by copy (DELETION_SCHEDULED)."""
@@ -214,12 +211,12 @@ class DeletionItem(models.Model):
 
     deletion = models.ForeignKey(Deletion, models.PROTECT, related_name="items")
     physical_copy = models.ForeignKey(PhysicalCopy, models.PROTECT, related_name="deletion_items")
-    outcome = models.CharField(
-        max_length=16, choices=DeletionOutcome.choices, default=DeletionOutcome.PENDING
-    )
+    outcome = models.CharField(max_length=16, choices=DeletionOutcome.choices, default=DeletionOutcome.PENDING)
     reasons = models.JSONField(default=list, blank=True)
 
     class Meta:
+        verbose_name = "deletion of a copy"
+        verbose_name_plural = "deletions of copies"
         db_table = "deletion_item"
         indexes = [
             # What was not deleted is rare.
@@ -230,13 +227,52 @@ class DeletionItem(models.Model):
             )
         ]
         constraints = [
-            models.UniqueConstraint(
-                fields=["deletion", "physical_copy"], name="deletion_item_once_per_batch"
-            )
+            models.UniqueConstraint(fields=["deletion", "physical_copy"], name="deletion_item_once_per_batch")
         ]
 
     def __str__(self) -> str:
         return f"{self.physical_copy_id}: {self.outcome}"
+
+
+class Verification(Operation):
+    """Stage 90: look at copies of one location, or read them in full. ``copies`` are their keys."""
+
+    OPERATION_TYPE = OperationType.VERIFICATION
+
+    kind = models.CharField(max_length=8, choices=WantedCheck.choices)
+    copies = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        db_table = "verification"
+        base_manager_name = "objects"
+
+    def where_it_writes(self) -> int | None:
+        return None
+
+    def make_subject(self) -> str:
+        """One of a kind at a location at a time: reading is on a budget."""
+        return f"{self.kind}@{self.location_id}"
+
+
+class Inventory(Operation):
+    """Stage 95: compare what is stored at a location with the catalogue. ``is_full``: list all of it; else only do what
+    people decided about unrecorded files.
+    """
+
+    OPERATION_TYPE = OperationType.INVENTORY
+
+    is_full = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "inventory"
+        base_manager_name = "objects"
+        verbose_name_plural = "inventories"
+
+    def where_it_writes(self) -> int | None:
+        return None
+
+    def make_subject(self) -> str:
+        return f"location:{self.location_id}"
 
 
 class LocationCheck(Operation):
@@ -247,6 +283,9 @@ class LocationCheck(Operation):
     class Meta:
         db_table = "location_check"
         base_manager_name = "objects"
+
+    def where_it_writes(self) -> int | None:
+        return None
 
     def make_subject(self) -> str:
         return f"location:{self.location_id}"

@@ -1,7 +1,8 @@
-"""What all operations share. The runner calls ``prepare``, ``work``, ``verify``, then ``record`` in the closing transaction.
+"""What all operations share. The runner calls ``prepare``, ``work``, ``verify``, then ``record`` in the closing
+transaction.
 
-*Safe to repeat*: whatever an operation writes has its attempt in its name, is verified and fsynced before it gets that name, and
-counts only once ``record`` has put it into the database. A worker that lost its lease cannot record.
+*Safe to repeat*: whatever an operation writes has its attempt in its name, is verified and fsynced before it gets that
+name, and counts only once ``record`` has put it into the database. A worker that lost its lease cannot record.
 """
 
 from __future__ import annotations
@@ -14,23 +15,24 @@ from typing import Any, BinaryIO, Generic, TypeVar
 
 from ccatdc.common.errors import CcatError, StorageError
 from datamgmt.models import DataLocation, PhysicalCopy
-from transfer.holding import Held
+from transfer.engine.worker.lease import LeaseHandle
 from transfer.models import Operation
-from transfer.origins import OriginError, note_bad
+from transfer.routing.sources import OriginError, is_back, note_bad
 
 Op = TypeVar("Op", bound=Operation)
 
 
 class StageOperation(ABC, Generic[Op]):
-    """One piece of work by one worker. ``problems`` is what was set aside though the work went on;
-    ``bad_copies`` are those that were read and turned out to be bad.
+    """One piece of work by one worker. ``problems`` is what was set aside though the work went on; ``bad_copies`` are
+    those that were read and turned out to be bad; ``read_from`` are the keys of the locations whose bytes it read.
     """
 
-    def __init__(self, operation: Op, lease: Held) -> None:
+    def __init__(self, operation: Op, lease: LeaseHandle) -> None:
         self.operation = operation
         self.lease = lease
         self.problems: list[dict[str, str]] = []
         self.bad_copies: list[tuple[PhysicalCopy, OriginError]] = []
+        self.read_from: set[int] = set()
         self.log = logging.getLogger(type(self).__module__)
 
     @property
@@ -44,17 +46,17 @@ class StageOperation(ABC, Generic[Op]):
         return self.operation.attempts + 1 >= self.operation.max_attempts
 
     def judge(self, copy: PhysicalCopy, error: OriginError) -> bool:
-        """Whether an error is the last word about the copy that was read. It is noted then, and costs
-        the operation no attempt: the next one reads another copy.
+        """Whether an error is the last word about the copy that was read. It is noted then, and costs the operation no
+        attempt: the next one reads another copy, or this one, if a deletion that did not end had taken it out.
         """
-        if error.may_pass and not self.is_last_attempt:
+        if (error.may_pass and not self.is_last_attempt) or is_back(copy, error):
             return False
-        error.counts = False
+        error.consumes_attempt = False
         self.bad_copies.append((copy, error))
         return True
 
     def prepare(self) -> None:
-        """Read the world again; what was true when the work was planned may have changed."""
+        """Read the rows again; what was true when the work was planned may have changed."""
 
     @abstractmethod
     def work(self) -> None:
@@ -89,20 +91,21 @@ class StageOperation(ABC, Generic[Op]):
 
 
 def require_in_use(destination: DataLocation) -> None:
-    """Nothing is written into a place that was switched off after the work was planned; it waits, and uses no attempts up."""
+    """Nothing is written into a place that was switched off after the work was planned; it waits, and uses no attempts
+    up.
+    """
     if not (destination.active and destination.site.active):
         raise StorageError(
             f"{destination.full_name} is switched off.",
             code="location.inactive",
             remedy="It goes on when the location is on again, or is turned to another one of the site.",
-            counts=False,
         )
 
 
 class Watched(io.RawIOBase):
     """A stream that reports progress to the lease as it is read, so that a long read can be stopped. Owns the stream."""
 
-    def __init__(self, stream: BinaryIO, lease: Held, done_bytes: int = 0) -> None:
+    def __init__(self, stream: BinaryIO, lease: LeaseHandle, done_bytes: int = 0) -> None:
         super().__init__()
         self._stream = stream
         self._readinto: Callable[[memoryview], int | None] = stream.readinto  # type: ignore[attr-defined]
@@ -110,7 +113,6 @@ class Watched(io.RawIOBase):
         self.done_bytes = done_bytes
 
     def readable(self) -> bool:
-        """Yes."""
         return True
 
     def readinto(self, buffer: Any, /) -> int:
@@ -122,6 +124,5 @@ class Watched(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        """Close what is read, too."""
         self._stream.close()
         super().close()

@@ -1,9 +1,9 @@
 """Stage 10: write the files of a package into one tar, straight into the site's BUFFER, reading every byte once.
 
-In: RawDataPackage with its files at SOURCE. Out: the tar in the BUFFER, its copy PRESENT and ok; every file's BLAKE3; SOURCE copies
-verified. A file that is missing, or differs from what was filed, is taken out and marked, and the others go on.
-A package of which no good copy was left is made again this way, and replaces a bad one in the BUFFER.
-Safe to repeat because: the tar's key holds the attempt; nothing at SOURCE is touched.
+In: RawDataPackage with its files at SOURCE. Out: the tar in the BUFFER, its copy PRESENT and ok; every file's BLAKE3;
+SOURCE copies verified. A file that is missing, or differs from what was filed, is taken out and marked, and the others
+go on. A package of which no good copy was left is made again this way, and replaces a bad one in the BUFFER. Safe to
+repeat because: the tar's key holds the attempt; nothing at SOURCE is touched.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ccatdc.common.errors import (
     StorageError,
 )
 from datamgmt.checksums import Data
-from datamgmt.copies import (
+from datamgmt.copies.recording import (
     PackagedFile,
     SetAside,
     end_replaced_copy,
@@ -34,11 +34,8 @@ from datamgmt.copies import (
     set_files_aside,
 )
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile, RawDataPackage
-from datamgmt.naming import buffer_key
-from datamgmt.states import Integrity, PackageState, VerifiedHow
-from datamgmt.storage import storage_for
-from datamgmt.storage.base import Writer
-from datamgmt.tarballs import (
+from datamgmt.packaging.naming import buffer_key
+from datamgmt.packaging.tarballs import (
     Member,
     MemberChanged,
     MemberUnreadable,
@@ -47,6 +44,9 @@ from datamgmt.tarballs import (
     tar_size,
     write_tar,
 )
+from datamgmt.states import Integrity, PackageState, VerifiedHow
+from datamgmt.storage import storage_for
+from datamgmt.storage.base import Stored, Writer
 from transfer.models import RawDataPackageCreation
 from transfer.operations.base import StageOperation, require_in_use
 
@@ -60,9 +60,9 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
 
     def prepare(self) -> None:
         """Both places prove themselves: an unmounted SOURCE must not make its files look missing."""
-        self.package = RawDataPackage.objects.select_related(
-            "executed_obs_unit", "instrument_module__instrument"
-        ).get(pk=self.operation.raw_data_package_id)
+        self.package = RawDataPackage.objects.select_related("executed_obs_unit", "instrument_module__instrument").get(
+            pk=self.operation.raw_data_package_id
+        )
         self.destination = DataLocation.objects.get(pk=self.operation.destination_location_id)
         require_in_use(self.destination)
         self.source = storage_for(DataLocation.objects.get(pk=self.operation.location_id))
@@ -104,15 +104,13 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         )
 
     def _require_whole(self) -> None:
-        """A package that is made again must not lose files: the bad copy, which is kept, may be the
-        last that has them.
-        """
+        """A package that is made again must not lose files: the bad copy, which is kept, may be the last that has them."""
         if self.package.finalized_at is not None and self.set_aside:
             raise DataIntegrityError(
                 f"{len(self.set_aside)} files of {self.package} are not good at {self.source.name}"
                 " any more, and it has no good copy.",
                 code="package.files_lost",
-                remedy="Restore them there, or a copy of the package; have them checked again, then send it again.",
+                remedy="Restore them there, or a copy of the package; have them checked again, then resend it.",
             )
 
     def verify(self) -> None:
@@ -122,8 +120,7 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         promised = tar_size((m.name, m.size) for m in self.written.members)
         if self.written.size != promised:
             raise DataIntegrityError(
-                f"The tar of {self.package} has {self.written.size} bytes, not {promised}.",
-                code="package.size_differs",
+                f"The tar of {self.package} has {self.written.size} bytes, not {promised}.", code="package.size_differs"
             )
         if self.replaced is not None:
             self.buffer.delete(self.replaced.key)
@@ -135,17 +132,11 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         set_files_aside(self.set_aside.values())
         ids = dict(self._files_by_path())
         record_packaged_files(
-            [
-                PackagedFile(ids[m.name], m.digest, m.mtime_ns, m.inode)
-                for m in self.written.members
-            ],
+            [PackagedFile(ids[m.name], m.digest, m.mtime_ns, m.inode, m.ctime_ns) for m in self.written.members],
             VerifiedHow.READ_BACK,
         )
         RawDataPackage.objects.filter(pk=self.package.pk).update(
-            size=self.written.size,
-            digest=self.written.digest,
-            file_count=len(self.written.members),
-            finalized_at=Now(),
+            size=self.written.size, digest=self.written.digest, file_count=len(self.written.members), finalized_at=Now()
         )
         self.package.refresh_from_db()
         if self.replaced is not None:
@@ -177,7 +168,7 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         for path, file in files.items():
             self.lease.check()
             try:
-                stored = self.source.stat(path)
+                stored = self._stat(path)
                 _require_size(file, stored.size)
             except KeyMissingError as error:
                 self._put_aside(file, Integrity.MISSING, self._missing(path, error))
@@ -193,6 +184,15 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
                 promised = _promised_checksum(file)
                 members.append(Member(path, file.size, opener, stored.mtime_ns or 0, promised))
         return members
+
+    def _stat(self, path: str) -> Stored:
+        try:
+            return self.source.stat(path)
+        except KeyMissingError:
+            # Its copy is present: a deletion that did not end may have taken it out.
+            if not self.source.put_back(path):
+                raise
+            return self.source.stat(path)
 
     def _missing(self, path: str, cause: Exception) -> DataIntegrityError:
         missing = DataIntegrityError(
@@ -229,11 +229,12 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         return written
 
     def _unreadable(self, error: StorageError, is_denied: bool) -> DataIntegrityError:
-        """Why the file is put aside. Where a retry may help it is not, before the last attempt: a
-        server that hiccups must not set thousands of files aside.
+        """Why the file is put aside. Where a retry may help it is not, before the last attempt: a server that fails for
+        a moment must not set thousands of files aside.
         """
         if not is_denied and not self.is_last_attempt:
-            raise error
+            self.source.check_identity()  # a place that is away is no verdict about one file
+            raise StorageError(error.message, code="storage.read_failed") from error
         unreadable = DataIntegrityError(
             error.message,
             code="file.unreadable",

@@ -1,8 +1,8 @@
 """Stage 20: write what a bundle consists of into its BUFFER: a manifest of its packages, or one tar of their tars.
 
-In: DataTransferPackage with its packages in this BUFFER. Out: the manifest or tar there, its copy PRESENT and ok. A package that is
-not (or not good) here any more is taken out of the bundle.
-Safe to repeat because: the key holds the attempt, and packages are only read.
+In: DataTransferPackage with its packages in this BUFFER. Out: the manifest or tar there, its copy PRESENT and ok. A
+package that is not (or not good) here any more is taken out of the bundle. Safe to repeat because: the key holds the
+attempt, and packages are only read.
 """
 
 from __future__ import annotations
@@ -15,30 +15,22 @@ from typing import BinaryIO, cast
 from django.db.models.functions import Now
 
 from ccatdc.common.errors import DataIntegrityError
-from datamgmt.bundles import manifest_of
 from datamgmt.checksums import digest_stream
-from datamgmt.copies import record_bundle_copy
-from datamgmt.models import (
-    BundleFormat,
-    DataLocation,
-    DataTransferPackage,
-    PhysicalCopy,
-    RawDataPackage,
-)
-from datamgmt.naming import bundle_key
+from datamgmt.copies.recording import record_bundle_copy
+from datamgmt.models import BundleFormat, DataLocation, DataTransferPackage, PhysicalCopy, RawDataPackage
+from datamgmt.packaging.bundles import manifest_of
+from datamgmt.packaging.naming import bundle_key
+from datamgmt.packaging.tarballs import Member, MemberChanged, TarWritten, tar_size, write_tar
 from datamgmt.states import VerifiedHow
 from datamgmt.storage import storage_for
-from datamgmt.tarballs import Member, MemberChanged, TarWritten, tar_size, write_tar
-from transfer.holding import Part
+from transfer.engine.worker.lease import Part
 from transfer.models import DataTransferPackageCreation
 from transfer.operations.base import Watched
-from transfer.operations.packages_aside import BundleOperation
-from transfer.origins import OriginDamagedError, OriginError, open_origin
+from transfer.operations.damaged_packages import BundleOperation
+from transfer.routing.sources import OriginDamagedError, OriginError, open_origin
 
 
 class CreateBundle(BundleOperation[DataTransferPackageCreation]):
-    """Makes one bundle."""
-
     bundle: DataTransferPackage
     key = ""
 
@@ -56,10 +48,7 @@ class CreateBundle(BundleOperation[DataTransferPackageCreation]):
         self.key = bundle_key(self.bundle.name, self.attempt, suffix)
         self.packages = list(self.bundle.raw_data_packages.order_by("name"))
         usable = PhysicalCopy.objects.at(self.location).usable().with_subjects()
-        self.copies = {
-            copy.raw_data_package_id: copy
-            for copy in usable.filter(raw_data_package__in=self.packages)
-        }
+        self.copies = {copy.raw_data_package_id: copy for copy in usable.filter(raw_data_package__in=self.packages)}
 
     def work(self) -> None:
         """Write the manifest, or the tar."""
@@ -86,7 +75,7 @@ class CreateBundle(BundleOperation[DataTransferPackageCreation]):
         return DataIntegrityError(
             f"{package} is not (or not good) in {self.location.full_name} any more.",
             code="bundle.package_gone",
-            remedy="The others go on without it; send it again.",
+            remedy="The others go on without it; resend it.",
         )
 
     def _write_manifest(self) -> None:
@@ -154,12 +143,7 @@ class CreateBundle(BundleOperation[DataTransferPackageCreation]):
             completed_at=Now(),
         )
         record_bundle_copy(
-            self.bundle,
-            self.location,
-            key=self.key,
-            size=self.size,
-            digest=self.digest,
-            how=VerifiedHow.WRITTEN,
+            self.bundle, self.location, key=self.key, size=self.size, digest=self.digest, how=VerifiedHow.WRITTEN
         )
 
     def clean_up(self) -> None:

@@ -1,9 +1,10 @@
-"""Stage 30: move a bundle from the BUFFER that has it to where its route leads, each package verified while it is received.
+"""Stage 30: move a bundle from the BUFFER that has it to where its route leads, each package verified while it is
+received.
 
-In: DataTransferPackage here. Out: its packages (or its tar) at the destination under keys of this transfer, the bundle's copy there
-PRESENT. A DIRECT or CUSTOM route that ends in an archive archives each package at once and leaves nothing to unpack.
-A package whose copy here turns out to be bad is set aside, the others go on.
-Safe to repeat because: what an earlier attempt received has its own name, was verified before it got it, and is not sent again.
+In: DataTransferPackage here. Out: its packages (or its tar) at the destination under keys of this transfer, the
+bundle's copy there PRESENT. A DIRECT or CUSTOM route that ends in an archive archives each package at once and leaves
+nothing to unpack. A package whose copy here turns out to be bad is set aside, the others go on. Safe to repeat because:
+what an earlier attempt received has its own name, was verified before it got it, and is not sent again.
 """
 
 from __future__ import annotations
@@ -14,23 +15,21 @@ from functools import partial
 
 from ccatdc.common.errors import DataIntegrityError
 from ccatdc.common.states import Status
-from datamgmt.copies import record_bundle_copy
+from datamgmt.copies.recording import end_replaced_copy, note_good, record_bundle_copy
 from datamgmt.models import BundleFormat, DataLocation, LocationType, PhysicalCopy, RawDataPackage
-from datamgmt.naming import archive_key, buffer_key, bundle_key
-from datamgmt.states import VerifiedHow
+from datamgmt.packaging.naming import archive_key, buffer_key, bundle_key
+from datamgmt.states import NEEDS_ATTENTION, VerifiedHow
 from datamgmt.storage import storage_for
-from transfer.archiving import Archived, archive_package, discard_archived, record_archived
-from transfer.holding import Part
+from transfer.engine.worker.lease import Part
 from transfer.models import DataTransfer
+from transfer.operations.archiving import Archived, archive_package, discard_archived, discard_replaced, record_archived
 from transfer.operations.base import Watched, require_in_use
-from transfer.operations.packages_aside import BundleOperation
-from transfer.origins import OriginError, note_good, open_origin
+from transfer.operations.damaged_packages import BundleOperation
+from transfer.routing.sources import OriginError, open_origin
 from transfer.transports import Cargo, Place, choose_transport
 
 
 class TransferBundle(BundleOperation[DataTransfer]):
-    """Moves one bundle."""
-
     ends_in_archive = False
     packages: Sequence[RawDataPackage] = ()
 
@@ -39,25 +38,17 @@ class TransferBundle(BundleOperation[DataTransfer]):
         self.bundle = self.operation.data_transfer_package
         self.received: dict[str, str] = {}
         self.archived: list[tuple[RawDataPackage, Archived]] = []
+        self.replaced: list[PhysicalCopy] = []
         self.read: list[RawDataPackage] = []
         self.moved_bytes = 0
         self.origin_location = DataLocation.objects.get(pk=self.operation.origin_location_id)
-        self.destination_location = DataLocation.objects.get(
-            pk=self.operation.destination_location_id
-        )
+        self.destination_location = DataLocation.objects.get(pk=self.operation.destination_location_id)
         require_in_use(self.destination_location)
         storage_for(self.origin_location).check_identity()
         route = self.operation.route
-        self.origin, self.destination = (
-            Place(self.origin_location),
-            Place(self.destination_location),
-        )
-        self.transport = choose_transport(
-            self.origin, self.destination, route.method if route is not None else ""
-        )
-        self.ends_in_archive = (
-            self.destination_location.location_type == LocationType.LONG_TERM_ARCHIVE
-        )
+        self.origin, self.destination = (Place(self.origin_location), Place(self.destination_location))
+        self.transport = choose_transport(self.origin, self.destination, route.method if route is not None else "")
+        self.ends_in_archive = self.destination_location.location_type == LocationType.LONG_TERM_ARCHIVE
         if not self._as_one_file or self.ends_in_archive:
             packages = self.bundle.raw_data_packages.select_related(
                 "executed_obs_unit", "instrument_module__instrument"
@@ -65,10 +56,7 @@ class TransferBundle(BundleOperation[DataTransfer]):
             self.packages = list(packages.order_by("name"))
         copies = PhysicalCopy.objects.at(self.origin_location).usable().with_subjects()
         self.bundle_copy = copies.filter(data_transfer_package=self.bundle).first()
-        self.copies = {
-            copy.raw_data_package_id: copy
-            for copy in copies.filter(raw_data_package__in=self.packages)
-        }
+        self.copies = {copy.raw_data_package_id: copy for copy in copies.filter(raw_data_package__in=self.packages)}
 
     @property
     def _as_one_file(self) -> bool:
@@ -107,7 +95,7 @@ class TransferBundle(BundleOperation[DataTransfer]):
         if copy is None:
             raise _Gone(
                 f"{package} is not (or not good) in {self.origin_location.full_name}.",
-                remedy="The others go on without it; send it again.",
+                remedy="The others go on without it; resend it.",
             )
         return copy
 
@@ -128,9 +116,7 @@ class TransferBundle(BundleOperation[DataTransfer]):
                 code="transfer.bundle_gone",
                 remedy="Send its packages again: they go into a new bundle.",
             )
-        key_of = partial(
-            bundle_key, self.bundle.name, suffix="tar" if self._as_one_file else "json"
-        )
+        key_of = partial(bundle_key, self.bundle.name, suffix="tar" if self._as_one_file else "json")
         key = self._received_before(key_of, copy.size)
         try:
             self.received["bundle"] = key or self._move(key_of, copy.key, copy.size, copy.digest)
@@ -162,16 +148,17 @@ class TransferBundle(BundleOperation[DataTransfer]):
         for earlier in self.operation.earlier_attempt_names():
             discard_archived(archive, archive_key(package, earlier), earlier)
         there = PhysicalCopy.objects.of_package(package.pk).at(self.destination_location)
-        if there.existing().exists():
+        copy = there.existing().with_subjects().first()
+        if copy is not None and copy.integrity not in NEEDS_ATTENTION:
             return
         key = archive_key(package, self.attempt)
         lease = Part(self.lease, self.moved_bytes)
         with Watched(open_origin(self._copy_of(package)), lease) as stream:
-            archived = archive_package(
-                package, stream, archive, object_key=key, attempt=self.attempt, lease=lease
-            )
+            archived = archive_package(package, stream, archive, object_key=key, attempt=self.attempt, lease=lease)
         self.read.append(package)
         self.archived.append((package, archived))
+        if copy is not None:
+            self.replaced.append(copy)
         self.moved_bytes += archived.size
 
     def record(self) -> None:
@@ -191,6 +178,8 @@ class TransferBundle(BundleOperation[DataTransfer]):
         if proved:
             note_good(self.copies[package.pk] for package in self.read)
         if self.ends_in_archive:
+            for copy in self.replaced:
+                end_replaced_copy(copy, f"{copy.raw_data_package} was archived anew.")
             for package, archived in self.archived:
                 record_archived(package, self.destination_location, archived)
             return
@@ -203,6 +192,13 @@ class TransferBundle(BundleOperation[DataTransfer]):
             digest=self.bundle_copy.digest,
             how=VerifiedHow.RECEIVED,
         )
+
+    def finished(self) -> None:
+        """Bad objects go only when the good ones are recorded: they might have been the last that have some of the
+        bytes.
+        """
+        for copy in self.replaced:
+            discard_replaced(self.destination.storage, copy)
 
     def clean_up(self) -> None:
         """What was received whole stays for the next attempt; objects of this attempt were never recorded and go."""

@@ -1,9 +1,10 @@
 """Stage 40: what arrived with a bundle is verified and becomes packages of this BUFFER.
 
-In: DataTransfer COMPLETED, its files here. Out: package copies PRESENT and ok here; the bundle has served.
-With a manifest the packages lie in their places already: what the transport proved is not read again, the rest is read once.
-A package that did not arrive as it was sent is set aside, the others go on. One that comes for a bad copy here replaces that.
-Safe to repeat because: extracted packages have this attempt's names; packages that are here already are left alone.
+In: DataTransfer COMPLETED, its files here. Out: package copies PRESENT and ok here; the bundle has served. With a
+manifest the packages lie in their places already: what the transport proved is not read again, the rest is read once. A
+package that did not arrive as it was sent is set aside, the others go on. One that comes for a bad copy here replaces
+that. Safe to repeat because: extracted packages have this attempt's names; packages that are here already are left
+alone.
 """
 
 from __future__ import annotations
@@ -13,22 +14,20 @@ from typing import BinaryIO, cast
 
 from ccatdc.common.errors import DataIntegrityError
 from datamgmt.checksums import BUFFER_BYTES, digest_stream, new_digest
-from datamgmt.copies import end_replaced_copy, record_package_copy
+from datamgmt.copies.recording import end_replaced_copy, record_package_copy
 from datamgmt.models import BundleFormat, DataLocation, PhysicalCopy, RawDataPackage
-from datamgmt.naming import buffer_key
+from datamgmt.packaging.naming import buffer_key
+from datamgmt.packaging.tarballs import read_tar
 from datamgmt.states import READABLE, Integrity, VerifiedHow
 from datamgmt.storage import storage_for
-from datamgmt.tarballs import read_tar
-from transfer.holding import Part
+from transfer.engine.worker.lease import Part
 from transfer.models import DataTransferUnpacking
 from transfer.operations.base import Watched
-from transfer.operations.packages_aside import BundleOperation
-from transfer.origins import OriginError, open_at, origin_errors
+from transfer.operations.damaged_packages import BundleOperation
+from transfer.routing.sources import OriginError, open_at, origin_errors
 
 
 class UnpackBundle(BundleOperation[DataTransferUnpacking]):
-    """Unpacks one bundle."""
-
     packages: Sequence[RawDataPackage] = ()
 
     def prepare(self) -> None:
@@ -39,17 +38,15 @@ class UnpackBundle(BundleOperation[DataTransferUnpacking]):
         self.buffer = storage_for(self.location)
         self.buffer.check_identity()
         self.packages = list(
-            self.bundle.raw_data_packages.select_related(
-                "executed_obs_unit", "instrument_module__instrument"
-            ).order_by("name")
+            self.bundle.raw_data_packages.select_related("executed_obs_unit", "instrument_module__instrument").order_by(
+                "name"
+            )
         )
         here = PhysicalCopy.objects.at(self.location).existing().with_subjects()
         copies = list(here.filter(raw_data_package__in=self.packages))
         # One on its way out is of an archived package: what came is not needed.
         self.replaced = {
-            c.raw_data_package_id: c
-            for c in copies
-            if c.integrity != Integrity.OK and c.status in READABLE
+            c.raw_data_package_id: c for c in copies if c.integrity != Integrity.OK and c.status in READABLE
         }
         self.known = {c.raw_data_package_id for c in copies} - set(self.replaced)
         self.unpacked: list[tuple[RawDataPackage, str, str]] = []
@@ -172,15 +169,14 @@ class UnpackBundle(BundleOperation[DataTransferUnpacking]):
         return DataIntegrityError(
             f"{what} did not arrive at {self.location.full_name} as it was sent ({key}).",
             code="unpack.damaged",
-            remedy="It is still where it was sent from: send it again.",
+            remedy="It is still where it was sent from: resend it.",
         )
 
     def record(self) -> None:
-        """The packages' copies."""
         super().record()
         for package, key, how in self.unpacked:
             if package.pk in self.replaced:
-                end_replaced_copy(self.replaced[package.pk], f"{package} was sent again.")
+                end_replaced_copy(self.replaced[package.pk], f"{package} was resent.")
             record_package_copy(package, self.location, key=key, how=how)
 
     def clean_up(self) -> None:

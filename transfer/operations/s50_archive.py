@@ -1,43 +1,46 @@
 """Stage 50: put a package and its sidecar into an archive, read the object back in full, and only then say so.
 
-In: a copy of the package in a BUFFER of the site, or in another archive. Out: object and sidecar, the copy PRESENT, ok and read
-back; with the first archive copy the package is ARCHIVED.
-Safe to repeat because: the attempt is part of the key (S3 has no rename), and the row names the winner.
+In: a copy of the package in a BUFFER of the site, or in another archive. Out: object and sidecar, the copy PRESENT, ok
+and read back; with the first archive copy the package is ARCHIVED. A copy here that needs attention is replaced. Safe
+to repeat because: the attempt is part of the key (S3 has no rename), and the row names the winner.
 """
 
 from __future__ import annotations
 
 from ccatdc.common.errors import DataIntegrityError
-from datamgmt.copy_querysets import IN_TROUBLE
+from datamgmt.copies.recording import end_replaced_copy, note_good
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
-from datamgmt.naming import archive_key
+from datamgmt.packaging.naming import archive_key
+from datamgmt.states import NEEDS_ATTENTION
 from datamgmt.storage import storage_for
-from transfer.archiving import Archived, archive_package, discard_archived, record_archived
 from transfer.models import LongTermArchiveTransfer
+from transfer.operations.archiving import Archived, archive_package, discard_archived, discard_replaced, record_archived
 from transfer.operations.base import StageOperation, Watched
-from transfer.origins import OriginError, note_good, open_origin
-from transfer.routes import NO_ORIGIN, archive_origin
+from transfer.routing.routes import NO_ORIGIN, archive_origin
+from transfer.routing.sources import OriginError, open_origin
 
 
 class ArchivePackage(StageOperation[LongTermArchiveTransfer]):
-    """Archives one package."""
-
     key = ""
     archived: Archived | None = None
     origin: PhysicalCopy | None = None
+    replaced: PhysicalCopy | None = None
 
     def prepare(self) -> None:
         """Choose the copy to read again: the planned one may be gone or damaged by now."""
-        self.package = RawDataPackage.objects.select_related(
-            "executed_obs_unit", "instrument_module__instrument"
-        ).get(pk=self.operation.raw_data_package_id)
+        self.package = RawDataPackage.objects.select_related("executed_obs_unit", "instrument_module__instrument").get(
+            pk=self.operation.raw_data_package_id
+        )
         self.location = DataLocation.objects.get(pk=self.operation.location_id)
         self.archive = storage_for(self.location)
         self.archive.check_identity()
         for earlier in self.operation.earlier_attempt_names():
             discard_archived(self.archive, archive_key(self.package, earlier), earlier)
-        if self._is_here():
-            return
+        here = PhysicalCopy.objects.of_package(self.package.pk).at(self.location).existing()
+        copy = here.with_subjects().first()
+        if copy is not None and copy.integrity not in NEEDS_ATTENTION:
+            return  # another way (DIRECT) was faster: there is nothing left to do
+        self.replaced = copy
         self.origin = archive_origin(self.package.pk, self.location)
         if self.origin is None:
             raise DataIntegrityError(
@@ -47,32 +50,16 @@ class ArchivePackage(StageOperation[LongTermArchiveTransfer]):
             )
         self.key = archive_key(self.package, self.attempt)
 
-    def _is_here(self) -> bool:
-        """Whether another way (DIRECT) was faster; there is nothing left to do then."""
-        here = PhysicalCopy.objects.non_polymorphic().of_package(self.package.pk).at(self.location)
-        copy = here.existing().first()
-        if copy is not None and copy.integrity in IN_TROUBLE:
-            raise DataIntegrityError(
-                f"The copy of {self.package} at {self.location.full_name} is {copy.integrity}.",
-                code="archive.bad_copy_here",
-                remedy="Look at that copy: restore it and have it checked again. Other copies are kept meanwhile.",
-            )
-        return copy is not None
-
     def work(self) -> None:
         """One read of the origin, one write, one read back."""
         if self.origin is None:
             return
         self.lease.check(0, 2 * (self.package.size or 0))
+        self.read_from = {self.origin.data_location_id}
         try:
             with Watched(open_origin(self.origin), self.lease) as stream:
                 self.archived = archive_package(
-                    self.package,
-                    stream,
-                    self.archive,
-                    object_key=self.key,
-                    attempt=self.attempt,
-                    lease=self.lease,
+                    self.package, stream, self.archive, object_key=self.key, attempt=self.attempt, lease=self.lease
                 )
         except OriginError as error:
             self.judge(self.origin, error)
@@ -89,8 +76,15 @@ class ArchivePackage(StageOperation[LongTermArchiveTransfer]):
             sidecar_key=self.archived.sidecar_key,
             checksum_verified=True,
         )
+        if self.replaced is not None:
+            end_replaced_copy(self.replaced, f"{self.package} was archived anew.")
         record_archived(self.package, self.location, self.archived)
         note_good([self.origin])
+
+    def finished(self) -> None:
+        """The bad object goes only when the good one is recorded: it might have been the last that has some of the bytes."""
+        if self.archived is not None and self.replaced is not None:
+            discard_replaced(self.archive, self.replaced)
 
     def clean_up(self) -> None:
         """Object and sidecar of this attempt, which no row names."""

@@ -10,7 +10,7 @@ from django import forms
 from django.db.models import Q
 from django.http import HttpRequest
 
-from ccatdc.common.viewers import visible
+from ccatdc.common.visibility import visible
 from datamgmt.models import RawDataPackage
 from observatory.models import Instrument, InstrumentModule
 from planning.models import ObservingProgram, ObsUnit
@@ -32,21 +32,13 @@ class PackageFilter(django_filters.FilterSet):  # type: ignore[misc]
     """Program, source, instrument, module, nights, and words."""
 
     program = django_filters.ModelChoiceFilter(
-        label="Program",
-        method="by_program",
-        queryset=_programs,
-        empty_label="Any",
+        label="Program", method="by_program", queryset=_programs, empty_label="Any"
     )
     source = django_filters.CharFilter(
-        label="Source",
-        method="by_source",
-        widget=forms.TextInput(attrs={"placeholder": "Orion"}),
+        label="Source", method="by_source", max_length=100, widget=forms.TextInput(attrs={"placeholder": "Orion"})
     )
     instrument = django_filters.ModelChoiceFilter(
-        label="Instrument",
-        method="by_instrument",
-        queryset=Instrument.objects.all(),
-        empty_label="Any",
+        label="Instrument", method="by_instrument", queryset=Instrument.objects.all(), empty_label="Any"
     )
     module = django_filters.ModelChoiceFilter(
         label="Module",
@@ -54,19 +46,12 @@ class PackageFilter(django_filters.FilterSet):  # type: ignore[misc]
         queryset=InstrumentModule.objects.select_related("instrument"),
         empty_label="Any",
     )
-    start = django_filters.DateFilter(
-        label="Observed from",
-        method="since",
-        widget=_date(),
-    )
-    end = django_filters.DateFilter(
-        label="to",
-        method="until",
-        widget=_date(),
-    )
+    start = django_filters.DateFilter(label="Observed from", method="since", widget=_date())
+    end = django_filters.DateFilter(label="to", method="until", widget=_date())
     text = django_filters.CharFilter(
         label="Words",
         method="by_words",
+        max_length=100,
         widget=forms.TextInput(attrs={"placeholder": "package, obs unit"}),
     )
 
@@ -86,8 +71,8 @@ class PackageFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     @property
     def by_observation(self) -> bool:
-        """Whether the list is narrowed by what was observed or when: its order is then that of the
-        observations, since what matches may lie anywhere in the order of archiving.
+        """Whether the list is narrowed by what was observed or when: its order is then that of the observations, since
+        what matches may lie anywhere in the order of archiving.
         """
         given = self.form.cleaned_data if self.form.is_valid() else {}
         return self._names_units or any(given.get(name) for name in BY_OBSERVATION)
@@ -95,7 +80,6 @@ class PackageFilter(django_filters.FilterSet):  # type: ignore[misc]
     _names_units = False
 
     def by_program(self, rows: Any, _name: str, value: ObservingProgram) -> Any:
-        """Of its obs units."""
         return _of_obs_units(rows, ObsUnit.objects.filter(observing_program=value))
 
     def by_instrument(self, rows: Any, _name: str, value: Instrument) -> Any:
@@ -109,14 +93,11 @@ class PackageFilter(django_filters.FilterSet):  # type: ignore[misc]
     def by_words(self, rows: Any, _name: str, value: str) -> Any:
         """Every word stands in the package's name or in that of its obs unit or source.
 
-        Where it stands in one of them only, only that is asked for: for each there is an index, for
-        both there is none.
+        Where it stands in one of them only, only that is asked for: for each there is an index, for both there is none.
         """
         for word in value.split():
             in_name = Q(name__icontains=word)
-            units = ObsUnit.objects.filter(
-                Q(name__icontains=word) | Q(source__name__icontains=word)
-            )
+            units = ObsUnit.objects.filter(Q(name__icontains=word) | Q(source__name__icontains=word))
             if not units.exists():
                 rows = rows.filter(in_name)
             elif RawDataPackage.objects.filter(in_name).exists():

@@ -24,11 +24,7 @@ class _LocationChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
 class RequestForm(forms.Form):
     """The request itself. What is asked for is the selection, not a field."""
 
-    location = _LocationChoice(
-        queryset=DataLocation.objects.none(),
-        label="Where to",
-        empty_label=None,
-    )
+    location = _LocationChoice(queryset=DataLocation.objects.none(), label="Where to", empty_label=None)
     name = forms.CharField(
         label="Name of the job",
         max_length=128,

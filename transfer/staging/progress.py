@@ -10,15 +10,13 @@ from django.utils.safestring import SafeString
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation
 from transfer.models import StagingJob
+from transfer.operators.wait_reasons import Waiting
 from transfer.staging.requests import PackageProgress, progress_of
 from transfer.staging.tables import job_badge
-from transfer.waiting import Waiting
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One package of the job."""
-
     of: PackageProgress
     why: str
 
@@ -45,24 +43,19 @@ class Progress:
             if not (place.active and place.site.active):
                 return f"{place.full_name} is switched off."
             return "Not planned yet. If another job fetches the same package, it is only linked."
-        return (
-            operation.error_message if operation.status == Status.FAILED else waiting.why(operation)
-        )
+        return operation.error_message if operation.status == Status.FAILED else waiting.why(operation)
 
     @cached_property
     def root(self) -> str:
-        """The folder to copy from."""
         location = DataLocation.objects.get(pk=self.job.destination_location_id)
         return f"{location.path.rstrip('/')}/{self.job.folder_key}"
 
     @property
     def badge(self) -> SafeString:
-        """The state of the job."""
         return job_badge(self.job)
 
     @property
     def done_count(self) -> int:
-        """Packages that are there."""
         return sum(package.status == Status.COMPLETED for package in self.packages)
 
     @property
@@ -89,5 +82,4 @@ class Progress:
 
     @property
     def may_retry(self) -> bool:
-        """Something failed."""
         return self.job.active and self.job.status == Status.FAILED

@@ -1,7 +1,7 @@
 """Stage 60, the request: what a scientist asks for, extends, cancels and retries.
 
-Called by the web pages and by the API; permission is the caller's business. What is asked for here
-is planned by the staging manager (s60), and protected from deletion while the job is active.
+Called by the web pages and by the API; permission is the caller's business. What is asked for here is planned by the
+staging manager (s60), and protected from deletion while the job is active.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import User, record
+from ccatdc.common.db.notify import notify_managers
 from ccatdc.common.errors import ConflictError, InvalidTransition, RequestError
 from ccatdc.common.states import Status, transition
-from ccatdc.common.viewers import visible
-from ccatdc.common.wake import wake_managers
+from ccatdc.common.visibility import visible
 from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataPackage, StorageType
-from datamgmt.naming import job_link_key
+from datamgmt.packaging.naming import job_link_key
 from datamgmt.states import PackageState
-from transfer import dispatch
+from transfer.engine import dispatch
 from transfer.models import Staging, StagingJob, StagingJobLog
 from transfer.models.jobs import MAX_KEEP_DAYS
 
@@ -44,15 +44,12 @@ class PackageProgress:
     path: str
 
 
-def request_staging(
-    user: User, packages: Collection[UUID], location: DataLocation, name: str = ""
-) -> StagingJob:
+def request_staging(user: User, packages: Collection[UUID], location: DataLocation, name: str = "") -> StagingJob:
     """Ask for archived packages at a PROCESSING location; the job is served from now on.
 
-    ``packages`` are ids; one that is named twice counts once. Raises RequestError: none or too many
-    packages, unknown ones (for the user: those that they may not see too), not archived ones, no
-    good archive copy, a location that is not for this, inactive, or without room below its critical
-    threshold.
+    ``packages`` are ids; one that is named twice counts once. Raises RequestError: none or too many packages, unknown
+    ones (for the user: those that they may not see too), not archived ones, no good archive copy, a location that is
+    not for this, inactive, or without room below its critical threshold.
     """
     wanted = set(packages)
     if not wanted:
@@ -68,14 +65,11 @@ def request_staging(
         rows = _stageable(wanted, user)
         _require_room(place, rows)
         job = StagingJob.objects.create(
-            name=name,
-            requested_by=user,
-            destination_location=place,
-            total_bytes=_bytes_of(rows),
+            name=name, requested_by=user, destination_location=place, total_bytes=_bytes_of(rows)
         )
         job.raw_data_packages.set(rows)
         _log(job, f"{user} asks for {len(rows)} packages at {place.full_name}.", user)
-        wake_managers()
+        notify_managers()
     return job
 
 
@@ -91,7 +85,7 @@ def cancel_job(job: StagingJob, *, user: User) -> StagingJob:
         for operation in Staging.objects.open().filter(staging_job=job):
             _cancel_quietly(operation, user)
         _log(job, f"Cancelled by {user}.", user)
-        wake_managers()
+        notify_managers()
     return job
 
 
@@ -111,8 +105,7 @@ def extend_job(job: StagingJob, until: datetime, *, user: User) -> StagingJob:
             )
         if until <= job.expires_at:
             raise RequestError(
-                f"The job is kept until {job.expires_at:%Y-%m-%d %H:%M} UTC already.",
-                code="staging.not_longer",
+                f"The job is kept until {job.expires_at:%Y-%m-%d %H:%M} UTC already.", code="staging.not_longer"
             )
         StagingJob.objects.filter(pk=job.pk).update(expires_at=until)
         job.refresh_from_db()
@@ -123,8 +116,7 @@ def extend_job(job: StagingJob, until: datetime, *, user: User) -> StagingJob:
 def retry_job(job: StagingJob, *, user: User) -> StagingJob:
     """Try the failed packages of a FAILED job again.
 
-    Raises ConflictError when the job is over, has not failed, or another job stages one of its
-    packages at this moment.
+    Raises ConflictError when the job is over, has not failed, or another job stages one of its packages at this moment.
     """
     with transaction.atomic():
         job = _locked_active(job)
@@ -134,7 +126,7 @@ def retry_job(job: StagingJob, *, user: User) -> StagingJob:
         for operation in Staging.objects.failed().filter(staging_job=job):
             _retry(operation, job, user)
         _log(job, f"Tried again by {user}.", user)
-        wake_managers()
+        notify_managers()
     return job
 
 
@@ -163,15 +155,10 @@ def _locked_place(location: DataLocation) -> DataLocation:
     place: DataLocation = rows.select_for_update(of=("self",), no_key=True).get(pk=location.pk)
     is_folder = place.storage_type == StorageType.DISK
     if place.location_type != LocationType.PROCESSING or not is_folder:
-        raise RequestError(
-            f"{place.full_name} is no PROCESSING location on a disk.",
-            code="staging.not_processing",
-        )
+        raise RequestError(f"{place.full_name} is no PROCESSING location on a disk.", code="staging.not_processing")
     if not (place.active and place.site.active):
         raise RequestError(
-            f"{place.full_name} is switched off.",
-            code="staging.location_inactive",
-            remedy="Choose another location.",
+            f"{place.full_name} is switched off.", code="staging.location_inactive", remedy="Choose another location."
         )
     return place
 
@@ -180,21 +167,13 @@ def _stageable(wanted: set[UUID], user: User) -> list[RawDataPackage]:
     rows = list(visible(RawDataPackage.objects.filter(pk__in=wanted), user))
     missing = wanted - {row.pk for row in rows}
     if missing:
-        raise RequestError(
-            f"There is no package {_some(map(str, missing))}.", code="staging.unknown_package"
-        )
+        raise RequestError(f"There is no package {_some(map(str, missing))}.", code="staging.unknown_package")
     early = [row.name for row in rows if row.state != PackageState.ARCHIVED]
     if early:
         raise RequestError(
-            f"Not archived: {_some(early)}.",
-            code="staging.not_archived",
-            remedy="Ask again when they are.",
+            f"Not archived: {_some(early)}.", code="staging.not_archived", remedy="Ask again when they are."
         )
-    good = set(
-        RawDataPackage.objects.filter(pk__in=wanted)
-        .present_in_archive()
-        .values_list("pk", flat=True)
-    )
+    good = set(RawDataPackage.objects.filter(pk__in=wanted).present_in_archive().values_list("pk", flat=True))
     bad = [row.name for row in rows if row.pk not in good]
     if bad:
         raise RequestError(

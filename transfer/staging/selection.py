@@ -1,9 +1,9 @@
-"""What a scientist has ticked: kept in the session, so that it survives paging, sorting, filtering and
-a closed browser.
+"""What a scientist has ticked: kept in the session, so that it survives paging, sorting, filtering and a closed
+browser.
 
-The whole table is one form. Whatever button is pressed, the ticks of the shown page come with it
-(``shown``: which rows the page had, ``package``: which of them are ticked) and are merged here. So
-nothing depends on JavaScript, and two pages of one list never fight over a cookie.
+The whole table is one form. Whatever button is pressed, the ticks of the shown page come with it (``shown``: which rows
+the page had, ``package``: which of them are ticked) and are merged here. So nothing depends on JavaScript, and two
+pages of one list never fight over a cookie.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db.models import Sum
 from django.http import HttpRequest
 
 from accounts.people import person_of
-from ccatdc.common.viewers import visible
+from ccatdc.common.visibility import visible
 from datamgmt.models import RawDataPackage
 from transfer.staging.requests import MAX_PACKAGES
 
@@ -43,11 +43,9 @@ class Selection:
         self._keep(kept | {each for each in map(_as_uuid, ticked) if each})
 
     def add(self, package_ids: Iterable[object]) -> None:
-        """Tick these too."""
         self._keep(self._ids | {str(each) for each in package_ids})
 
     def clear(self) -> None:
-        """Untick all."""
         self._keep(set())
 
     def packages(self) -> Any:

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from ccatdc.common.badges import badge, state_badge
+from ccatdc.common.admin.badges import badge, state_badge
 from ccatdc.common.states import STATUS_COLOURS
 from ccatdc.common.units import size_text
 from datamgmt.models import RawDataPackage
@@ -34,20 +34,14 @@ class PackageTable(tables.Table):  # type: ignore[misc]
         attrs={"td": {"class": "nowrap"}},
     )
     program = tables.Column(
-        accessor="executed_obs_unit__obs_unit__observing_program",
-        verbose_name="Program",
-        orderable=False,
+        accessor="executed_obs_unit__obs_unit__observing_program", verbose_name="Program", orderable=False
     )
     instrument_module = tables.Column(verbose_name="Instrument", orderable=False)
     name = tables.Column(verbose_name="Package", attrs={"td": {"class": "breakable"}})
     file_count = tables.Column(
-        verbose_name="Files",
-        orderable=False,
-        attrs={"td": {"class": "num"}, "th": {"class": "num"}},
+        verbose_name="Files", orderable=False, attrs={"td": {"class": "num"}, "th": {"class": "num"}}
     )
-    size = tables.Column(
-        orderable=False, attrs={"td": {"class": "num nowrap"}, "th": {"class": "num"}}
-    )
+    size = tables.Column(orderable=False, attrs={"td": {"class": "num nowrap"}, "th": {"class": "num"}})
     archived_at = tables.DateTimeColumn(format="Y-m-d", verbose_name="Archived")
 
     class Meta:
@@ -83,44 +77,28 @@ class PackageTable(tables.Table):  # type: ignore[misc]
         )
 
     def render_size(self, value: int) -> str:
-        """With its unit."""
         return size_text(value)
 
 
 class JobTable(tables.Table):  # type: ignore[misc]
-    """One's own staging jobs."""
-
     name = tables.Column(accessor="pk", verbose_name="Job", orderable=False)
     state = tables.Column(accessor="status", orderable=False)
     total_bytes = tables.Column(
-        verbose_name="Size",
-        attrs={"td": {"class": "num nowrap"}, "th": {"class": "num"}},
-        orderable=False,
+        verbose_name="Size", attrs={"td": {"class": "num nowrap"}, "th": {"class": "num"}}, orderable=False
     )
     destination_location = tables.Column(verbose_name="Where", orderable=False)
-    created_at = tables.DateTimeColumn(
-        format="Y-m-d H:i", verbose_name="Asked (UTC)", orderable=False
-    )
+    created_at = tables.DateTimeColumn(format="Y-m-d H:i", verbose_name="Asked (UTC)", orderable=False)
     expires_at = tables.Column(verbose_name="Data stays until (UTC)", orderable=False)
 
     class Meta:
         model = StagingJob
         fields: list[str] = []
-        sequence = (
-            "name",
-            "state",
-            "total_bytes",
-            "destination_location",
-            "created_at",
-            "expires_at",
-        )
+        sequence = ("name", "state", "total_bytes", "destination_location", "created_at", "expires_at")
         empty_text = "You have not asked for any data yet."
 
     def render_name(self, record: StagingJob) -> SafeString:
         """To the page that follows it."""
-        return format_html(
-            '<a href="{}">{}</a>', reverse("staging:job", args=[record.pk]), str(record)
-        )
+        return format_html('<a href="{}">{}</a>', reverse("staging:job", args=[record.pk]), str(record))
 
     def render_state(self, record: StagingJob) -> SafeString:
         """How far it is, or how it ended."""
@@ -131,7 +109,6 @@ class JobTable(tables.Table):  # type: ignore[misc]
         return f"{record.expires_at:%Y-%m-%d %H:%M}" if record.active else "gone or going"
 
     def render_total_bytes(self, value: int) -> str:
-        """With its unit."""
         return size_text(value)
 
 

@@ -1,7 +1,7 @@
 """The scientists' pages: find archived packages, ask for them, follow one's jobs.
 
-Each view is three lines: may I, do it, say so. What a request means is in transfer/staging/requests.py;
-what is ticked in transfer/staging/selection.py. Everything works without JavaScript.
+Each view is three lines: may I, do it, say so. What a request means is in transfer/staging/requests.py; what is ticked
+in transfer/staging/selection.py. Everything works without JavaScript.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django_tables2 import RequestConfig
 
 from accounts.people import person_of
+from ccatdc.common.admin.paging import BoundedPaginator
 from ccatdc.common.errors import CcatError
-from ccatdc.common.paging import BoundedPaginator
-from ccatdc.common.viewers import visible
+from ccatdc.common.visibility import visible
 from datamgmt.models import DataLocation, RawDataPackage
 from transfer.models import StagingJob
 from transfer.models.jobs import MAX_KEEP_DAYS
@@ -47,9 +47,7 @@ def needs(codename: str) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not person_of(request).may(codename):
-                raise PermissionDenied(
-                    f"Your roles do not include {codename}. Ask whoever manages users."
-                )
+                raise PermissionDenied(f"Your roles do not include {codename}. Ask whoever manages users.")
             return view(request, *args, **kwargs)
 
         return login_required(guarded)
@@ -62,11 +60,7 @@ def needs(codename: str) -> Callable[[View], View]:
 def home(request: HttpRequest) -> HttpResponse:
     """Where everybody begins: one's jobs, the archive, the portal."""
     mine = StagingJob.objects.of(person_of(request)).select_related("destination_location__site")
-    return render(
-        request,
-        "staging/home.html",
-        {"jobs": [(job, job_badge(job)) for job in mine[:JOBS_ON_HOME_PAGE]]},
-    )
+    return render(request, "staging/home.html", {"jobs": [(job, job_badge(job)) for job in mine[:JOBS_ON_HOME_PAGE]]})
 
 
 @needs("read:observations")
@@ -82,9 +76,7 @@ def packages(request: HttpRequest) -> HttpResponse:
     narrowed = chosen.by_observation
     if narrowed:
         rows = rows.order_by("-executed_obs_unit__start_time", "-pk")
-    table = PackageTable(
-        rows, selection=selection, may_stage=may_stage, orderable=False if narrowed else None
-    )
+    table = PackageTable(rows, selection=selection, may_stage=may_stage, orderable=False if narrowed else None)
     paginate = {"per_page": PER_PAGE, "paginator_class": BoundedPaginator, "silent": True}
     RequestConfig(request, paginate=paginate).configure(table)
     on_page = {str(row.record.pk) for row in table.page.object_list}
@@ -141,9 +133,7 @@ def request_page(request: HttpRequest) -> HttpResponse:
         location: DataLocation = form.cleaned_data["location"]
         wanted = list(selection.packages().values_list("pk", flat=True))
         try:
-            made = requests.request_staging(
-                person_of(request), wanted, location, form.cleaned_data["name"]
-            )
+            made = requests.request_staging(person_of(request), wanted, location, form.cleaned_data["name"])
         except CcatError as error:
             form.add_error(None, str(error))
         else:
@@ -171,9 +161,7 @@ def job(request: HttpRequest, pk: int) -> HttpResponse:
     """One job: how far it is, why it waits, where its data is, and what can be done with it."""
     progress = Progress(_job_of(request, pk))
     return render(
-        request,
-        "staging/job.html",
-        {"progress": progress, "extend_form": ExtendForm(), "most_days": MAX_KEEP_DAYS},
+        request, "staging/job.html", {"progress": progress, "extend_form": ExtendForm(), "most_days": MAX_KEEP_DAYS}
     )
 
 
@@ -198,7 +186,6 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 @needs("stage:data")
 @require_POST
 def retry(request: HttpRequest, pk: int) -> HttpResponse:
-    """Try again what failed."""
     return _act(request, pk, "What failed is tried again.", requests.retry_job)
 
 

@@ -29,5 +29,4 @@ def choose_transport(origin: Place, destination: Place, method: str = "") -> Tra
         f"No transport reaches {destination} from the host that has {origin}.",
         code="transport.none_can",
         remedy=f"Mount {destination} here (its marker was not found), name its host, or correct the route.",
-        counts=False,  # as for every place that is not mounted: the work waits until it is
     )

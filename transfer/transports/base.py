@@ -10,7 +10,7 @@ from typing import ClassVar
 from datamgmt.models import DataLocation
 from datamgmt.storage import storage_for
 from datamgmt.storage.base import LocationStorage
-from transfer.holding import Held
+from transfer.engine.worker.lease import LeaseHandle
 
 
 class Place:
@@ -50,9 +50,7 @@ class Transport(ABC):
         """Whether this host can move from one to the other this way."""
 
     @abstractmethod
-    def move(
-        self, cargo: Cargo, origin: Place, destination: Place, attempt: str, lease: Held
-    ) -> None:
+    def move(self, cargo: Cargo, origin: Place, destination: Place, attempt: str, lease: LeaseHandle) -> None:
         """Move one file; ``lease`` is told the bytes of it. :class:`TransportError` or
         :class:`StorageError` when a retry may help, :class:`OriginError` when the origin does not
         have what it should.

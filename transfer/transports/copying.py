@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from ccatdc.common.errors import LocationIdentityError, NotSupportedError
 from datamgmt.checksums import BUFFER_BYTES, new_digest
-from transfer.holding import Held
-from transfer.origins import damaged, open_at
+from transfer.engine.worker.lease import LeaseHandle
+from transfer.routing.sources import damaged, open_at
 from transfer.transports.base import Cargo, Place, Transport
 
 
@@ -26,9 +26,7 @@ class Copying(Transport):
                 return False
         return True
 
-    def move(
-        self, cargo: Cargo, origin: Place, destination: Place, attempt: str, lease: Held
-    ) -> None:
+    def move(self, cargo: Cargo, origin: Place, destination: Place, attempt: str, lease: LeaseHandle) -> None:
         """Stream the file; bytes with another digest never get the name."""
         what = f"{cargo.origin_key} at {origin}"
         digest = new_digest()

@@ -1,7 +1,9 @@
-"""rsync over ssh: the destination is a disk of another host. Proves nothing about the digest, so stage 40 reads what arrived.
+"""rsync over ssh: the destination is a disk of another host. Proves nothing about the digest, so stage 40 reads what
+arrived.
 
-The other host needs sshd, rsync and coreutils; who logs in there (``user`` of the location) may write below its root and nothing else.
-Keys, known hosts and ports belong into the ssh configuration of the worker's account; ``CCATDC_SSH_COMMAND`` may name another command.
+The other host needs sshd, rsync and coreutils; who logs in there (``user`` of the location) may write below its root
+and nothing else. Keys, known hosts and ports belong into the ssh configuration of the worker's account;
+``CCATDC_SSH_COMMAND`` may name another command.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from datamgmt.checksums import BUFFER_BYTES
 from datamgmt.models import DiskDataLocation
 from datamgmt.storage.identity import Marker
 from datamgmt.storage.keys import MARKER_KEY, RESERVED
-from transfer.holding import Held
-from transfer.origins import damaged, open_at, origin_errors
+from transfer.engine.worker.lease import LeaseHandle
+from transfer.routing.sources import damaged, open_at, origin_errors
 from transfer.transports.base import Cargo, Place, Transport
 
 #: Seconds for a short command on the other host, and of silence after which rsync gives up.
@@ -44,14 +46,10 @@ class Rsync(Transport):
         """The origin is a disk here, the destination a disk of a named host."""
         there = destination.location
         return (
-            isinstance(origin.location, DiskDataLocation)
-            and isinstance(there, DiskDataLocation)
-            and bool(there.host)
+            isinstance(origin.location, DiskDataLocation) and isinstance(there, DiskDataLocation) and bool(there.host)
         )
 
-    def move(
-        self, cargo: Cargo, origin: Place, destination: Place, attempt: str, lease: Held
-    ) -> None:
+    def move(self, cargo: Cargo, origin: Place, destination: Place, attempt: str, lease: LeaseHandle) -> None:
         """Send under a temporary name, fsync there, give it its name without replacing anything."""
         there = _disk(destination)
         _check_identity(there)
@@ -59,33 +57,30 @@ class Rsync(Transport):
         part = _part(there, cargo.destination_key, attempt)
         final = _path(there, cargo.destination_key)
         folder = str(Path(final).parent)
-        _remote(there, f"mkdir -p {shlex.quote(str(Path(part).parent))} {shlex.quote(folder)}")
+        _remote(there, f"mkdir -p -- {shlex.quote(str(Path(part).parent))} {shlex.quote(folder)}")
         ended, said = self._send(here, there, part, lease)
         if ended == PARTLY:
             _require_readable(cargo, origin, lease)
         if ended != 0:
             raise _failure(there, f"rsync ended with {ended}", said)
-        quoted = {
-            name: shlex.quote(value) for name, value in (("p", part), ("f", final), ("d", folder))
-        }
+        quoted = {name: shlex.quote(value) for name, value in (("p", part), ("f", final), ("d", folder))}
         _remote(
             there,
-            f"sync {quoted['p']} && ln {quoted['p']} {quoted['f']} && sync {quoted['d']} && rm {quoted['p']}",
+            f"sync -- {quoted['p']} && ln -- {quoted['p']} {quoted['f']} && sync -- {quoted['d']} && rm -- {quoted['p']}",
         )
 
     def received(self, key: str, destination: Place) -> int | None:
-        """Asked over ssh."""
         path = shlex.quote(_path(_disk(destination), key))
-        answer = _remote(_disk(destination), f"if [ -f {path} ]; then stat -c %s {path}; fi")
+        answer = _remote(_disk(destination), f"if [ -f {path} ]; then stat -c %s -- {path}; fi")
         return int(answer) if answer.strip() else None
 
     def discard_attempt(self, key: str, attempt: str, destination: Place) -> None:
         """One name, the attempt's own."""
         there = _disk(destination)
-        _remote(there, f"rm -f {shlex.quote(_part(there, key, attempt))}")
+        _remote(there, f"rm -f -- {shlex.quote(_part(there, key, attempt))}")
 
     @staticmethod
-    def _send(here: Path, there: DiskDataLocation, part: str, lease: Held) -> tuple[int, str]:
+    def _send(here: Path, there: DiskDataLocation, part: str, lease: LeaseHandle) -> tuple[int, str]:
         """How rsync ended, and what it said."""
         command = [
             # The kernel kills it when this worker is killed: an orphan would write beside its successor.
@@ -98,17 +93,13 @@ class Rsync(Transport):
             f"--timeout={SILENCE_SECONDS}",
             "--rsh",
             shlex.join(_ssh()),
+            "--",
             str(here),
             f"{_login(there)}:{part}",
         ]
         # A file, since a pipe that nobody reads meanwhile would stop rsync when it is full.
         with tempfile.TemporaryFile("w+", errors="replace") as errors:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-            )
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
             try:
                 while process.poll() is None:
                     lease.check(_bytes_read(process.pid))
@@ -138,7 +129,7 @@ def _require_there(cargo: Cargo, origin: Place) -> Path:
     return path
 
 
-def _require_readable(cargo: Cargo, origin: Place, lease: Held) -> None:
+def _require_readable(cargo: Cargo, origin: Place, lease: LeaseHandle) -> None:
     """:class:`OriginError` when it was the disk here that failed: one more read tells."""
     buffer = memoryview(bytearray(BUFFER_BYTES))
     done = 0
@@ -180,7 +171,7 @@ def _remote(there: DiskDataLocation, command: str) -> str:
     """Run a shell command on the other host; its output."""
     try:
         done = subprocess.run(
-            [*_ssh(), _login(there), command],
+            [*_ssh(), "--", _login(there), command],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -210,6 +201,6 @@ def _failure(there: DiskDataLocation, what: str, errors: str) -> TransportError 
 def _check_identity(there: DiskDataLocation) -> None:
     """The marker on the other host, read over ssh: an unmounted disk there must not be filled."""
     path = shlex.quote(_path(there, MARKER_KEY))
-    found = _remote(there, f"if [ -f {path} ]; then cat {path}; fi")
+    found = _remote(there, f"if [ -f {path} ]; then cat -- {path}; fi")
     marker = Marker(there.uuid, there.full_name)
     marker.require(found.encode() if found.strip() else None, f"{there.path} on {there.host}")

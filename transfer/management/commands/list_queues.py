@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from transfer.queues import all_queues
+from transfer.engine.queue import all_queues
 
 
 class Command(BaseCommand):
@@ -28,10 +28,7 @@ class Command(BaseCommand):
         for location, queue in all_queues():
             if options["site"] and location.site.short_name != options["site"]:
                 continue
-            if options["location"] and options["location"] not in (
-                location.full_name,
-                location.name,
-            ):
+            if options["location"] and options["location"] not in (location.full_name, location.name):
                 continue
             found.setdefault(location.full_name, []).append(queue)
         if options["json"]:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from ccatdc.common.states import OPEN_STATUSES, Status
 from ccatdc.common.units import duration_text
 from transfer.models import CircuitBreaker, Operation, ServiceHeartbeat
-from transfer.overview import StageCounts, silent_services, stage_counts
+from transfer.operators.overview import StageCounts, silent_services, stage_counts
 
 _COLUMNS = (*OPEN_STATUSES, Status.FAILED)
 
@@ -24,7 +24,6 @@ class Command(BaseCommand):
     help = "Shows the state of the data center: `ops status`, or `ops status --json` for programs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """What to show, and how."""
         parser.add_argument("what", choices=["status"])
         parser.add_argument("--json", action="store_true", help="as one JSON document")
 
@@ -33,7 +32,7 @@ class Command(BaseCommand):
         stages = stage_counts()
         services = list(ServiceHeartbeat.objects.all())
         silent = {service.pk for service in silent_services()}
-        breakers = list(CircuitBreaker.objects.open().select_related("location__site"))
+        breakers = list(CircuitBreaker.objects.open().with_places())
         paused = list(Operation.objects.paused().select_related("location__site"))
         if options["json"]:
             self.stdout.write(json.dumps(_document(stages, services, silent, breakers, paused)))
@@ -47,22 +46,15 @@ class Command(BaseCommand):
             self.stdout.write("No service has ever run here.")
         for breaker in breakers:
             self.stdout.write(
-                f"Held back: {breaker}, next trial {_ago(breaker.next_trial_at)}: "
-                f"{breaker.error_message}"
+                f"Held back: {breaker}, next trial {_ago(breaker.next_trial_at)}: {breaker.error_message}"
             )
         for operation in paused:
-            self.stdout.write(
-                f"Paused: {operation} at {operation.location}: {operation.error_message}"
-            )
+            self.stdout.write(f"Paused: {operation} at {operation.location}: {operation.error_message}")
 
     def _table(self, stages: list[StageCounts]) -> None:
         heads = ["stage", *(status.label.lower() for status in _COLUMNS), "oldest waiting"]
         lines = [
-            [
-                each.stage,
-                *(str(each.counts[status]) for status in _COLUMNS),
-                _ago(each.oldest_waiting),
-            ]
+            [each.stage, *(str(each.counts[status]) for status in _COLUMNS), _ago(each.oldest_waiting)]
             for each in stages
         ]
         widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
@@ -85,9 +77,7 @@ def _ago(moment: datetime | None) -> str:
     if moment is None:
         return "-"
     past = timezone.now() - moment
-    return (
-        f"{duration_text(past)} ago" if past.total_seconds() >= 0 else f"in {duration_text(-past)}"
-    )
+    return f"{duration_text(past)} ago" if past.total_seconds() >= 0 else f"in {duration_text(-past)}"
 
 
 def _document(
@@ -121,7 +111,8 @@ def _document(
         "open_breakers": [
             {
                 "location": each.location.full_name,
-                "operation_type": each.operation_type,
+                "scope": each.scope,
+                "destination": each.destination.full_name if each.destination else None,
                 "failures": each.failures,
                 "next_trial_at": _iso(each.next_trial_at),
                 "error_code": each.error_code,
@@ -129,12 +120,7 @@ def _document(
             for each in breakers
         ],
         "paused_operations": [
-            {
-                "id": each.pk,
-                "location": each.location.full_name,
-                "error_message": each.error_message,
-            }
-            for each in paused
+            {"id": each.pk, "location": each.location.full_name, "error_message": each.error_message} for each in paused
         ],
     }
 

@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ccatdc.common.errors import CcatError
 from ccatdc.common.site_role import require_main_site
-from transfer.database import when_it_answers
-from transfer.queues import location_named
-from transfer.supervisor import Supervisor
+from transfer.engine.database import when_it_answers
+from transfer.engine.processes.supervisor import Supervisor
+from transfer.engine.queue import location_named
 
 
 class Command(BaseCommand):
@@ -27,9 +27,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Names, and how many workers for each."""
-        parser.add_argument(
-            "locations", nargs="+", metavar="SITE_LOCATION", help="exact names, as list_queues has"
-        )
+        parser.add_argument("locations", nargs="+", metavar="SITE_LOCATION", help="exact names, as list_queues has")
         parser.add_argument(
             "--workers",
             type=int,
@@ -39,15 +37,12 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Check the names, then supervise."""
         require_main_site()
         if options["workers"] < 1:
             raise CommandError("--workers: give at least 1.")
         try:
             names = dict.fromkeys(options["locations"])
-            locations = when_it_answers(
-                "find the locations", lambda: [location_named(name) for name in names]
-            )
+            locations = when_it_answers("find the locations", lambda: [location_named(name) for name in names])
         except CcatError as error:
             raise CommandError(str(error)) from error
         Supervisor(locations, options["workers"]).run()

@@ -9,12 +9,11 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ccatdc.common.site_role import require_main_site
 from transfer.managers.loop import ManagerLoop
+from transfer.managers.resend import ResendManager
 from transfer.pipeline import PIPELINE
 
 
 class Command(BaseCommand):
-    """Look for work until stopped."""
-
     help = (
         "Runs the managers: they find work and write operations. They need the database and no "
         "data; they may run anywhere, in several copies."
@@ -22,22 +21,19 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Which, and whether only once."""
-        parser.add_argument("names", nargs="*", metavar="NAME", help="stages (default: all)")
+        parser.add_argument("names", nargs="*", metavar="NAME", help="stages, or resend (default: all)")
         parser.add_argument("--once", action="store_true", help="one pass, then end")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Load the managers, then loop."""
         require_main_site()
-        known = {stage.name: stage for stage in PIPELINE}
+        known = {stage.name: stage.load_manager() for stage in PIPELINE}
+        known[ResendManager.name] = ResendManager
         unknown = [name for name in options["names"] if name not in known]
         if unknown:
-            raise CommandError(
-                f"There is no stage {', '.join(unknown)}. There are: {', '.join(known)}."
-            )
+            raise CommandError(f"There is no stage {', '.join(unknown)}. There are: {', '.join(known)}.")
         chosen = [name for name in known if name in options["names"]] or list(known)
         service = "managers" if len(chosen) == len(known) else f"managers {' '.join(chosen)}"
-        loop = ManagerLoop([known[name].load_manager()() for name in chosen], service=service)
+        loop = ManagerLoop([known[name]() for name in chosen], service=service)
         if options["once"]:
             found = loop.run_pass()
             self.stdout.write(f"Found {found} pieces of work.")

@@ -1,0 +1,92 @@
+"""What an operator decides with a button of the portal, besides retry and cancel (transfer/engine/dispatch.py).
+
+Each function checks that the action makes sense, does it in one transaction, and writes the audit log. Permission is
+the caller's business.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User, record
+from ccatdc.common.db.notify import notify_managers
+from ccatdc.common.errors import ConflictError
+from ccatdc.common.states import Status
+from datamgmt.models import DataLocation, RawDataPackage
+from transfer.engine import dispatch
+from transfer.models import (
+    DataTransfer,
+    DataTransferPackageCreation,
+    DataTransferUnpacking,
+    LocationCheck,
+    LongTermArchiveTransfer,
+    Operation,
+    RawDataPackageCreation,
+    Staging,
+)
+from transfer.models.operations import OperationQuerySet
+
+
+def check_now(location: DataLocation, user: User) -> LocationCheck:
+    """Check a location out of turn: is it itself, and how full is it? A check that waits already is brought forward."""
+    with transaction.atomic():
+        record("locations", f"Check now: {location.full_name}.", about=location, user=user)
+        open_checks = LocationCheck.objects.open().filter(location=location)
+        waiting: LocationCheck | None = open_checks.first()
+        if waiting is None:
+            waiting = LocationCheck.objects.create(location=location)
+            dispatch.submit(waiting)
+        elif waiting.status == Status.PENDING:
+            dispatch.retry(waiting, user=user, reason="Check now.")
+    return waiting
+
+
+def switch(location: DataLocation, *, active: bool, user: User) -> None:
+    """Take a location into use or out of it. Work that runs there goes on; new work is not given to an inactive one."""
+    with transaction.atomic():
+        rows = DataLocation.objects.non_polymorphic().filter(pk=location.pk, active=not active)
+        if rows.update(active=active) == 0:
+            raise ConflictError(
+                f"{location.full_name} is switched {'on' if active else 'off'} already.",
+                code="location.switched_already",
+            )
+        verb = "Switched on" if active else "Switched off"
+        record("locations", f"{verb}: {location.full_name}.", about=location, user=user)
+        notify_managers()
+
+
+def operations_about(package: RawDataPackage) -> OperationQuerySet:
+    """Operations about this package, alone or in a bundle, as rows of the base table.
+
+    The kinds are asked one by one, in one statement: each look-up is an index, while one condition over all their joins
+    would read every operation there ever was.
+    """
+    bundles = list(package.data_transfer_packages.values_list("pk", flat=True))
+    in_bundle = {"data_transfer_package__in": bundles}
+    kinds = [
+        RawDataPackageCreation.objects.filter(raw_data_package=package),
+        DataTransferPackageCreation.objects.filter(**in_bundle),
+        DataTransfer.objects.filter(**in_bundle),
+        DataTransferUnpacking.objects.filter(data_transfer__data_transfer_package__in=bundles),
+        LongTermArchiveTransfer.objects.filter(raw_data_package=package),
+        Staging.objects.filter(raw_data_package=package),
+    ]
+    keys = [kind.order_by().values_list("operation_ptr_id", flat=True) for kind in kinds]
+    found = list(keys[0].union(*keys[1:], all=True))
+    rows: OperationQuerySet = Operation.objects.non_polymorphic().filter(pk__in=found)
+    return rows
+
+
+def acknowledge(operation: Operation, user: User | None) -> None:
+    """Acknowledge a failure that is not to be retried: it stays FAILED and leaves the first page.
+
+    A later failure of the same operation is news again.
+    """
+    with transaction.atomic():
+        rows = Operation.objects.non_polymorphic().filter(pk=operation.pk, status=Status.FAILED)
+        if rows.update(acknowledged_at=timezone.now()) == 0:
+            raise ConflictError(
+                f"{operation} has not failed: there is nothing to acknowledge.", code="operation.not_failed"
+            )
+        record("operations", f"Acknowledged the failure of {operation}.", about=operation, user=user)
