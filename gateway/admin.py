@@ -16,13 +16,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.people import person_of
-from ccatdc.common.admin import ReadOnlyAdmin, fields_of, size_column, state_column
-from ccatdc.common.admin_actions import portal_action
-from ccatdc.common.badges import NO_VALUE, badge, link_to_admin, list_url
+from ccatdc.common.admin.actions import portal_action
+from ccatdc.common.admin.badges import NO_VALUE, badge, link_to_admin, list_url
+from ccatdc.common.admin.base import ReadOnlyAdmin, fields_of, size_column, state_column
 from ccatdc.common.errors import CcatError
-from gateway import correcting
-from gateway.backlog import link_state
 from gateway.models import ITEM_COLOURS, ItemStatus, Link, OutboxItem
+from gateway.outbox import correcting
+from gateway.outbox.backlog import link_state
 
 LINK_COLOURS = {"up": "success", "down": "warning", "denied": "danger", "never": "default"}
 #: A body is shown to this many characters; the form to correct it has all of it.
@@ -30,21 +30,13 @@ SHOWN_BODY = 4000
 
 
 class CorrectForm(forms.Form):
-    """The body as JSON."""
-
-    body = forms.CharField(
-        strip=False, widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false"})
-    )
+    body = forms.CharField(strip=False, widget=forms.Textarea(attrs={"rows": 24, "spellcheck": "false"}))
 
 
 class DiscardForm(forms.Form):
-    """Why, and how much."""
-
     reason = forms.CharField(max_length=1000, widget=forms.Textarea(attrs={"rows": 3}))
     rest = forms.BooleanField(
-        required=False,
-        label="Also every call that waits behind it, of the same observation",
-        label_suffix="",
+        required=False, label="Also every call that waits behind it, of the same observation", label_suffix=""
     )
 
 
@@ -58,15 +50,7 @@ class OutboxItemAdmin(ReadOnlyAdmin):
 
     state = state_column("status", ITEM_COLOURS)
     size = size_column("body_bytes", "Size")
-    list_display = [
-        "call",
-        "observation",
-        "files",
-        "state",
-        "filed_at",
-        "filed_by",
-        "what_was_said",
-    ]
+    list_display = ["call", "observation", "files", "state", "filed_at", "filed_by", "what_was_said"]
     list_select_related = ["token", "user"]
     list_filter = ["status", "kind"]
     # What is searched is said in get_search_results; the box appears when this is not empty.
@@ -105,15 +89,11 @@ class OutboxItemAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Call", ordering="id")
     def call(self, item: OutboxItem) -> str:
-        """Number and kind."""
         return str(item)
 
     @admin.display(description="Observation")
     def observation(self, item: OutboxItem) -> SafeString:
-        """To its page here."""
-        return link_to_admin(
-            "planning", "executedobsunit", item.execution_id, str(item.execution_id)
-        )
+        return link_to_admin("planning", "executedobsunit", item.execution_id, str(item.execution_id))
 
     @admin.display(description="Filed by")
     def filed_by(self, item: OutboxItem) -> str:
@@ -131,7 +111,7 @@ class OutboxItemAdmin(ReadOnlyAdmin):
         if not _is_dead(item):
             return NO_VALUE
         return format_html(
-            '<a class="portal-button" href="{}">Correct and send again</a> '
+            '<a class="portal-button" href="{}">Correct and resend</a> '
             '<a class="portal-button portal-button-danger" href="{}">Discard</a>',
             reverse("admin:gateway_outboxitem_correct", args=[item.pk]),
             reverse("admin:gateway_outboxitem_discard", args=[item.pk]),
@@ -139,17 +119,14 @@ class OutboxItemAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Sent as")
     def address(self, item: OutboxItem) -> str:
-        """Method and path."""
         return f"{item.method} {item.path}"
 
     @admin.display(description="Body")
     def body_shown(self, item: OutboxItem) -> SafeString:
-        """Its beginning."""
         return _pre(item.body)
 
     @admin.display(description="As it was filed")
     def original_shown(self, item: OutboxItem) -> SafeString:
-        """Before it was corrected."""
         return _pre(item.original_body) if item.original_body else NO_VALUE
 
     @admin.display(description="Problem document")
@@ -157,14 +134,12 @@ class OutboxItemAdmin(ReadOnlyAdmin):
         """All that the main site said."""
         return _pre(json.dumps(item.problem, indent=2)) if item.problem else NO_VALUE
 
-    @portal_action("Send again", needs="operate", shown_for=_is_dead)
+    @portal_action("Resend", needs="operate", shown_for=_is_dead)
     def resend_selected(self, request: HttpRequest, item: OutboxItem) -> None:
         """The cause was at the main site, and is gone."""
         correcting.resend(item, person_of(request))
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: Any, search_term: str
-    ) -> tuple[Any, bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By the number of a call, or by its observation."""
         term = search_term.strip()
         if not term:
@@ -177,19 +152,13 @@ class OutboxItemAdmin(ReadOnlyAdmin):
             return queryset.none(), False
 
     def get_urls(self) -> list[URLPattern]:
-        """With the two forms."""
         own = [
-            path(
-                f"<int:pk>/{name}/",
-                self.admin_site.admin_view(view),
-                name=f"gateway_outboxitem_{name}",
-            )
+            path(f"<int:pk>/{name}/", self.admin_site.admin_view(view), name=f"gateway_outboxitem_{name}")
             for name, view in (("correct", self.correct_view), ("discard", self.discard_view))
         ]
         return [*own, *super().get_urls()]
 
     def correct_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Another body."""
         item = self._refused(request, pk)
         pretty = json.dumps(json.loads(item.body), indent=1)
         form = CorrectForm(request.POST or None, initial={"body": pretty})
@@ -197,7 +166,7 @@ class OutboxItemAdmin(ReadOnlyAdmin):
             request,
             item,
             form,
-            "Correct and send again",
+            "Correct and resend",
             lambda: correcting.correct(item, form.cleaned_data["body"], person_of(request)),
         )
 
@@ -211,10 +180,7 @@ class OutboxItemAdmin(ReadOnlyAdmin):
             form,
             "Discard",
             lambda: correcting.discard(
-                item,
-                form.cleaned_data["reason"],
-                person_of(request),
-                rest=form.cleaned_data["rest"],
+                item, form.cleaned_data["reason"], person_of(request), rest=form.cleaned_data["rest"]
             ),
         )
 
@@ -226,13 +192,11 @@ class OutboxItemAdmin(ReadOnlyAdmin):
             raise Http404("This call is not refused any more.")
         return item
 
-    def _ask(
-        self, request: HttpRequest, item: OutboxItem, form: forms.Form, title: str, act: Any
-    ) -> HttpResponse:
+    def _ask(self, request: HttpRequest, item: OutboxItem, form: forms.Form, title: str, do: Any) -> HttpResponse:
         """The form, until it could be done."""
         if request.method == "POST" and form.is_valid():
             try:
-                act()
+                do()
             except CcatError as error:
                 form.add_error(None, str(error))
             else:

@@ -10,7 +10,7 @@ from django.db.models.signals import post_migrate
 
 
 class GatewayConfig(AppConfig):
-    """At the main site it hands out reference data; at the telescope it keeps and replays what is filed."""
+    """At the main site it offers the reference data; at the telescope it keeps and replays what is filed."""
 
     name = "gateway"
     verbose_name = "Site gateway"
@@ -23,5 +23,5 @@ class GatewayConfig(AppConfig):
 def _keep_keys_apart(using: str, **_: Any) -> None:
     from gateway.reference.keys import keep_keys_apart
 
-    if settings.SITE_ROLE == "secondary":
+    if settings.SITE_ROLE == "gateway":
         keep_keys_apart(using)

@@ -1,7 +1,7 @@
 """Is the main site to be reached? Whoever speaks with it says here how it went; everybody reads it.
 
-While the link is down everything waits together, and one request now and then tries it again. That the
-link was lost, came back, or that the main site does not let us in, is written to the diary once.
+While the link is down everything waits together, and one request now and then tries it again. That the link was lost,
+came back, or that the main site does not let us in, is written to the audit log once.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import LogLevel, record
+from ccatdc.common.db.notify import notify_gateway
 from ccatdc.common.units import duration_text
 from gateway.models import Link, now_plus
-from gateway.wake import wake_gateway
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +45,7 @@ def heard() -> None:
     """The main site answered."""
     link = Link.row()
     now = timezone.now()
-    if (
-        link.is_up
-        and link.last_contact_at is not None
-        and now - link.last_contact_at < CONTACT_RESOLUTION
-    ):
+    if link.is_up and link.last_contact_at is not None and now - link.last_contact_at < CONTACT_RESOLUTION:
         return
     with transaction.atomic():
         link = Link.objects.select_for_update().get(pk=1)
@@ -57,16 +53,7 @@ def heard() -> None:
         first = link.last_contact_at is None
         link.last_contact_at, link.down_since, link.next_try_at = now, None, None
         link.denied, link.failures, link.trouble = False, 0, ""
-        link.save(
-            update_fields=[
-                "last_contact_at",
-                "down_since",
-                "next_try_at",
-                "denied",
-                "failures",
-                "trouble",
-            ]
-        )
+        link.save(update_fields=["last_contact_at", "down_since", "next_try_at", "denied", "failures", "trouble"])
         if was_down is not None:
             away = duration_text((now - was_down).total_seconds())
             message = f"The link to {settings.PRIMARY_URL} is back after {away}."
@@ -92,9 +79,7 @@ def lost(why: str, *, denied: bool = False, after_seconds: float = 0.0) -> None:
         if link is None:
             return
         is_news = link.down_since is None or link.denied != denied
-        pause = max(
-            pause_seconds(link.failures), min(after_seconds, settings.GATEWAY_RETRY_MAX_SECONDS)
-        )
+        pause = max(pause_seconds(link.failures), min(after_seconds, settings.GATEWAY_RETRY_MAX_SECONDS))
         Link.write(
             down_since=link.down_since or Now(),
             denied=denied,
@@ -127,4 +112,4 @@ def seconds_to_next_try() -> float:
 def want_refresh() -> None:
     """Have the reference data refreshed as soon as it can be."""
     Link.write(refresh_wanted=True)
-    wake_gateway()
+    notify_gateway()

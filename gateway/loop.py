@@ -1,8 +1,8 @@
 """``run_gateway``: sends the outbox to the main site, refreshes the reference data, prunes what is old.
 
-One thread looks: which observations have something to send, whether the link may be tried, what is due.
-A few threads send, each one observation at a time over a kept-alive connection. Several processes may
-run: an observation is sent by one thread of one of them.
+One thread looks: which observations have something to send, whether the link may be tried, what is due. A few threads
+send, each one observation at a time over a kept-alive connection. Several processes may run: an observation is sent by
+one thread of one of them.
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ from django.conf import settings
 from django.db import DatabaseError, connection, connections
 from django.db.models.functions import Now
 
+from ccatdc.common.db.notify import GATEWAY, Listener
 from ccatdc.common.errors import CcatError
 from gateway import link
-from gateway.backlog import prune
+from gateway.main_site import PrimarySite
 from gateway.models import BEAT_SECONDS, Link, OutboxItem
-from gateway.primary import PrimarySite
+from gateway.outbox.backlog import prune
+from gateway.outbox.replay import replay
 from gateway.reference.refresh import refresh
-from gateway.replay import replay
-from gateway.wake import GATEWAY
-from transfer.database import DATABASE_AWAY
-from transfer.wake import Listener
+from transfer.engine.database import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -54,22 +53,21 @@ class GatewayLoop:
         self._paused: dict[UUID, float] = {}
         self._listener = Listener(GATEWAY)
         self._next_beat = self._next_refresh = self._next_prune = 0.0
-        self._bell, self._ring = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._wakeup, self._wakeup_writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        signal.set_wakeup_fd(self._ring, warn_on_full_buffer=False)
+        signal.set_wakeup_fd(self._wakeup_writer, warn_on_full_buffer=False)
         executor = ThreadPoolExecutor(self._threads, thread_name_prefix="replay")
         try:
             while not self.stopping:
-                self._turn(executor)
+                self._pass_and_wait(executor)
         finally:
             executor.shutdown(wait=True)
             signal.set_wakeup_fd(-1)
-            os.close(self._bell)
-            os.close(self._ring)
+            os.close(self._wakeup)
+            os.close(self._wakeup_writer)
 
     def run_pass(self) -> None:
         """Refresh, then send everything that can be sent now; for ``--once``."""
@@ -80,14 +78,14 @@ class GatewayLoop:
                     future.exception()
         prune()
 
-    def _turn(self, executor: ThreadPoolExecutor) -> None:
+    def _pass_and_wait(self, executor: ThreadPoolExecutor) -> None:
         try:
             self._listener.listen()
             self._beat()
             self._refresh_if_due()
             self._start_sending(executor)
             self._prune_if_due()
-            self._listener.wait(self._seconds_to_wait(), also=self._bell)
+            self._listener.wait(self._seconds_to_wait(), also=self._wakeup)
             self._quiet()
         except DATABASE_AWAY as error:
             logger.warning("The database does not answer, waiting: %s", str(error).strip())
@@ -143,11 +141,7 @@ class GatewayLoop:
     def _ready(self) -> list[UUID]:
         """Observations whose next call may be sent now, those that wait longest first."""
         clock = time.monotonic()
-        return [
-            execution
-            for execution in OutboxItem.objects.ready()
-            if self._paused.get(execution, 0.0) <= clock
-        ]
+        return [execution for execution in OutboxItem.objects.ready() if self._paused.get(execution, 0.0) <= clock]
 
     def _send(self, execution: UUID) -> int | None:
         try:
@@ -178,7 +172,7 @@ class GatewayLoop:
             prune()
 
     def _seconds_to_wait(self) -> float:
-        """Until the next thing that nobody rings for."""
+        """Until the next thing of which no notification tells."""
         clock = time.monotonic()
         waits = [self._next_beat - clock, self._next_refresh - clock, self._next_prune - clock]
         if not link.may_send():
@@ -190,11 +184,11 @@ class GatewayLoop:
         return max(0.05, min(waits))
 
     def _wake(self, _future: Any) -> None:
-        os.write(self._ring, b"\0")
+        os.write(self._wakeup_writer, b"\0")
 
     def _quiet(self) -> None:
         try:
-            os.read(self._bell, 4096)
+            os.read(self._wakeup, 4096)
         except BlockingIOError:
             return
 

@@ -1,6 +1,6 @@
 """What the gateway knows: calls that the main site has yet to hear (the outbox), and how its link is.
 
-Filled by gateway/accepting.py in the transaction of the filing itself, emptied by gateway/replay.py. At
+Filled by gateway/outbox/accepting.py in the transaction of the filing itself, emptied by gateway/outbox/replay.py. At
 the main site both tables are empty.
 """
 
@@ -49,16 +49,12 @@ OPEN: Final = (ItemStatus.WAITING, ItemStatus.DEAD)
 
 
 class ItemKind(models.TextChoices):
-    """What a call says."""
-
     START = "start", "Start"
     FILES = "files", "Files"
     FINISH = "finish", "Finish"
 
 
 class OutboxQuerySet(models.QuerySet["OutboxItem"]):
-    """Questions about calls."""
-
     def open(self) -> OutboxQuerySet:
         """The main site does not have them yet."""
         return self.filter(status__in=OPEN)
@@ -91,11 +87,7 @@ class OutboxQuerySet(models.QuerySet["OutboxItem"]):
 
     def seconds_to_next_retry(self) -> float | None:
         """Until a call that the main site failed over may be sent again; None: there is none."""
-        first = (
-            self.waiting()
-            .filter(not_before__isnull=False)
-            .aggregate(first=Min("not_before"))["first"]
-        )
+        first = self.waiting().filter(not_before__isnull=False).aggregate(first=Min("not_before"))["first"]
         return None if first is None else max(0.0, (first - timezone.now()).total_seconds())
 
     def delivered_before(self, moment: datetime) -> OutboxQuerySet:
@@ -106,9 +98,10 @@ class OutboxQuerySet(models.QuerySet["OutboxItem"]):
 class OutboxItem(models.Model):
     """One call that was accepted here, as it is sent to the main site.
 
-    Within an observation calls are sent in the order of their ids: the observation's row is locked while one is accepted,
-    so that they are committed in this order too. ``body`` is JSON in ASCII; of files always a list. A call that named files
-    of several observations is one row for each. ``problem`` is what the main site said when it refused.
+    Within an observation calls are sent in the order of their ids: the observation's row is locked while one is
+    accepted, so that they are committed in this order too. ``body`` is JSON in ASCII; of files always a list. A call
+    that named files of several observations is one row for each. ``problem`` is what the main site said when it
+    refused.
     """
 
     machines = {"status": ITEM_MOVES}
@@ -122,12 +115,8 @@ class OutboxItem(models.Model):
     files = models.PositiveIntegerField(default=0, help_text="Number of files in it.")
     filed_at = models.DateTimeField(default=timezone.now)
     token = models.ForeignKey(ApiToken, models.PROTECT, null=True, blank=True, related_name="+")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    status = models.CharField(
-        max_length=16, choices=ItemStatus.choices, default=ItemStatus.WAITING, editable=False
-    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")
+    status = models.CharField(max_length=16, choices=ItemStatus.choices, default=ItemStatus.WAITING, editable=False)
     delivered_at = models.DateTimeField(null=True, blank=True, editable=False)
     attempts = models.PositiveIntegerField(
         default=0, editable=False, help_text="Answers so far that called for another try."
@@ -137,12 +126,7 @@ class OutboxItem(models.Model):
     refused_at = models.DateTimeField(null=True, blank=True, editable=False)
     original_body = models.TextField(blank=True, editable=False)
     decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        models.PROTECT,
-        null=True,
-        blank=True,
-        related_name="+",
-        editable=False,
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+", editable=False
     )
     decided_at = models.DateTimeField(null=True, blank=True, editable=False)
     reason = models.TextField(blank=True, editable=False)
@@ -152,35 +136,24 @@ class OutboxItem(models.Model):
     class Meta:
         db_table = "gateway_outbox"
         verbose_name = "call"
-        verbose_name_plural = "calls"
+        verbose_name_plural = "outbox"
         ordering = ["id"]
         indexes = [
             # The next call of an observation, however many were delivered.
+            models.Index(fields=["execution", "id"], condition=Q(status__in=["waiting", "dead"]), name="outbox_open"),
             models.Index(
-                fields=["execution", "id"],
-                condition=Q(status__in=["waiting", "dead"]),
-                name="outbox_open",
-            ),
-            models.Index(
-                fields=["not_before"],
-                condition=Q(status="waiting", not_before__isnull=False),
-                name="outbox_retry",
+                fields=["not_before"], condition=Q(status="waiting", not_before__isnull=False), name="outbox_retry"
             ),
             models.Index(fields=["refused_at"], condition=Q(status="dead"), name="outbox_dead"),
-            models.Index(
-                fields=["delivered_at"], condition=Q(status="delivered"), name="outbox_delivered"
-            ),
+            models.Index(fields=["delivered_at"], condition=Q(status="delivered"), name="outbox_delivered"),
         ]
         constraints = [
             known_values("status", ItemStatus, "outbox_status_known"),
             known_values("kind", ItemKind, "outbox_kind_known"),
             models.CheckConstraint(
-                condition=~Q(status="delivered") | Q(delivered_at__isnull=False),
-                name="outbox_delivered_when",
+                condition=~Q(status="delivered") | Q(delivered_at__isnull=False), name="outbox_delivered_when"
             ),
-            models.CheckConstraint(
-                condition=~Q(status="discarded") | ~Q(reason=""), name="outbox_discarded_why"
-            ),
+            models.CheckConstraint(condition=~Q(status="discarded") | ~Q(reason=""), name="outbox_discarded_why"),
         ]
 
     def __str__(self) -> str:
@@ -201,8 +174,8 @@ BEAT_SECONDS: Final = 30
 class Link(models.Model):
     """The link to the main site and the copy of its reference data: one row.
 
-    While ``down_since`` is set nothing is sent before ``next_try_at``. ``denied`` says that the main site answers, but does
-    not let this gateway in.
+    While ``down_since`` is set nothing is sent before ``next_try_at``. ``denied`` says that the main site answers, but
+    does not let this gateway in.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
@@ -222,8 +195,7 @@ class Link(models.Model):
 
     class Meta:
         db_table = "gateway_link"
-        verbose_name = "link to the main site"
-        verbose_name_plural = "link to the main site"
+        verbose_name = verbose_name_plural = "link"
         constraints = [models.CheckConstraint(condition=Q(id=1), name="gateway_link_one")]
 
     def __str__(self) -> str:

@@ -1,10 +1,10 @@
-"""Addresses below ``/api/`` of a gateway: those of the main site's filing (datamgmt/api/filing_urls.py)."""
+"""Addresses below ``/api/`` of a gateway: those of the main site's filing (datamgmt/api/urls.py)."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from gateway import accepting
+from gateway.outbox import accepting
 
 urlpatterns = [
     path("executed_obs_units/start", accepting.StartExecutionView.as_view()),

@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.relaying import MIRROR
+from accounts.auth.relaying import MIRROR
 from gateway.reference.snapshot import snapshot, snapshot_tag
 
 

@@ -1,8 +1,8 @@
 """At a gateway: makes the tables of reference data equal to a snapshot, in one transaction.
 
-Rows that changed are taken out and put in again, so that names may move between rows; foreign keys are
-checked when the transaction ends. A row that the main site deleted goes, unless something here refers to
-it (gateway/reference/leaving.py).
+Rows that changed are taken out and put in again, so that names may move between rows; foreign keys are checked when the
+transaction ends. A row that the main site deleted goes, unless something here refers to it
+(gateway/reference/leaving.py).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db import connection, models, transaction
 from psycopg import sql
 
 from ccatdc.common.errors import ConfigurationError
-from gateway.locks import take_reference_data
+from gateway.outbox.locks import take_reference_data
 from gateway.reference.leaving import delete_gone, withdraw
 from gateway.reference.snapshot import is_content_type
 from gateway.reference.tables import FORMAT, TABLES, Table
@@ -35,10 +35,7 @@ class Applied:
     withdrawn: int = 0
 
     def __str__(self) -> str:
-        return (
-            f"{self.added} rows added, {self.changed} changed, {self.deleted} deleted, "
-            f"{self.withdrawn} withdrawn"
-        )
+        return f"{self.added} rows added, {self.changed} changed, {self.deleted} deleted, {self.withdrawn} withdrawn"
 
 
 def apply_snapshot(text: str) -> Applied:
@@ -93,20 +90,18 @@ def _load(text: str) -> None:
         names = _names(table)
         execute(
             sql.SQL(
-                "CREATE TEMPORARY TABLE {shape} ON COMMIT DROP AS "
-                "SELECT {as_sent} FROM {table} WITH NO DATA"
+                "CREATE TEMPORARY TABLE {row_type} ON COMMIT DROP AS SELECT {as_sent} FROM {table} WITH NO DATA"
             ).format(as_sent=_columns(table, "NULL::text AS {}", "{}"), **names)
         )
         execute(
             sql.SQL(
                 "CREATE TEMPORARY TABLE {wanted} ON COMMIT DROP AS SELECT {columns} "
                 "FROM json_populate_recordset("
-                "NULL::{shape}, (SELECT rows FROM gateway_rows WHERE name = %s))"
+                "NULL::{row_type}, (SELECT rows FROM gateway_rows WHERE name = %s))"
             ).format(
                 columns=_columns(
                     table,
-                    "(SELECT c.id FROM django_content_type c"
-                    " WHERE c.app_label || '.' || c.model = {0}) AS {0}",
+                    "(SELECT c.id FROM django_content_type c WHERE c.app_label || '.' || c.model = {0}) AS {0}",
                     "{0}",
                 ),
                 **names,
@@ -119,7 +114,7 @@ def _clear_away() -> None:
     """Another snapshot may be applied in the same transaction."""
     execute("DROP TABLE gateway_document, gateway_rows")
     for table in TABLES:
-        execute(sql.SQL("DROP TABLE {shape}, {wanted}, {old}").format(**_names(table)))
+        execute(sql.SQL("DROP TABLE {row_type}, {wanted}, {old}").format(**_names(table)))
 
 
 def _take_out_changed(table: Table) -> int:
@@ -135,11 +130,7 @@ def _take_out_changed(table: Table) -> int:
             **_names(table),
         )
     )
-    return execute(
-        sql.SQL("DELETE FROM {table} t USING {old} o WHERE t.{key} = o.{key}").format(
-            **_names(table)
-        )
-    )
+    return execute(sql.SQL("DELETE FROM {table} t USING {old} o WHERE t.{key} = o.{key}").format(**_names(table)))
 
 
 def _put_in(table: Table) -> int:
@@ -169,9 +160,7 @@ def _beginning(table: Table, column: str) -> Any:
 
 def _columns(table: Table, of_kinds: str, of_others: str) -> sql.Composed:
     return sql.SQL(", ").join(
-        sql.SQL(of_kinds if is_content_type(_field(table, name)) else of_others).format(
-            sql.Identifier(name)
-        )
+        sql.SQL(of_kinds if is_content_type(_field(table, name)) else of_others).format(sql.Identifier(name))
         for name in table.columns
     )
 
@@ -184,7 +173,7 @@ def _names(table: Table) -> dict[str, sql.Identifier]:
     return {
         "table": sql.Identifier(table.name),
         "key": sql.Identifier(table.key),
-        "shape": sql.Identifier(f"gateway_shape_{table.name}"),
+        "row_type": sql.Identifier(f"gateway_row_type_{table.name}"),
         "wanted": sql.Identifier(f"gateway_wanted_{table.name}"),
         "old": sql.Identifier(f"gateway_old_{table.name}"),
     }

@@ -14,9 +14,7 @@ def keep_keys_apart(using: str = "default") -> None:
         for table in TABLES:
             if table.name not in present:
                 continue
-            cursor.execute(
-                "SELECT pg_get_serial_sequence(quote_ident(%s), %s)", [table.name, table.key]
-            )
+            cursor.execute("SELECT pg_get_serial_sequence(quote_ident(%s), %s)", [table.name, table.key])
             (sequence,) = cursor.fetchone()
             if sequence is not None:
                 cursor.execute(

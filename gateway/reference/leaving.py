@@ -1,7 +1,7 @@
 """At a gateway: what becomes of reference data that the main site has deleted.
 
-It goes, unless something that was filed here refers to it. Such a row stays, switched off and under
-another name, so that nothing filed is ever lost and the name is free.
+It goes, unless something that was filed here refers to it. Such a row stays, switched off and under another name, so
+that nothing filed is ever lost and the name is free.
 """
 
 from __future__ import annotations
@@ -54,8 +54,7 @@ def delete_gone(table: Table) -> int:
 def withdraw(table: Table) -> int:
     """Switch off and rename what is not wanted and still there; how many that were not yet."""
     changes = [
-        sql.SQL("{} = {}").format(sql.Identifier(column), sql.SQL(value))
-        for column, value in table.withdrawn.items()
+        sql.SQL("{} = {}").format(sql.Identifier(column), sql.SQL(value)) for column, value in table.withdrawn.items()
     ]
     changes += [_renamed(table, column) for column in table.names]
     if not changes:
@@ -64,16 +63,11 @@ def withdraw(table: Table) -> int:
     todo = (
         sql.SQL("{} NOT LIKE '%%~' || t.{}").format(sql.Identifier(mark), sql.Identifier(table.key))
         if table.names
-        else sql.SQL("{} IS DISTINCT FROM {}").format(
-            sql.Identifier(mark), sql.SQL(table.withdrawn[mark])
-        )
+        else sql.SQL("{} IS DISTINCT FROM {}").format(sql.Identifier(mark), sql.SQL(table.withdrawn[mark]))
     )
     return _execute(
         sql.SQL("UPDATE {table} t SET {changes} WHERE {gone} AND {todo}").format(
-            table=sql.Identifier(table.name),
-            changes=sql.SQL(", ").join(changes),
-            gone=_gone(table),
-            todo=todo,
+            table=sql.Identifier(table.name), changes=sql.SQL(", ").join(changes), gone=_gone(table), todo=todo
         )
     )
 
@@ -90,9 +84,7 @@ def _renamed(table: Table, column: str) -> sql.Composed:
 def _gone(table: Table) -> sql.Composed:
     """Rows ``t`` that the main site does not have, without those that are the gateway's own."""
     key = sql.Identifier(table.key)
-    gone = sql.SQL("NOT EXISTS (SELECT FROM {} w WHERE w.{} = t.{})").format(
-        _wanted(table), key, key
-    )
+    gone = sql.SQL("NOT EXISTS (SELECT FROM {} w WHERE w.{} = t.{})").format(_wanted(table), key, key)
     if not table.has_local_rows:
         return gone
     return sql.SQL("t.{} < {} AND {}").format(key, sql.Literal(LOCAL_KEYS), gone)

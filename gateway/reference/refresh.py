@@ -12,11 +12,11 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from accounts.models import LogLevel, record
-from ccatdc.common.errors import CcatError, WorldError
+from ccatdc.common.errors import CcatError, ExternalError
 from gateway import link
-from gateway.answers import Meaning
+from gateway.main_site import PrimarySite
 from gateway.models import Link
-from gateway.primary import PrimarySite
+from gateway.outbox.answers import Meaning
 from gateway.reference.applying import Applied, apply_snapshot
 
 logger = logging.getLogger(__name__)
@@ -25,15 +25,15 @@ logger = logging.getLogger(__name__)
 def refresh(primary: PrimarySite) -> Applied:
     """Make the copy equal to the main site's rows.
 
-    Raises WorldError when the main site is not to be reached or refuses, ConfigurationError when the
-    two sites are of different versions. Both are written down as well; the old copy stays.
+    Raises ExternalError when the main site is not to be reached or refuses, ConfigurationError when the two sites are
+    of different versions. Both are written down as well; the old copy stays.
     """
     asked_at = timezone.now()
     verdict, response = primary.snapshot(Link.row().reference_etag)
     if verdict.meaning is not Meaning.ACCEPTED or response is None:
         denied = verdict.meaning in (Meaning.DENIED, Meaning.REFUSED)
         link.lost(verdict.said, denied=denied, after_seconds=verdict.after_seconds)
-        raise WorldError(f"No reference data: {verdict.said}", code="gateway.link_down")
+        raise ExternalError(f"No reference data: {verdict.said}", code="gateway.link_down")
     link.heard()
     if response.status_code == 304:
         Link.write(reference_at=asked_at, refresh_wanted=False, reference_problem="")

@@ -1,7 +1,7 @@
 """At the main site: all reference data as one document, made by the database in one statement.
 
-PostgreSQL writes the rows as JSON and reads them again at the gateway, so that every type comes through
-as it is. The tag of an unchanged document costs no transfer of it.
+PostgreSQL writes the rows as JSON and reads them again at the gateway, so that every type comes through as it is. The
+tag of an unchanged document costs no transfer of it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from psycopg import sql
 from gateway.reference.tables import FORMAT, TABLES, Table
 
 #: A content type has another number in each database: its name goes over the link.
-_KIND: Final = sql.SQL(
-    "(SELECT c.app_label || '.' || c.model FROM django_content_type c WHERE c.id = t.{column})"
-)
+_KIND: Final = sql.SQL("(SELECT c.app_label || '.' || c.model FROM django_content_type c WHERE c.id = t.{column})")
 
 
 def snapshot_tag() -> str:
@@ -27,22 +25,20 @@ def snapshot_tag() -> str:
 
 
 def snapshot() -> tuple[str, bytes]:
-    """The document, and its tag."""
     rows = dict(_ask(sql.SQL("{rows}")))
     tag = _tag({name: _md5(text) for name, text in rows.items()})
     tables = ",".join(
-        f'{{"table":{json.dumps(table.name)},"columns":{json.dumps(table.columns)},'
-        f'"rows":{rows[table.name]}}}'
+        f'{{"table":{json.dumps(table.name)},"columns":{json.dumps(table.columns)},"rows":{rows[table.name]}}}'
         for table in TABLES
     )
     return tag, f'{{"format":{FORMAT},"tag":"{tag}","tables":[{tables}]}}'.encode()
 
 
-def _ask(shape: sql.SQL) -> list[tuple[str, str]]:
+def _ask(columns: sql.SQL) -> list[tuple[str, str]]:
     """One statement, so that all tables are seen at one moment."""
     parts = sql.SQL(" UNION ALL ").join(
-        sql.SQL("SELECT {name}, {shape}").format(
-            name=sql.Literal(table.name), shape=shape.format(rows=_rows(table))
+        sql.SQL("SELECT {name}, {columns}").format(
+            name=sql.Literal(table.name), columns=columns.format(rows=_rows(table))
         )
         for table in TABLES
     )
@@ -53,14 +49,11 @@ def _ask(shape: sql.SQL) -> list[tuple[str, str]]:
 
 def _rows(table: Table) -> sql.Composed:
     columns = sql.SQL(", ").join(
-        sql.SQL("{value} AS {column}").format(
-            value=_value(table, column), column=sql.Identifier(column)
-        )
+        sql.SQL("{value} AS {column}").format(value=_value(table, column), column=sql.Identifier(column))
         for column in table.columns
     )
     return sql.SQL(
-        "(SELECT coalesce(json_agg(r ORDER BY r.{key}), '[]')::text"
-        " FROM (SELECT {columns} FROM {table} t) r)"
+        "(SELECT coalesce(json_agg(r ORDER BY r.{key}), '[]')::text FROM (SELECT {columns} FROM {table} t) r)"
     ).format(columns=columns, table=sql.Identifier(table.name), key=sql.Identifier(table.key))
 
 

@@ -1,7 +1,7 @@
 """Which tables a gateway has a copy of, in an order in which each refers only to those before it.
 
-Read by both sides: the main site writes a snapshot of these tables (snapshot.py), the gateway makes its
-own equal to it (applying.py). Columns are left out that are secrets or facts of one site alone.
+Read by both sides: the main site writes a snapshot of these tables (snapshot.py), the gateway makes its own equal to it
+(applying.py). Columns are left out that are secrets or facts of one site alone.
 """
 
 from __future__ import annotations
@@ -13,14 +13,7 @@ from typing import Any, Final
 from django.db import models
 
 from accounts.models import ApiToken, Permission, Role, User
-from datamgmt.models import (
-    DataArchive,
-    DataLocation,
-    DiskDataLocation,
-    S3DataLocation,
-    Site,
-    TapeDataLocation,
-)
+from datamgmt.models import DataArchive, DataLocation, DiskDataLocation, S3DataLocation, Site, TapeDataLocation
 from observatory import models as observatory
 from planning import models as planning
 
@@ -34,9 +27,9 @@ LOCAL_KEYS: Final = 10**12
 class Table:
     """One table. ``left_out`` are columns that each site keeps for itself.
 
-    ``withdrawn`` is what becomes of a row that the main site deleted while something here refers to it;
-    ``names`` are its unique texts, which another row may want. ``has_local_rows``: rows with keys from
-    LOCAL_KEYS are the gateway's own.
+    ``withdrawn`` is what becomes of a row that the main site deleted while something here refers to it; ``names`` are
+    its unique texts, which another row may want. ``has_local_rows``: rows with keys from LOCAL_KEYS are the gateway's
+    own.
     """
 
     model: type[models.Model]
@@ -47,7 +40,6 @@ class Table:
 
     @property
     def name(self) -> str:
-        """As the database calls it."""
         return self.model._meta.db_table
 
     @property
@@ -62,7 +54,6 @@ class Table:
 
     @property
     def own_columns(self) -> list[str]:
-        """Those that are not."""
         return [name for name in _columns(self.model) if name in self.left_out]
 
 
@@ -79,22 +70,10 @@ def _location(model: type[models.Model]) -> Table:
 _MODELS: Final[Sequence[Table]] = (
     Table(observatory.Observatory, names=("name", "short_name")),
     Table(observatory.Telescope, names=("name", "short_name")),
-    Table(
-        observatory.Instrument,
-        withdrawn={"available": "FALSE"},
-        names=("name", "short_name"),
-    ),
-    Table(
-        observatory.InstrumentModule,
-        withdrawn={"available": "FALSE"},
-        names=("name", "short_name"),
-    ),
+    Table(observatory.Instrument, withdrawn={"available": "FALSE"}, names=("name", "short_name")),
+    Table(observatory.InstrumentModule, withdrawn={"available": "FALSE"}, names=("name", "short_name")),
     Table(observatory.Line, names=("name",)),
-    Table(
-        observatory.InstrumentModuleConfiguration,
-        withdrawn={"active": "FALSE"},
-        names=("name",),
-    ),
+    Table(observatory.InstrumentModuleConfiguration, withdrawn={"active": "FALSE"}, names=("name",)),
     Table(observatory.ChaiModuleConfiguration),
     Table(observatory.PrimeCamModuleConfiguration),
     Table(Permission),
@@ -114,11 +93,7 @@ _MODELS: Final[Sequence[Table]] = (
         ("name",),
         has_local_rows=True,
     ),
-    Table(
-        planning.ObservingProgram,
-        withdrawn={"active": "FALSE"},
-        names=("name", "short_name"),
-    ),
+    Table(planning.ObservingProgram, withdrawn={"active": "FALSE"}, names=("name", "short_name")),
     Table(planning.ProgramMembership),
     Table(planning.SubObservingProgram, withdrawn={"active": "FALSE"}, names=("short_name",)),
     Table(planning.Source, names=("name",)),

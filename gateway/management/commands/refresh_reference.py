@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ccatdc.common.errors import CcatError
 from ccatdc.common.site_role import require_gateway
-from gateway.primary import PrimarySite
+from gateway.main_site import PrimarySite
 from gateway.reference.refresh import refresh
 
 
@@ -18,7 +18,6 @@ class Command(BaseCommand):
     help = "Makes this gateway's copy of the reference data equal to the main site's."
 
     def handle(self, *_: Any, **__: Any) -> None:
-        """Fetch, apply, say what changed."""
         require_gateway()
         try:
             with PrimarySite(connections=1) as primary:

@@ -11,24 +11,20 @@ from django.core.management.base import BaseCommand, CommandError
 from ccatdc.common.errors import CcatError
 from ccatdc.common.site_role import require_gateway
 from gateway.loop import GatewayLoop
-from gateway.primary import PrimarySite
+from gateway.main_site import PrimarySite
 
 
 class Command(BaseCommand):
-    """Send until stopped."""
-
     help = (
         "Sends what was filed at this gateway to the main site, in order, and keeps the reference "
-        "data fresh. Needs CCATDC_SITE_ROLE=secondary; several copies may run."
+        "data fresh. Needs CCATDC_SITE_ROLE=gateway; several copies may run."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Whether only once."""
         parser.add_argument("--once", action="store_true", help="send what can be sent, then end")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Connect, then loop."""
         require_gateway()
         threads = settings.GATEWAY_CONNECTIONS
         try:

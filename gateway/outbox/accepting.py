@@ -1,5 +1,5 @@
-"""Step 0 at the telescope: each accepted call is filed here and, in the same transaction, put into the
-outbox for the main site.
+"""Step 0 at the telescope: each accepted call is filed here and, in the same transaction, put into the outbox for the
+main site.
 
 The views are those of the main site (datamgmt/api/filing_views.py), wrapped: same checks, same answers.
 """
@@ -18,15 +18,15 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.authentication import user_of
+from accounts.auth.tokens import user_of
 from accounts.models import ApiToken
+from ccatdc.common.db.notify import notify_gateway
 from ccatdc.common.errors import CcatError
 from ccatdc.common.units import duration_text
 from datamgmt.api import filing_views
 from gateway.link import want_refresh
-from gateway.locks import share_reference_data
 from gateway.models import ItemKind, Link, OutboxItem
-from gateway.wake import wake_gateway
+from gateway.outbox.locks import share_reference_data
 from planning.models import ExecutedObsUnit, ExecutionStatus
 
 #: Where files are sent, whatever they were filed through.
@@ -36,7 +36,7 @@ UNKNOWN_CODES: Final = frozenset(
     {
         "filing.unknown_obs_unit",
         "filing.unknown_operator",
-        "filing.unknown_set_up",
+        "filing.unknown_module_configuration",
         "filing.unknown_plan",
         "does_not_exist",
     }
@@ -106,22 +106,19 @@ def _put(calls: Iterator[tuple[str, UUID, Any, int]], request: Request) -> None:
             )
         )
     OutboxItem.objects.bulk_create(rows)
-    wake_gateway()
+    notify_gateway()
 
 
 def as_text(body: Any) -> str:
-    """JSON without spaces, in ASCII."""
     return json.dumps(body, separators=(",", ":"))
 
 
 def start_of(request: Request, _kwargs: dict[str, Any]) -> Iterator[tuple[str, UUID, Any, int]]:
-    """The call as it is."""
     body: Any = request.data
     yield ItemKind.START, UUID(body["id"]), body, 0
 
 
 def finish_of(request: Request, kwargs: dict[str, Any]) -> Iterator[tuple[str, UUID, Any, int]]:
-    """The call as it is."""
     yield ItemKind.FINISH, kwargs["pk"], request.data, 0
 
 

@@ -1,8 +1,8 @@
-"""Sends what is kept of one observation to the main site, in order, until there is nothing left or
-something is in the way.
+"""Sends what is kept of one observation to the main site, in order, until there is nothing left or something is in the
+way.
 
-Killed at any moment it leaves the call in the outbox: sent a second time, the main site finds the same
-body under the same UUID and changes nothing.
+Killed at any moment it leaves the call in the outbox: sent a second time, the main site finds the same body under the
+same UUID and changes nothing.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from django.db.models.functions import Now
 
 from accounts.models import LogLevel, record
 from ccatdc.common.states import transition, transition_all
-from datamgmt.filing_rows import MAX_ROWS
+from datamgmt.filing.parsing import MAX_ROWS
 from gateway import link
-from gateway.answers import Meaning, Verdict
-from gateway.batches import Batch, next_batch
-from gateway.locks import sole_sender
+from gateway.main_site import PrimarySite
 from gateway.models import ItemStatus, OutboxItem, now_plus
-from gateway.primary import PrimarySite
+from gateway.outbox.answers import Meaning, Verdict
+from gateway.outbox.batches import Batch, next_batch
+from gateway.outbox.locks import sole_sender
 
 logger = logging.getLogger(__name__)
 
@@ -90,11 +90,7 @@ def _in_the_way(batch: Batch, verdict: Verdict) -> None:
         link.heard()
         _later(batch, verdict)
     else:
-        link.lost(
-            verdict.said,
-            denied=verdict.meaning is Meaning.DENIED,
-            after_seconds=verdict.after_seconds,
-        )
+        link.lost(verdict.said, denied=verdict.meaning is Meaning.DENIED, after_seconds=verdict.after_seconds)
 
 
 def _refused(batch: Batch, verdict: Verdict) -> None:
@@ -114,6 +110,4 @@ def _later(batch: Batch, verdict: Verdict) -> None:
     OutboxItem.objects.filter(pk=item.pk).update(
         attempts=F("attempts") + 1, not_before=now_plus(pause), problem=dict(verdict.problem)
     )
-    logger.warning(
-        "Observation %s waits %.1f s. The main site said: %s", batch.execution, pause, verdict.said
-    )
+    logger.warning("Observation %s waits %.1f s. The main site said: %s", batch.execution, pause, verdict.said)

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 
-from ccatdc.common.problems import problem_page
+from ccatdc.common.api.problems import problem_page
 
 
 def first_page(request: HttpRequest, **_: object) -> HttpResponse:

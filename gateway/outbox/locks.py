@@ -1,7 +1,7 @@
 """Who may do what at the same time: locks of PostgreSQL that end with their holder, also by kill -9.
 
-Filing shares the copy of the reference data; a refresh has it alone, so that a call is checked against one
-whole copy. An observation is replayed by one thread of one process.
+Filing shares the copy of the reference data; a refresh has it alone, so that a call is checked against one whole copy.
+An observation is replayed by one thread of one process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db import connection
 
 logger = logging.getLogger(__name__)
 
-#: First keys of the advisory locks: no other part of the house uses two keys.
+#: First keys of the advisory locks: no other part of the program uses two keys.
 _REFERENCE: Final = 1
 _OBSERVATION: Final = 2
 
@@ -37,8 +37,8 @@ def take_reference_data() -> None:
 def sole_sender(execution: UUID) -> Iterator[bool]:
     """Whether this thread has the observation for itself, until the end of the block.
 
-    Held by the connection and not by a transaction: an answer may take a minute. Two observations
-    with the same 32 bits wait for each other, which does no harm.
+    Held by the connection and not by a transaction: an answer may take a minute. Two observations with the same 32 bits
+    wait for each other, which does no harm.
     """
     key = (execution.int >> 96) - 2**31
     with connection.cursor() as cursor:

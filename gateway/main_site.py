@@ -10,26 +10,24 @@ from typing import Any, Final, Self
 import httpx
 from django.conf import settings
 
-from accounts.relaying import FILED_BY_HEADER
+from accounts.auth.relaying import FILED_BY_HEADER
 from ccatdc.common.errors import ConfigurationError
-from gateway.answers import Meaning, Verdict, judge
-from gateway.batches import Batch
 from gateway.models import ItemKind
+from gateway.outbox.answers import Meaning, Verdict, judge
+from gateway.outbox.batches import Batch
 
 CONNECT_SECONDS: Final = 10.0
 #: Ten thousand files take the main site a second; a busy one takes longer.
 ANSWER_SECONDS: Final = 60.0
-#: Bulk bodies beyond this go packed: a new connection sends the first 14 kB in one round trip, then twice
-#: as much in each. Higher levels gain nothing on digests.
+#: Bulk bodies beyond this go packed: a new connection sends the first 14 kB in one round trip, then twice as much in
+#: each. Higher levels gain nothing on digests.
 PACKED_FROM_BYTES: Final = 14_000
 PACKING_LEVEL: Final = 1
 SNAPSHOT_PATH: Final = "/api/reference/snapshot"
 
 
 class PrimarySite:
-    """A client of the main site; threads may share it. Raises ConfigurationError without address or
-    token.
-    """
+    """A client of the main site; threads may share it. Raises ConfigurationError without address or token."""
 
     def __init__(self, *, connections: int) -> None:
         missing = [
@@ -48,15 +46,10 @@ class PrimarySite:
         self.url = settings.PRIMARY_URL
         self._client = httpx.Client(
             base_url=self.url,
-            headers={
-                "Authorization": f"Bearer {settings.PRIMARY_TOKEN}",
-                "Accept": "application/json",
-            },
+            headers={"Authorization": f"Bearer {settings.PRIMARY_TOKEN}", "Accept": "application/json"},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             limits=httpx.Limits(
-                max_connections=connections + 1,
-                max_keepalive_connections=connections + 1,
-                keepalive_expiry=300.0,
+                max_connections=connections + 1, max_keepalive_connections=connections + 1, keepalive_expiry=300.0
             ),
         )
 
@@ -64,10 +57,7 @@ class PrimarySite:
         return self
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._client.close()
 
@@ -78,9 +68,7 @@ class PrimarySite:
         if batch.kind == ItemKind.FILES and len(content) > PACKED_FROM_BYTES:
             headers["Content-Encoding"] = "gzip"
             content = gzip.compress(content, compresslevel=PACKING_LEVEL, mtime=0)
-        return self._ask(batch.method, batch.path, batch.expect, content=content, headers=headers)[
-            0
-        ]
+        return self._ask(batch.method, batch.path, batch.expect, content=content, headers=headers)[0]
 
     def snapshot(self, etag: str) -> tuple[Verdict, httpx.Response | None]:
         """The reference data, unless it is still what ``etag`` names (then the answer is 304)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from accounts.backends import RoleBackend
+from accounts.auth.backend import RoleBackend
 
 #: Apps whose rows only the main site has.
 ABSENT = frozenset({"transfer"})

@@ -1,7 +1,7 @@
 """What an answer of the main site means for the call that was sent. Between replay and the network.
 
-Only the data center itself accepts or refuses: what a proxy or a log-in page of a network answers says
-nothing about a call, and it waits.
+Only the data center itself accepts or refuses: what a proxy or a log-in page of a network answers says nothing about a
+call, and it waits.
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ _DENIED_CODES: Final = {
 
 
 class Meaning(Enum):
-    """What follows from an answer."""
-
     ACCEPTED = "accepted"
     REFUSED = "refused"  #: this call, for good
     LATER = "later"  #: this observation waits: the main site failed over this call
@@ -62,9 +60,7 @@ def judge(response: httpx.Response, expect: Mapping[str, Any]) -> Verdict:
     if response.is_success:
         ours = bool(expect) and all(document.get(name) == value for name, value in expect.items())
         return Verdict(Meaning.ACCEPTED if ours else Meaning.AWAY, f"answered {said}")
-    if (
-        status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    ):  # also of a proxy in front: it will not shrink
+    if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:  # also of a proxy in front: it will not shrink
         return Verdict(Meaning.REFUSED, said, document or {"status": status, "detail": said})
     if not isinstance(code, str) or status in _AWAY:
         return Verdict(Meaning.AWAY, said, after_seconds=after)

@@ -1,7 +1,7 @@
 """Is the gateway alive? ``GET /health`` there, for monitors: no log-in, a few cheap queries.
 
-200 as long as its own database answers: filing goes on, so that a link that is down or a backlog makes
-the state ``degraded`` and no more. 503 when the database is away.
+200 as long as its own database answers: filing goes on, so that a link that is down or a backlog makes the state
+``degraded`` and no more. 503 when the database is away.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from gateway.backlog import look
+from gateway.outbox.backlog import look
 
 logger = logging.getLogger(__name__)
 
@@ -22,11 +22,10 @@ logger = logging.getLogger(__name__)
 @never_cache
 @require_safe
 def health(_request: HttpRequest) -> JsonResponse:
-    """The state as JSON."""
     try:
         state = {"database": "ok", **look()}
     except (DatabaseError, InterfaceError):
         logger.exception("health: the database did not answer")
-        down = {"status": "down", "role": "secondary", "database": "unreachable"}
+        down = {"status": "down", "role": "gateway", "database": "unreachable"}
         return JsonResponse(down, status=HTTPStatus.SERVICE_UNAVAILABLE)
     return JsonResponse(state)

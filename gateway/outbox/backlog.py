@@ -1,5 +1,5 @@
-"""What waits for the main site, since when, and what may go: the figures of the portal, of ``/health`` and
-of ``gateway_status``.
+"""What waits for the main site, since when, and what may go: the figures of the portal, of ``/health`` and of
+``gateway_status``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def look() -> dict[str, Any]:
     warnings = list(_warnings(link, waiting))
     return {
         "status": "degraded" if warnings else "ok",
-        "role": "secondary",
+        "role": "gateway",
         "primary": settings.PRIMARY_URL,
         "link": link_state(link),
         "last_contact": link.last_contact_at,
@@ -90,9 +90,7 @@ def _warnings(link: Link, waiting: Backlog) -> list[str]:
         found.append("What was filed has waited for long.")
     if waiting.dead:
         calls = (
-            "1 call: its observation waits"
-            if waiting.dead == 1
-            else f"{waiting.dead} calls: their observations wait"
+            "1 call: its observation waits" if waiting.dead == 1 else f"{waiting.dead} calls: their observations wait"
         )
         found.append(f"The main site refused {calls} until somebody decides.")
     age = link.reference_age

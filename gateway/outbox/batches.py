@@ -1,7 +1,7 @@
 """What is sent next of an observation: one call, or many of files joined into one.
 
-On a link with a round trip of a fifth of a second ten thousand calls would take an hour. A bulk call
-does with each file what a call of its own does, so that consecutive ones are sent as one.
+On a link with a round trip of a fifth of a second ten thousand calls would take an hour. A bulk call does with each
+file what a call of its own does, so that consecutive ones are sent as one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from datamgmt.filing_rows import MAX_ROWS
+from datamgmt.filing.parsing import MAX_ROWS
 from gateway.models import ItemKind, ItemStatus, OutboxItem
 
 #: A joined call is not made larger than this; a single one may be (the limit here is the main site's).
@@ -53,11 +53,7 @@ class Batch:
 def next_batch(execution: UUID, *, most_calls: int = MAX_ROWS) -> Batch | None:
     """The next call of an observation, joined with what follows; None when there is none to send."""
     open_items = OutboxItem.objects.open().filter(execution=execution).order_by("id")
-    facts = list(
-        open_items.values_list("id", "kind", "status", "files", "body_bytes", "token_id")[
-            :most_calls
-        ]
-    )
+    facts = list(open_items.values_list("id", "kind", "status", "files", "body_bytes", "token_id")[:most_calls])
     if not facts or facts[0][2] != ItemStatus.WAITING:
         return None
     first_id, kind, _, files, size, token = facts[0]

@@ -1,7 +1,7 @@
 """What an operator does about a call that the main site refused: correct it, send it again, discard it.
 
-Only a refused call is touched: replay leaves its observation alone until then. Who did what and when is
-written on the call and in the diary.
+Only a refused call is touched: replay leaves its observation alone until then. Who did what and when is written on the
+call and in the audit log.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from django.db.models.functions import Now
 from rest_framework.exceptions import ParseError, ValidationError
 
 from accounts.models import User, record
-from ccatdc.common.api import StrictJsonParser
+from ccatdc.common.api.parsers import StrictJsonParser
+from ccatdc.common.db.notify import notify_gateway
 from ccatdc.common.errors import RequestError
 from ccatdc.common.states import transition, transition_all
 from datamgmt.api.filing_serializers import FinishSerializer, StartSerializer
-from datamgmt.filing_rows import read_file_reports
-from gateway.accepting import as_text
+from datamgmt.filing.parsing import read_file_reports
 from gateway.models import ItemKind, ItemStatus, OutboxItem
-from gateway.wake import wake_gateway
+from gateway.outbox.accepting import as_text
 
 
 def resend(item: OutboxItem, person: User) -> None:
@@ -32,19 +32,14 @@ def resend(item: OutboxItem, person: User) -> None:
     """
     with transaction.atomic():
         _send_again(item, person)
-        record(
-            "gateway",
-            f"{item} of observation {item.execution_id} is sent again.",
-            about=item,
-            user=person,
-        )
+        record("gateway", f"{item} of observation {item.execution_id} is resent.", about=item, user=person)
 
 
 def correct(item: OutboxItem, text: str, person: User) -> None:
     """Send it with another body. What is stored here stays as it was filed.
 
-    Raises RequestError for a body that is no call of this kind for this observation,
-    InvalidTransition when the call is not refused any more.
+    Raises RequestError for a body that is no call of this kind for this observation, InvalidTransition when the call is
+    not refused any more.
     """
     body = _checked(item, text)
     with transaction.atomic():
@@ -59,7 +54,7 @@ def correct(item: OutboxItem, text: str, person: User) -> None:
         )
         record(
             "gateway",
-            f"{item} of observation {item.execution_id} was corrected and is sent again.",
+            f"{item} of observation {item.execution_id} was corrected and is resent.",
             about=item,
             user=person,
         )
@@ -68,8 +63,8 @@ def correct(item: OutboxItem, text: str, person: User) -> None:
 def discard(item: OutboxItem, reason: str, person: User, *, rest: bool = False) -> int:
     """Never send it; with ``rest`` neither what waits behind it. How many calls.
 
-    The main site will not have what they say. Raises RequestError without a reason,
-    InvalidTransition when the call is not refused any more.
+    The main site will not have what they say. Raises RequestError without a reason, InvalidTransition when the call is
+    not refused any more.
     """
     if not reason.strip():
         raise _invalid("Say why: the main site will never have this.")
@@ -82,26 +77,15 @@ def discard(item: OutboxItem, reason: str, person: User, *, rest: bool = False) 
             count += transition_all(others, ItemStatus.DISCARDED, **facts)
         what = f"{item} and {count - 1} more" if count > 1 else f"{item}"
         record(
-            "gateway",
-            f"{what} of observation {item.execution_id} discarded: {reason.strip()}",
-            about=item,
-            user=person,
+            "gateway", f"{what} of observation {item.execution_id} discarded: {reason.strip()}", about=item, user=person
         )
-        wake_gateway()
+        notify_gateway()
     return count
 
 
 def _send_again(item: OutboxItem, person: User, **columns: Any) -> None:
-    transition(
-        item,
-        ItemStatus.WAITING,
-        decided_by=person,
-        decided_at=Now(),
-        not_before=None,
-        attempts=0,
-        **columns,
-    )
-    wake_gateway()
+    transition(item, ItemStatus.WAITING, decided_by=person, decided_at=Now(), not_before=None, attempts=0, **columns)
+    notify_gateway()
 
 
 def _checked(item: OutboxItem, text: str) -> Any:

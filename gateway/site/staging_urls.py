@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from gateway.not_here import first_page
+from gateway.site.not_here import first_page
 
 app_name = "staging"
 
-urlpatterns = [
-    path("", first_page, name="packages"),
-    path("jobs/", first_page, name="jobs"),
-]
+urlpatterns = [path("", first_page, name="packages"), path("jobs/", first_page, name="jobs")]
