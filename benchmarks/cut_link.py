@@ -31,8 +31,8 @@ import psutil
 
 from benchmarks.cut_link_instrument import Journal, files_of, observation_of
 from benchmarks.two_sites import ROUND_TRIP_SECONDS, Site, TwoSites, two_sites
+from benchmarks.wide_area import Conditions
 from ccat_file.spool import Spool
-from ccatdc.standalone.wide_area import Conditions
 
 INSTRUMENTS: Final = ("east", "west")
 KILLS_WHILE_DRAINING: Final = 3
@@ -146,16 +146,11 @@ class Telescope:
 
 def main() -> int:
     """Cut, kill, mend, compare."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10.0, help="for which the link is cut")
     parser.add_argument("--kills", type=int, default=10, help="while it is cut")
     arguments = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="ccatdc-benchmark-") as folder,
-        two_sites(Path(folder)) as sites,
-    ):
+    with tempfile.TemporaryDirectory(prefix="ccatdc-benchmark-") as folder, two_sites(Path(folder)) as sites:
         return run(sites, 60 * arguments.minutes, arguments.kills)
 
 
@@ -196,11 +191,7 @@ def run(sites: TwoSites, cut_seconds: float, kills: int) -> int:
 
 def is_whole(main_site: Site, telescope: Telescope) -> bool:
     """Compare the main site with the journals; print what differs."""
-    observations = [
-        observation_of(name, number)
-        for name in INSTRUMENTS
-        for number in telescope.journal(name).whole()
-    ]
+    observations = [observation_of(name, number) for name in INSTRUMENTS for number in telescope.journal(name).whole()]
     wanted = Counter(
         {
             (observation, path, size, 1, 1): 1

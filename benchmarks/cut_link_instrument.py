@@ -73,15 +73,11 @@ def observe(name: str, journal: Journal, filing: Filing) -> None:
         if step == 0:
             moment = datetime.fromisoformat(began)
             program, unit = OBSERVED["program"], OBSERVED["obs_unit_name"]
-            filing.start(
-                program=program, obs_unit_name=unit, start_time=moment, observation=observation.id
-            )
+            filing.start(program=program, obs_unit_name=unit, start_time=moment, observation=observation.id)
         elif step <= CALLS:
             portion = files[(step - 1) * ROWS : step * ROWS]
             module, location = MODULE["module"], MODULE["source_location"]
-            observation.add_files(
-                portion, instrument=MODULE["instrument"], module=module, location=location
-            )
+            observation.add_files(portion, instrument=MODULE["instrument"], module=module, location=location)
         else:
             observation.finish(end_time=datetime.fromisoformat(began), quality="good")
         journal.write(number=number, began=began, done=step + 1)

@@ -34,9 +34,7 @@ START_SECONDS = 300
 
 def main() -> int:
     """Measure and print both figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, help="the demo's folder (default: a temporary one)")
     root = parser.parse_args().root
     with (
@@ -44,15 +42,11 @@ def main() -> int:
         running_demo(root or Path(temporary) / "demo") as (demo, home),
     ):
         idle = idle_percent(demo)
-        print(
-            f"idle: {idle:.2f} % of one core over {IDLE_SECONDS} s (wanted: under {IDLE_PERCENT:g})"
-        )
+        print(f"idle: {idle:.2f} % of one core over {IDLE_SECONDS} s (wanted: under {IDLE_PERCENT:g})")
         times = latencies(home)
     median = statistics.median(times)
     shown = ", ".join(f"{seconds:.2f}" for seconds in times)
-    print(
-        f"finish to ARCHIVED: median {median:.2f} s of {shown} (wanted: {LATENCY_SECONDS:g} or less)"
-    )
+    print(f"finish to ARCHIVED: median {median:.2f} s of {shown} (wanted: {LATENCY_SECONDS:g} or less)")
     return 0 if idle < IDLE_PERCENT and median <= LATENCY_SECONDS else 1
 
 
@@ -106,14 +100,14 @@ def latencies(root: Path) -> list[float]:
 
     import django
 
-    os.environ["DJANGO_SETTINGS_MODULE"] = "ccatdc.settings"
+    os.environ["DJANGO_SETTINGS_MODULE"] = "ccatdc.settings.base"
     django.setup()
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the figures are what is read here
     from django.conf import settings
 
-    from ccatdc.demo.home import Home
-    from ccatdc.demo.instrument import PRIME_CAM
-    from ccatdc.demo.observing import Observatory
+    from ccatdc.dev.demo.filing import Observatory
+    from ccatdc.dev.demo.home import Home
+    from ccatdc.dev.demo.instrument import PRIME_CAM
     from datamgmt.models import RawDataPackage
 
     observatory = Observatory(Home(root), settings.PORTAL_URL)
@@ -124,9 +118,7 @@ def latencies(root: Path) -> list[float]:
         packages = RawDataPackage.objects.filter(executed_obs_unit=observation.id)
         while not packages.exists() or packages.not_archived().exists():
             if time.monotonic() - finished > 10 * LATENCY_SECONDS:
-                sys.exit(
-                    f"Observation {number} was not archived within {10 * LATENCY_SECONDS:g} s."
-                )
+                sys.exit(f"Observation {number} was not archived within {10 * LATENCY_SECONDS:g} s.")
             time.sleep(0.05)
         found.append(time.monotonic() - finished)
         time.sleep(5)  # back to idle

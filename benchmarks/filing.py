@@ -7,7 +7,7 @@
   such a call.
 
 Needs ``DATABASE_URL`` and ``CCATDC_DEBUG=1``; works in a test database beside it, which is removed
-afterwards. Run: ``.venv/bin/python -m ccatdc.standalone.with_postgres .venv/bin/python -m
+afterwards. Run: ``.venv/bin/python -m ccatdc.dev.with_postgres .venv/bin/python -m
 benchmarks.filing [--files N] [--rounds N] [--clients N] [--seconds N]``. Exits 1 when a wanted figure
 is missed.
 """
@@ -44,9 +44,7 @@ TABLES: Final = ("raw_data_file", "physical_copy")
 
 def main() -> int:
     """Measure both, print both."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clients", type=int, default=4)
@@ -55,7 +53,7 @@ def main() -> int:
 
     import django
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ccatdc.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ccatdc.settings.base")
     django.setup()
     from django.db import connection
     from django.test.utils import setup_databases, teardown_databases
@@ -85,9 +83,9 @@ def prepare() -> tuple[str, str]:
     from django.utils import timezone
 
     from accounts.models import ApiToken, Role, User
-    from ccatdc.reference.loader import load_reference
-    from datamgmt.filing import start_execution
-    from datamgmt.filing_reports import StartReport
+    from ccatdc.reference.load.loader import load_reference
+    from datamgmt.filing.executions import start_execution
+    from datamgmt.filing.reports import StartReport
     from observatory.models import Instrument
     from planning.models import ObsUnit
 
@@ -186,10 +184,7 @@ def bulk(client: httpx.Client, execution: str, count: int, rounds: int) -> list[
         copied = copy_again(count)
         if number:  # the first one warms up
             shares.append(copied / called)
-            print(
-                f"{count:,} files: call {count / called:,.0f}/s, COPY {count / copied:,.0f}/s",
-                flush=True,
-            )
+            print(f"{count:,} files: call {count / called:,.0f}/s, COPY {count / copied:,.0f}/s", flush=True)
     return shares
 
 
@@ -266,10 +261,7 @@ def singles(client: httpx.Client, execution: str, clients: int, seconds: float) 
     headers = {name: client.headers[name] for name in ("Authorization", "Content-Type")}
     until = time.monotonic() + seconds
     most = int(seconds * 500)
-    filers = [
-        Filer(client.base_url.port or 0, headers, rows(execution, most), until)
-        for _ in range(clients)
-    ]
+    filers = [Filer(client.base_url.port or 0, headers, rows(execution, most), until) for _ in range(clients)]
     started = time.monotonic()
     for filer in filers:
         filer.until = started + seconds

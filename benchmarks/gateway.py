@@ -28,14 +28,8 @@ from uuid import uuid4
 
 import httpx
 
-from benchmarks.two_sites import (
-    MODULE,
-    OBSERVED,
-    ROUND_TRIP_SECONDS,
-    TwoSites,
-    two_sites,
-)
-from ccatdc.standalone.wide_area import Conditions
+from benchmarks.two_sites import MODULE, OBSERVED, ROUND_TRIP_SECONDS, TwoSites, two_sites
+from benchmarks.wide_area import Conditions
 
 WANTED_RATIO: Final = 0.5
 CALLS, ROWS, SINGLES = 18, 110, 20
@@ -57,9 +51,7 @@ _ARRIVED = """
 
 def main() -> int:
     """Backlogs in turns; print each rate and the ratio of the medians."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--observations", type=int, default=50, help=f"of {FILES_OF_ONE:,} files")
     parser.add_argument("--rounds", type=int, default=2)
     # What fills the backlog, on the telescope's host.
@@ -67,10 +59,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.file_at:
         return fill(arguments.file_at, os.environ["CCAT_FILE_TOKEN"], arguments.observations)
-    with (
-        tempfile.TemporaryDirectory(prefix="ccatdc-benchmark-") as folder,
-        two_sites(Path(folder)) as sites,
-    ):
+    with tempfile.TemporaryDirectory(prefix="ccatdc-benchmark-") as folder, two_sites(Path(folder)) as sites:
         return measure(sites, arguments.observations, arguments.rounds)
 
 
@@ -123,10 +112,7 @@ def drained(sites: TwoSites, observations: int, round_trip: float) -> float:
 def fill(url: str, token: str, observations: int) -> int:
     """File so many observations at the gateway, a few at a time."""
     headers = {"Authorization": f"Bearer {token}"}
-    with (
-        httpx.Client(base_url=url, headers=headers, timeout=120) as client,
-        ThreadPoolExecutor(4) as pool,
-    ):
+    with httpx.Client(base_url=url, headers=headers, timeout=120) as client, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: file_one(client), range(observations)))
     return 0
 

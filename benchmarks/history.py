@@ -3,7 +3,7 @@
 Executions began every five minutes until now. The newest :data:`IN_FLIGHT` of them are on their
 way, as many in a young data center as in an old one; all others are history, with everything that
 it leaves behind: 3 files, 1.5 packages, 9 copies and 3 operations each, bundles of 32 executions,
-their logs and the diary. What is rare lies in the oldest part, where a list that shows the newest
+their logs and the audit log. What is rare lies in the oldest part, where a list that shows the newest
 first finds it last: a program and a module of former times, bad quality, retired locations.
 
 Loaded by COPY (benchmarks/loading.py).

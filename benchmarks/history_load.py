@@ -13,7 +13,7 @@ from accounts.models import SystemLog, User
 from benchmarks import history_work as work
 from benchmarks.history import History, Places
 from benchmarks.loading import copy_text, without_indexes
-from ccatdc.reference.loader import load_reference
+from ccatdc.reference.load.loader import load_reference
 from datamgmt.models import (
     DataLocation,
     DataTransferPackage,
@@ -131,8 +131,7 @@ def _tables(rows: History) -> Iterator[Table]:
     operation = transfer.Operation
     yield Table(
         ExecutedObsUnit(),
-        "id obs_unit_id status start_time end_time finished_at quality operator_id created_at"
-        " updated_at",
+        "id obs_unit_id status start_time end_time finished_at quality operator_id created_at updated_at",
         rows.executions(),
     )
     yield Table(
@@ -149,8 +148,7 @@ def _tables(rows: History) -> Iterator[Table]:
     )
     yield Table(
         DataTransferPackage(),
-        "id name status origin_location_id destination_site_id final_site_id size created_at"
-        " completed_at",
+        "id name status origin_location_id destination_site_id final_site_id size created_at completed_at",
         rows.bundles(),
     )
     yield Table(
@@ -187,35 +185,26 @@ def _kinds(rows: History) -> Iterator[Table]:
     )
     yield Table(
         transfer.LongTermArchiveTransfer(),
-        "operation_ptr_id raw_data_package_id origin_location_id destination_location_id"
-        " object_key sidecar_key",
+        "operation_ptr_id raw_data_package_id origin_location_id destination_location_id object_key sidecar_key",
         work.archivings(rows),
     )
     yield Table(
-        transfer.DataTransferPackageCreation(),
-        "operation_ptr_id data_transfer_package_id",
-        work.bundle_creations(rows),
+        transfer.DataTransferPackageCreation(), "operation_ptr_id data_transfer_package_id", work.bundle_creations(rows)
     )
     yield Table(
         transfer.DataTransfer(),
-        "operation_ptr_id data_transfer_package_id origin_location_id destination_location_id"
-        " unpack_status",
+        "operation_ptr_id data_transfer_package_id origin_location_id destination_location_id unpack_status",
         work.transfers(rows),
     )
-    yield Table(
-        transfer.DataTransferUnpacking(), "operation_ptr_id data_transfer_id", work.unpackings(rows)
-    )
+    yield Table(transfer.DataTransferUnpacking(), "operation_ptr_id data_transfer_id", work.unpackings(rows))
     yield Table(transfer.Deletion(), "operation_ptr_id", work.deletions(rows))
     yield Table(
         transfer.StagingJob(),
-        "id name requested_by_id destination_location_id status total_bytes created_at finished_at"
-        " expires_at",
+        "id name requested_by_id destination_location_id status total_bytes created_at finished_at expires_at",
         work.jobs(rows),
     )
     yield Table(
-        transfer.StagingJob.raw_data_packages.through(),
-        "stagingjob_id rawdatapackage_id",
-        work.job_members(rows),
+        transfer.StagingJob.raw_data_packages.through(), "stagingjob_id rawdatapackage_id", work.job_members(rows)
     )
     yield Table(
         transfer.Staging(),
@@ -225,32 +214,16 @@ def _kinds(rows: History) -> Iterator[Table]:
 
 
 def _stories(rows: History) -> Iterator[Table]:
-    """Logs, proofs, the diary, metadata."""
-    yield Table(
-        transfer.DeletionItem(),
-        "id deletion_id physical_copy_id outcome",
-        work.deletion_items(rows),
-    )
+    """Logs, proofs, the audit log, metadata."""
+    yield Table(transfer.DeletionItem(), "id deletion_id physical_copy_id outcome", work.deletion_items(rows))
     log = "timestamp status message "
     yield Table(transfer.DataTransferLog(), f"{log} data_transfer_id", work.transfer_logs(rows))
     yield Table(
-        transfer.LongTermArchiveTransferLog(),
-        f"{log} long_term_archive_transfer_id",
-        work.archiving_logs(rows),
+        transfer.LongTermArchiveTransferLog(), f"{log} long_term_archive_transfer_id", work.archiving_logs(rows)
     )
-    yield Table(
-        transfer.StagingJobLog(), f"{log} staging_job_id raw_data_package_id", work.job_logs(rows)
-    )
-    yield Table(
-        SystemLog(),
-        "timestamp level component user_id message object_type object_id",
-        work.diary(rows),
-    )
-    yield Table(
-        RawDataPackageMetadata(),
-        "raw_data_package_id t_exptime_s created_at updated_at",
-        work.metadata(rows),
-    )
+    yield Table(transfer.StagingJobLog(), f"{log} staging_job_id raw_data_package_id", work.job_logs(rows))
+    yield Table(SystemLog(), "timestamp level component user_id message object_type object_id", work.audit_log(rows))
+    yield Table(RawDataPackageMetadata(), "raw_data_package_id t_exptime_s created_at updated_at", work.metadata(rows))
 
 
 def _type_of(model: type[models.Model]) -> int:

@@ -278,7 +278,7 @@ def job_logs(all_of: History) -> Iterator[Row]:
         yield all_of.time(n + 3), "completed", "Staged.", i // PER_JOB + 1, uuid_of(2, p)
 
 
-def diary(all_of: History) -> Iterator[Row]:
+def audit_log(all_of: History) -> Iterator[Row]:
     """time, level, component, user, message, type and id of what it is about."""
     for n in range(all_of.archived):
         level = "error" if n < all_of.former and n % 800 == 1 else "info"

@@ -6,7 +6,7 @@ queries, the median of its time in both, and their ratio. Wanted: fewer than 20 
 1.5 times the time and 10 ms more; and 5 ms for each line that there is more to show.
 
 Needs ``DATABASE_URL`` of a superuser's server; makes databases beside it and removes them.
-Run: ``.venv/bin/python -m ccatdc.standalone.with_postgres .venv/bin/python -m benchmarks.lists
+Run: ``.venv/bin/python -m ccatdc.dev.with_postgres .venv/bin/python -m benchmarks.lists
 [--scale SMALL LARGE] [--only TEXT] [--keep]``. Exits 1 when a page or a pass misses what is wanted.
 """
 
@@ -101,9 +101,7 @@ class Database:
 
         self.enter()
         client = Client()
-        user, _ = User.objects.get_or_create(
-            username="benchmark", defaults={"is_staff": True, "is_superuser": True}
-        )
+        user, _ = User.objects.get_or_create(username="benchmark", defaults={"is_staff": True, "is_superuser": True})
         client.force_login(user)
         found: dict[str, Callable[[], object]] = {
             page.label: _visit(client, page.address) for page in all_pages(client, only)
@@ -149,20 +147,14 @@ def _visit(client: Any, address: str) -> Callable[[], object]:
 
 def main() -> int:
     """Load, measure, print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--scale", nargs=2, type=int, default=(10_000, 1_000_000), metavar=("SMALL", "LARGE")
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", nargs=2, type=int, default=(10_000, 1_000_000), metavar=("SMALL", "LARGE"))
     parser.add_argument("--only", default="", metavar="TEXT", help="labels that begin so")
-    parser.add_argument(
-        "--keep", action="store_true", help="leave the databases, and use those that were left"
-    )
+    parser.add_argument("--keep", action="store_true", help="leave the databases, and use those that were left")
     arguments = parser.parse_args()
     import django
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ccatdc.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ccatdc.settings.base")
     django.setup()
     from django.test.utils import setup_test_environment
 

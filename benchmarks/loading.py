@@ -29,9 +29,7 @@ def raw_connection() -> psycopg.Connection[Any]:
     return raw
 
 
-def copy_text(
-    template: models.Model, columns: Sequence[str], rows: Iterable[Sequence[object]]
-) -> int:
+def copy_text(template: models.Model, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
     """COPY ``rows`` of plain values (``columns``: attribute names) and return how many there were.
 
     Values are written as ``str()`` makes them: None, and texts without tabs and backslashes.
@@ -40,9 +38,7 @@ def copy_text(
     fields = {field.attname: field for field in model._meta.local_concrete_fields}
     own = [fields.pop(name) for name in columns]
     rest = [
-        field
-        for field in fields.values()
-        if not isinstance(field, models.AutoField) and not field.has_db_default()
+        field for field in fields.values() if not isinstance(field, models.AutoField) and not field.has_db_default()
     ]
     constants = [_as_text(field.pre_save(template, add=True)) for field in rest]
     end = "".join(f"\t{text}" for text in constants) + "\n"
@@ -87,16 +83,14 @@ def without_indexes(tables: Iterable[str]) -> Iterator[None]:
 
 def _set_counter(raw: psycopg.Connection[Any], table: str) -> None:
     known = raw.execute(
-        "SELECT 1 FROM information_schema.columns"
-        " WHERE table_name = %s AND column_name = 'id' AND is_identity = 'YES'",
+        "SELECT 1 FROM information_schema.columns WHERE table_name = %s AND column_name = 'id' AND is_identity = 'YES'",
         [table],
     )
     if known.fetchone() is not None:
         raw.execute(
-            sql.SQL(
-                "SELECT setval(pg_get_serial_sequence({0}, 'id'),"
-                " (SELECT coalesce(max(id), 1) FROM {1}))"
-            ).format(f'"{table}"', sql.Identifier(table))
+            sql.SQL("SELECT setval(pg_get_serial_sequence({0}, 'id'), (SELECT coalesce(max(id), 1) FROM {1}))").format(
+                f'"{table}"', sql.Identifier(table)
+            )
         )
 
 

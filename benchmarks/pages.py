@@ -20,7 +20,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.generics import ListAPIView, RetrieveAPIView
 
 from benchmarks.history_load import GROWING
-from ccatdc.common.api_pages import KeysetPagination, _columns
+from ccatdc.common.api.pagination import KeysetPagination, _columns
 
 #: A word that stands nowhere: a search that finds nothing has looked everywhere.
 NOWHERE = "zzqx"
@@ -95,8 +95,7 @@ def _sortable(its_list: Any) -> set[int]:
     return {
         number
         for number, name in enumerate(its_list.list_display)
-        if (its_list.sortable_by is None or name in its_list.sortable_by)
-        and its_list.get_ordering_field(name)
+        if (its_list.sortable_by is None or name in its_list.sortable_by) and its_list.get_ordering_field(name)
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from transfer import dispatch, watchdog
+from transfer.engine import dispatch, watchdog
 from transfer.pipeline import PIPELINE
 
 

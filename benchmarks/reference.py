@@ -27,16 +27,14 @@ REFERENCE_DATA = Path(__file__).resolve().parent.parent / "reference_data"
 
 def main() -> int:
     """Measure in rounds, print medians and their ratios."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
 
     import django
 
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ccatdc.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ccatdc.settings.base")
     django.setup()
     from django.db import connection
     from django.test.utils import setup_databases, teardown_databases
@@ -52,7 +50,7 @@ def main() -> int:
 
 def measure(folder: Path, count: int, rounds: int) -> int:
     """Both ways in turn, each into tables without these rows."""
-    from ccatdc.reference.loader import load_reference
+    from ccatdc.reference.load.loader import load_reference
 
     load_reference([REFERENCE_DATA])
     write_tables(folder, count)
@@ -70,19 +68,14 @@ def measure(folder: Path, count: int, rounds: int) -> int:
     loaded, made, again = map(statistics.median, (first, bulk, second))
     print(f"bulk_create of {count:,} sources and {count:,} obs units: {made:.2f} s")
     print(f"load: {loaded:.2f} s, {loaded / made:.2f} times that (wanted: at most {TIMES:g})")
-    print(
-        f"load again: {again:.2f} s, no change, {again / loaded:.2f} of the first (wanted: under 1)"
-    )
+    print(f"load again: {again:.2f} s, no change, {again / loaded:.2f} of the first (wanted: under 1)")
     return 0 if loaded <= TIMES * made and again < loaded else 1
 
 
 def write_tables(folder: Path, count: int) -> None:
     """The same rows as :func:`bulk_create` makes."""
     sources, units = ["name,ra_deg,dec_deg,vlsr_km_s,source_class"], []
-    units.append(
-        "observing_program,name,source,obs_mode,obs_unit_type,planned_duration_s,"
-        "min_elevation_deg,max_pwv_mm"
-    )
+    units.append("observing_program,name,source,obs_mode,obs_unit_type,planned_duration_s,min_elevation_deg,max_pwv_mm")
     for n in range(count):
         sources.append(f"b{n},{ra(n)},{dec(n)},{n % 100},galaxy")
         units.append(f"GPS,b{n},b{n},daisy,prime_cam_obs_unit,600,30,0.8")
@@ -99,17 +92,13 @@ def bulk_create(count: int) -> None:
 
     position = position_model()
     kind = ContentType.objects.get_for_model(FixedSource).pk
-    program, mode = (
-        ObservingProgram.objects.get(short_name="GPS"),
-        ObsMode.objects.get(name="daisy"),
-    )
+    program, mode = (ObservingProgram.objects.get(short_name="GPS"), ObsMode.objects.get(name="daisy"))
     assert mode.instrument is not None  # noqa: S101 - daisy is a mode of Prime-Cam
     telescope = mode.instrument.telescope_id
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT nextval(pg_get_serial_sequence('source', 'id')) FROM generate_series(1, %s)",
-                [count],
+                "SELECT nextval(pg_get_serial_sequence('source', 'id')) FROM generate_series(1, %s)", [count]
             )
             keys = [pk for (pk,) in cursor.fetchall()]
         sources = [
@@ -121,9 +110,7 @@ def bulk_create(count: int) -> None:
         ]  # fmt: skip
         Source._base_manager.bulk_create(sources)
         position._base_manager.bulk_create(
-            position(
-                source_ptr_id=pk, ra_deg=ra(n), dec_deg=dec(n), vlsr_km_s=n % 100, frame="icrs"
-            )
+            position(source_ptr_id=pk, ra_deg=ra(n), dec_deg=dec(n), vlsr_km_s=n % 100, frame="icrs")
             for n, pk in enumerate(keys)
         )
         ObsUnit.objects.bulk_create(
@@ -148,16 +135,10 @@ def position_model() -> Any:
         return known
     lower: type[models.Model] = FixedSource
     columns: dict[str, Any] = {
-        column.name: column.clone()
-        for column in lower._meta.local_concrete_fields
-        if not column.is_relation
+        column.name: column.clone() for column in lower._meta.local_concrete_fields if not column.is_relation
     }
     meta = type("Meta", (), {"app_label": "planning", "managed": False, "db_table": "fixed_source"})
-    columns |= {
-        "Meta": meta,
-        "__module__": __name__,
-        "source_ptr_id": models.BigIntegerField(primary_key=True),
-    }
+    columns |= {"Meta": meta, "__module__": __name__, "source_ptr_id": models.BigIntegerField(primary_key=True)}
     return models.base.ModelBase("BenchmarkPosition", (models.Model,), columns)
 
 
@@ -167,9 +148,7 @@ def remove() -> None:
 
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM obs_unit WHERE name LIKE 'b%'")
-        cursor.execute(
-            "DELETE FROM fixed_source USING source WHERE source_ptr_id = source.id AND name LIKE 'b%'"
-        )
+        cursor.execute("DELETE FROM fixed_source USING source WHERE source_ptr_id = source.id AND name LIKE 'b%'")
         cursor.execute("DELETE FROM source WHERE name LIKE 'b%'")
         cursor.execute("VACUUM ANALYZE source, fixed_source, obs_unit")
 

@@ -1,7 +1,7 @@
 """The telescope and the main site on one machine, as far apart as wanted: for benchmarks of the gateway.
 
 Each site has a database of its own, gunicorn with two workers, and the network of a host of its own
-(``ccatdc.standalone.wide_area``); only what goes over HTTP from one to the other crosses the link.
+(``benchmarks.wide_area``); only what goes over HTTP from one to the other crosses the link.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import psycopg
 
-from ccatdc.standalone.postgres import PostgresServer
-from ccatdc.standalone.wide_area import Conditions, Host, WideAreaLink
+from benchmarks.wide_area import Conditions, Host, WideAreaLink
+from ccatdc.dev.postgres import PostgresServer
 
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 PORT: Final = 8000
@@ -28,14 +28,10 @@ START_SECONDS: Final = 120.0
 ROUND_TRIP_SECONDS: Final = 0.220
 #: What instruments name in their calls; from reference_data.
 OBSERVED: Final = {"program": "WFS", "obs_unit_name": "South el45"}
-MODULE: Final = {
-    "instrument": "prime-cam",
-    "module": "280ghz",
-    "source_location": "ccat_primecam_raw_data",
-}
+MODULE: Final = {"instrument": "prime-cam", "module": "280ghz", "source_location": "ccat_primecam_raw_data"}
 #: Two accounts as an operator makes them; prints their tokens.
 _ACCOUNTS: Final = """
-from accounts.defaults import ensure_default_roles
+from accounts.auth.defaults import ensure_default_roles
 from accounts.models import ApiToken, Role, User
 ensure_default_roles()
 for name, role, scopes in (
@@ -75,9 +71,7 @@ class Site:
             **self.tokens,
         }
 
-    def start(
-        self, *command: str, log: str, more: Mapping[str, str] | None = None
-    ) -> subprocess.Popen[bytes]:
+    def start(self, *command: str, log: str, more: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         """A Python program on the site's host, with ``more`` in its environment; its output is appended
         to a log in the folder.
         """
@@ -148,7 +142,7 @@ def two_sites(folder: Path) -> Iterator[TwoSites]:
         server = stack.enter_context(PostgresServer(folder / "postgres", durable=True))
         link = stack.enter_context(WideAreaLink(Conditions(), log=folder / "carrier.log"))
         main = _site(server, link, folder / "main", Host.FAR, {})
-        role = {"CCATDC_SITE_ROLE": "secondary", "CCATDC_PRIMARY_URL": main.url}
+        role = {"CCATDC_SITE_ROLE": "gateway", "CCATDC_PRIMARY_URL": main.url}
         telescope = _site(server, link, folder / "telescope", Host.NEAR, role)
         main.manage("load_reference", "reference_data")
         relaying, filing = main.manage("shell", "--command", _ACCOUNTS).split()[-2:]
@@ -160,13 +154,7 @@ def two_sites(folder: Path) -> Iterator[TwoSites]:
         yield TwoSites(link, main, telescope, filing)
 
 
-def _site(
-    server: PostgresServer,
-    link: WideAreaLink,
-    folder: Path,
-    host: Host,
-    settings: Mapping[str, str],
-) -> Site:
+def _site(server: PostgresServer, link: WideAreaLink, folder: Path, host: Host, settings: Mapping[str, str]) -> Site:
     folder.mkdir()
     server.ensure_database(folder.name)
     site = Site(host, link, folder, server.url(folder.name), settings)

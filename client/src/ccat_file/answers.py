@@ -1,7 +1,7 @@
 """What an answer to a spooled call means. Between :mod:`ccat_file.sender` and the network.
 
-Only the data center itself can accept or refuse: an answer of a proxy, of a log-in page of a
-network, of a server that was set up at the wrong address decides nothing about a call.
+Only the data center itself can accept or refuse: an answer of a proxy, of a log-in page of a network, of a server that
+was set up at the wrong address decides nothing about a call.
 """
 
 from __future__ import annotations
@@ -22,8 +22,6 @@ _AGAIN: Final = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 
 
 class Meaning(Enum):
-    """What follows from an answer."""
-
     ACCEPTED = "accepted"
     REFUSED = "refused"  #: this call, for good
     LATER = "later"  #: this observation waits

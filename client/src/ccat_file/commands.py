@@ -30,9 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="ccat-file: %(message)s", stream=sys.stderr)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        settings = Settings.from_environment(
-            url=given.url, spool=given.spool, token_file=given.token_file
-        )
+        settings = Settings.from_environment(url=given.url, spool=given.spool, token_file=given.token_file)
         filing = Filing(settings, send=not given.no_send)
         return int(_COMMANDS[given.command](filing, given))
     except CcatFileError as error:
@@ -51,7 +49,7 @@ def _start(filing: Filing, given: argparse.Namespace) -> Exit:
         start_time=given.start_time,
         parameters=given.parameters,
         operator=given.operator,
-        set_ups=_each_once(given.set_up),
+        module_configurations=_each_once(given.module_configuration),
         observation_configuration=given.observation_configuration,
         slot=given.slot,
         observation=given.id,
@@ -60,10 +58,10 @@ def _start(filing: Filing, given: argparse.Namespace) -> Exit:
     return _after(observation, given)
 
 
-def _each_once(set_ups: Sequence[tuple[tuple[str, str], str]]) -> dict[tuple[str, str], str]:
-    found = dict(set_ups)
-    if len(found) < len(set_ups):
-        raise UsageError("A module has one set-up at a time.")
+def _each_once(module_configurations: Sequence[tuple[tuple[str, str], str]]) -> dict[tuple[str, str], str]:
+    found = dict(module_configurations)
+    if len(found) < len(module_configurations):
+        raise UsageError("A module has one module configuration at a time.")
     return found
 
 
@@ -71,24 +69,18 @@ def _files(filing: Filing, given: argparse.Namespace) -> Exit:
     observation = filing.observation(given.observation)
     if given.checksum:
         new_digest(given.checksum)  # before gigabytes are looked at
-    files = [
-        FiledFile.of(path, given.root, file_type=given.type) for path in files_below(given.paths)
-    ]
+    files = [FiledFile.of(path, given.root, file_type=given.type) for path in files_below(given.paths)]
     if not files:
         raise UsageError("There are no files.")
     size = sum(file.size for file in files)
     if given.checksum:
         files = _with_checksums(files, given.root, given.checksum, size)
-    count = observation.add_files(
-        files, instrument=given.instrument, module=given.module, location=given.location
-    )
+    count = observation.add_files(files, instrument=given.instrument, module=given.module, location=given.location)
     _say(f"{count} files, {size_text(size)}, spooled")
     return _after(observation, given)
 
 
-def _with_checksums(
-    files: Sequence[FiledFile], root: Path, algorithm: str, size: int
-) -> list[FiledFile]:
+def _with_checksums(files: Sequence[FiledFile], root: Path, algorithm: str, size: int) -> list[FiledFile]:
     """Read all files. UsageError when one changes meanwhile: it is not complete."""
     result = []
     with Bar("checksums", size) as bar:
@@ -98,13 +90,7 @@ def _with_checksums(
                 digits = checksum_of(path, algorithm, bar.advance)
             except OSError as error:
                 raise UsageError(f"{path}: {error.strerror}.") from error
-            after = FiledFile.of(
-                path,
-                root,
-                checksum=digits,
-                checksum_algorithm=algorithm,
-                file_type=file.file_type,
-            )
+            after = FiledFile.of(path, root, checksum=digits, checksum_algorithm=algorithm, file_type=file.file_type)
             if (after.size, after.created_at) != (file.size, file.created_at):
                 raise UsageError(f"{path} is still being written. Nothing was spooled.")
             result.append(after)

@@ -1,7 +1,6 @@
 """Checksums of files, computed while they are written or by reading them once more.
 
-sha256 is in the standard library; blake3 and xxh3_128, many times faster, need the packages
-``blake3`` and ``xxhash``.
+sha256 is in the standard library; blake3 and xxh3_128, many times faster, need the packages ``blake3`` and ``xxhash``.
 """
 
 from __future__ import annotations
@@ -21,8 +20,6 @@ ALGORITHMS: Final = {"sha256": "hashlib", "blake3": "blake3", "xxh3_128": "xxhas
 
 
 class Digest(Protocol):
-    """A running digest."""
-
     def update(self, data: Any, /) -> object:
         """Take bytes in."""
 
@@ -40,17 +37,15 @@ def new_digest(algorithm: str) -> Digest:
     try:
         digest: Digest = getattr(importlib.import_module(package), algorithm)()
     except ImportError as error:
-        raise UsageError(
-            f"{algorithm} needs the Python package {package}. Install it, or use sha256."
-        ) from error
+        raise UsageError(f"{algorithm} needs the Python package {package}. Install it, or use sha256.") from error
     return digest
 
 
 class HashingWriter(io.RawIOBase):
     """Passes bytes on to a binary stream and knows their checksum. Closes the stream with itself.
 
-    Bytes are taken in as they are written, so one cannot seek: a program that goes back in a file
-    (HDF5 does) has its checksum computed afterwards.
+    Bytes are taken in as they are written, so one cannot seek: a program that goes back in a file (HDF5 does) has its
+    checksum computed afterwards.
     """
 
     def __init__(self, stream: BinaryIO | IO[bytes], algorithm: str = "sha256") -> None:
@@ -66,7 +61,6 @@ class HashingWriter(io.RawIOBase):
         return self._digest.hexdigest()
 
     def writable(self) -> bool:
-        """It is."""
         return True
 
     def write(self, data: Any, /) -> int:
@@ -83,12 +77,10 @@ class HashingWriter(io.RawIOBase):
         return written
 
     def flush(self) -> None:
-        """Flush the stream."""
         if not self.closed:
             self._stream.flush()
 
     def close(self) -> None:
-        """Close the stream too."""
         if not self.closed:
             try:
                 super().close()
@@ -102,9 +94,7 @@ def create(path: Path | str, algorithm: str = "sha256") -> HashingWriter:
     return HashingWriter(Path(path).open("xb"), algorithm)
 
 
-def checksum_of(
-    path: Path | str, algorithm: str, advance: Callable[[int], None] = lambda _: None
-) -> str:
+def checksum_of(path: Path | str, algorithm: str, advance: Callable[[int], None] = lambda _: None) -> str:
     """The checksum of a file, by reading it. ``advance`` is told the bytes of each block."""
     digest = new_digest(algorithm)
     with Path(path).open("rb") as stream:

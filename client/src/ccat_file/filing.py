@@ -1,7 +1,7 @@
 """The Python API: an observation begins, has files, is over. Every call returns when it is on disk.
 
-No call waits for the network. A process in the background sends; nothing here raises because the
-server is away or refuses: ask :meth:`Filing.status`, or :meth:`Observation.wait`.
+No call waits for the network. A process in the background sends; nothing here raises because the server is away or
+refuses: ask :meth:`Filing.status`, or :meth:`Observation.wait`.
 """
 
 from __future__ import annotations
@@ -64,18 +64,17 @@ class Filing:
         start_time: datetime | None = None,
         parameters: Mapping[str, Any] | None = None,
         operator: str = "",
-        set_ups: Mapping[tuple[str, str], str] | None = None,
+        module_configurations: Mapping[tuple[str, str], str] | None = None,
         observation_configuration: int | None = None,
         slot: int | None = None,
         observation: UUID | None = None,
     ) -> Observation:
         """An observation begins: now, unless ``start_time`` says when.
 
-        The obs unit by program and name, or by its id. ``set_ups`` says which set-up each module
-        has: ``{("primecam", "f280"): "standard"}``, short names of instrument and module, name of the
-        set-up. ``observation_configuration`` and ``slot`` are ids of the obs unit's own.
-        ``observation`` is its UUID where the caller keeps one to repeat the call with. Raises
-        UsageError, SpoolError.
+        The obs unit by program and name, or by its id. ``module_configurations`` says which module configuration each
+        module has: ``{("primecam", "f280"): "standard"}``, short names of instrument and module, name of the module
+        configuration. ``observation_configuration`` and ``slot`` are ids of the obs unit's own. ``observation`` is its
+        UUID where the caller keeps one to repeat the call with. Raises UsageError, SpoolError.
         """
         by_name = bool(program) and bool(obs_unit_name)
         if by_name == (obs_unit is not None) or ((program or obs_unit_name) and not by_name):
@@ -91,10 +90,10 @@ class Filing:
             body |= {"program": program, "obs_unit_name": obs_unit_name}
         else:
             body["obs_unit"] = obs_unit
-        if set_ups:
+        if module_configurations:
             body["instrument_module_configurations"] = [
                 {"instrument": instrument, "module": module, "name": name}
-                for (instrument, module), name in set_ups.items()
+                for (instrument, module), name in module_configurations.items()
             ]
         if observation_configuration is not None:
             body["observation_configuration"] = observation_configuration
@@ -166,9 +165,7 @@ class Observation:
         self.id = observation
         self._filing = filing
 
-    def add_files(
-        self, files: Iterable[FiledFile], *, instrument: str, module: str, location: str
-    ) -> int:
+    def add_files(self, files: Iterable[FiledFile], *, instrument: str, module: str, location: str) -> int:
         """File any number of files, of one module at one SOURCE location; how many they were.
 
         The same files again change nothing. Raises UsageError, SpoolError.
@@ -177,12 +174,7 @@ class Observation:
         if len({row["id"] for row in rows}) != len(rows):
             raise UsageError("A file is named twice.")
         path = "/api/raw_data_files/bulk"
-        self.put(
-            [
-                Call(self.id, "POST", path, portion, {"rows": len(portion)})
-                for portion in in_calls(rows)
-            ]
-        )
+        self.put([Call(self.id, "POST", path, portion, {"rows": len(portion)}) for portion in in_calls(rows)])
         return len(rows)
 
     def finish(
@@ -199,9 +191,7 @@ class Observation:
         ``status`` is one of ENDED, ``quality`` of QUALITIES, conditions are of CONDITIONS.
         """
         if status not in ENDED or quality not in QUALITIES:
-            raise UsageError(
-                f"status is one of {', '.join(ENDED)}; quality one of {', '.join(QUALITIES)}."
-            )
+            raise UsageError(f"status is one of {', '.join(ENDED)}; quality one of {', '.join(QUALITIES)}.")
         unknown = set(conditions or ()) - set(CONDITIONS)
         if unknown:
             raise UsageError(f"{min(unknown)!r} is no condition. Known: {', '.join(CONDITIONS)}.")
@@ -218,8 +208,8 @@ class Observation:
     def wait(self, seconds: float, tell: Callable[[int], None] = lambda _: None) -> None:
         """Wait until the server has accepted every call of this observation.
 
-        ``tell`` is told again and again how many it has not.
-        Raises RefusedError at the first one it refused, StillWaitingError when time is up.
+        ``tell`` is told again and again how many it has not. Raises RefusedError at the first one it refused,
+        StillWaitingError when time is up.
         """
         spool, deadline = self._filing.spool, time.monotonic() + seconds
         own = str(self.id)
@@ -234,9 +224,7 @@ class Observation:
             if not waiting:
                 return
             if time.monotonic() >= deadline:
-                raise StillWaitingError(
-                    f"{len(waiting)} calls of observation {own} are spooled and not yet sent."
-                )
+                raise StillWaitingError(f"{len(waiting)} calls of observation {own} are spooled and not yet sent.")
             time.sleep(_LOOK_SECONDS)
 
     def put(self, calls: Sequence[Call]) -> list[Entry]:

@@ -57,8 +57,8 @@ def _start(commands: Any) -> None:
     one.add_argument("--operator", default="", metavar="USER")
     one.add_argument("--parameters", type=_object, default={}, metavar="JSON", help="of the scan")
     one.add_argument(
-        "--set-up",
-        type=_set_up,
+        "--module-configuration",
+        type=_module_configuration,
         action="append",
         default=[],
         metavar="INSTRUMENT/MODULE=NAME",
@@ -131,16 +131,12 @@ def _send(commands: Any) -> None:
 
 
 def _command(commands: Any, name: str, purpose: str) -> argparse.ArgumentParser:
-    made: argparse.ArgumentParser = commands.add_parser(
-        name, help=purpose, description=purpose, allow_abbrev=False
-    )
+    made: argparse.ArgumentParser = commands.add_parser(name, help=purpose, description=purpose, allow_abbrev=False)
     return made
 
 
 def _wait(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--wait", type=_seconds, metavar="SECONDS", help="until the server has accepted it"
-    )
+    command.add_argument("--wait", type=_seconds, metavar="SECONDS", help="until the server has accepted it")
 
 
 def _checked(read: Callable[[str], Any], text: str, wanted: str) -> Any:
@@ -171,7 +167,7 @@ def _object(text: str) -> dict[str, Any]:
     return value
 
 
-def _set_up(text: str) -> tuple[tuple[str, str], str]:
+def _module_configuration(text: str) -> tuple[tuple[str, str], str]:
     module, equals, name = text.partition("=")
     instrument, _, module = module.partition("/")
     if not (instrument and module and equals and name):

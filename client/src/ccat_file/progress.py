@@ -25,11 +25,7 @@ class Bar:
     """``checksums [#####-----]  50 % 1.0 GB of 2.0 GB``. A context manager; cleans its line up."""
 
     def __init__(
-        self,
-        label: str,
-        total: int,
-        stream: TextIO | None = None,
-        text: Callable[[int], str] = size_text,
+        self, label: str, total: int, stream: TextIO | None = None, text: Callable[[int], str] = size_text
     ) -> None:
         self._label = label
         self._total = total
@@ -42,18 +38,12 @@ class Bar:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self._shown:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
 
     def advance(self, amount: int) -> None:
-        """So much more is done."""
         self._done += amount
         now = time.monotonic()
         if self._shown and (now - self._last >= _EVERY_SECONDS or self._done >= self._total):

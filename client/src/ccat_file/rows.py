@@ -1,7 +1,7 @@
 """Files on disk become rows of the filing call.
 
-A row's UUID is made from observation, location and path: whoever files the same files again, after
-a crash for instance, sends the same rows, and the server changes nothing.
+A row's UUID is made from observation, location and path: whoever files the same files again, after a crash for
+instance, sends the same rows, and the server changes nothing.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class FiledFile:
     ) -> FiledFile:
         """A file that is complete on disk. ``written`` is the writer that made it, with its checksum.
 
-        Raises UsageError when there is no regular file, when it is outside of ``root``, or when it
-        has not the size that was written.
+        Raises UsageError when there is no regular file, when it is outside of ``root``, or when it has not the size
+        that was written.
         """
         try:
             found = os.lstat(path)
@@ -78,7 +78,6 @@ class FiledFile:
         )
 
     def row(self, observation: UUID, instrument: str, module: str, location: str) -> dict[str, Any]:
-        """As the server wants it."""
         if bool(self.checksum) != bool(self.checksum_algorithm):
             raise UsageError(f"{self.relative_path}: a checksum and its algorithm go together.")
         row: dict[str, Any] = {
@@ -117,8 +116,7 @@ def relative_to_root(path: Path | str, root: Path | str) -> str:
 def files_below(paths: Iterable[Path]) -> list[Path]:
     """The files that are named, and all files in the folders that are named, sorted, each once.
 
-    Raises UsageError for what is neither file nor folder (a link, a socket): data must not be left
-    out in silence.
+    Raises UsageError for what is neither file nor folder (a link, a socket): data must not be left out in silence.
     """
     found: dict[Path, None] = {}
     for path in paths:

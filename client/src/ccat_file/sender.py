@@ -1,7 +1,7 @@
 """Sends what is spooled: in order within an observation, one process at a time, until it is through.
 
-Killed at any moment it leaves the call in the spool; sent a second time, the server finds the same
-body under the same UUID and changes nothing.
+Killed at any moment it leaves the call in the spool; sent a second time, the server finds the same body under the same
+UUID and changes nothing.
 """
 
 from __future__ import annotations
@@ -55,12 +55,7 @@ class Sender:
     """Sends the calls of one spool. ``say`` is told what happens, a line at a time."""
 
     def __init__(
-        self,
-        spool: Spool,
-        settings: Settings,
-        *,
-        say: Callable[[str], None],
-        longest_pause: float = MAX_PAUSE,
+        self, spool: Spool, settings: Settings, *, say: Callable[[str], None], longest_pause: float = MAX_PAUSE
     ) -> None:
         self._spool = spool
         self._settings = settings
@@ -73,8 +68,8 @@ class Sender:
     def run(self, *, forever: bool = False) -> None:
         """Send until nothing can be sent; ``forever``: and go on when there is more.
 
-        Returns at once when another process sends. Raises SettingsError when there is no usable
-        address or token (``forever``: waits for one).
+        Returns at once when another process sends. Raises SettingsError when there is no usable address or token
+        (``forever``: waits for one).
         """
         while True:
             with self._spool.sole_sender() as mine:
@@ -191,11 +186,7 @@ def start_sender(spool: Spool, settings: Settings) -> subprocess.Popen[bytes] | 
         return None
     package_folder = str(Path(__file__).parent.parent)
     search = [package_folder, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = {
-        **os.environ,
-        **settings.as_environment(),
-        "PYTHONPATH": os.pathsep.join(search),
-    }
+    environment = {**os.environ, **settings.as_environment(), "PYTHONPATH": os.pathsep.join(search)}
     command = [sys.executable, "-m", "ccat_file", "send"]
     with _log(spool) as log:
         return subprocess.Popen(

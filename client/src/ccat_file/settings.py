@@ -1,7 +1,7 @@
 """Where the server is, where the spool is, and with which token calls are sent.
 
-From arguments, else from the environment: CCAT_FILE_URL, CCAT_FILE_SPOOL, CCAT_FILE_TOKEN or
-CCAT_FILE_TOKEN_FILE. The token is on no command line and in no spooled call.
+From arguments, else from the environment: CCAT_FILE_URL, CCAT_FILE_SPOOL, CCAT_FILE_TOKEN or CCAT_FILE_TOKEN_FILE. The
+token is on no command line and in no spooled call.
 """
 
 from __future__ import annotations
@@ -74,13 +74,9 @@ class Settings:
         """The server's address; SettingsError without one."""
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise SettingsError(
-                f"The server's address {self.url!r} is not http(s)://host. Set {URL} or --url."
-            )
+            raise SettingsError(f"The server's address {self.url!r} is not http(s)://host. Set {URL} or --url.")
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise SettingsError(
-                "The server's address may carry no user, query or fragment: it is stored."
-            )
+            raise SettingsError("The server's address may carry no user, query or fragment: it is stored.")
         return self.url
 
     def require_token(self) -> str:
@@ -93,9 +89,7 @@ class Settings:
             mode = self.token_file.stat().st_mode
             text = self.token_file.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"The token file {self.token_file} cannot be read: {error}"
-            ) from error
+            raise SettingsError(f"The token file {self.token_file} cannot be read: {error}") from error
         if mode & stat.S_IRWXO:
             raise SettingsError(
                 f"Everybody may read the token file {self.token_file}: chmod 600 it, and "

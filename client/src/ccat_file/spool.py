@@ -6,8 +6,8 @@
     call.part.<n>                        being written; never read
     numbers, sending                     the last number, under the writers' lock; the sender's lock
 
-A call is written to a part, fsynced, renamed, and its folder fsynced: it is there as a whole or not
-at all, whenever the process or the machine stops. Locks are flock: they end with their process.
+A call is written to a part, fsynced, renamed, and its folder fsynced: it is there as a whole or not at all, whenever
+the process or the machine stops. Locks are flock: they end with their process.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class Spool:
         """Give refused calls back to the sender under their old numbers: these, or all."""
         chosen = self._refused(numbers)
         for entry in chosen:
-            entry.read()  # somebody may have corrected it by hand
+            entry.read()  # somebody may have edited it
         return self._move(chosen, self._calls)
 
     def discard(self, numbers: Sequence[int]) -> list[Entry]:

@@ -67,10 +67,9 @@ def watch(
 ) -> Sight:
     """Follow an observation until it is archived; ``tell`` is told whenever something changes.
 
-    The server is asked to answer when it is archived, at the latest after ``interval`` seconds. ``at``
-    is its address where it is not the one that is filed to: a gateway does not know the archive.
-    Raises RefusedError (a call of it was refused), SettingsError (no address, or the token may not
-    read), StillWaitingError after ``seconds``.
+    The server is asked to answer when it is archived, at the latest after ``interval`` seconds. ``at`` is its address
+    where it is not the one that is filed to: a gateway does not know the archive. Raises RefusedError (a call of it was
+    refused), SettingsError (no address, or the token may not read), StillWaitingError after ``seconds``.
     """
     import httpx
 
