@@ -11,8 +11,9 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 
-from ccatdc.standalone.s3server import S3Server
+from ccatdc.dev.s3server import S3Server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -35,6 +36,12 @@ def database_url(transactional_db: None) -> str:
     """``DATABASE_URL`` of this test's database, for real processes: rows in it are committed."""
     given = urlsplit(os.environ["DATABASE_URL"])
     return given._replace(path="/" + quote(settings.DATABASES["default"]["NAME"])).geturl()
+
+
+@pytest.fixture(autouse=True)
+def no_earlier_requests() -> None:
+    """Limits of addresses count in the memory of the process (accounts/auth/guessing.py)."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")

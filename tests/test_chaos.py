@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from accounts.models import User
-from datamgmt.copies_attention import check_again
+from datamgmt.copies.needs_attention import check_again
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile, RawDataPackage
 from datamgmt.states import PackageState
 from datamgmt.storage import storage_for
@@ -22,7 +22,7 @@ from tests.factories.accounts import UserFactory
 from tests.flow import Flow, members_of
 from tests.test_pipeline import cleaned, flow, running, wait_until
 from transfer.models import Operation
-from transfer.sending_again import send_again
+from transfer.operators.resend import send_again
 
 __all__ = ["flow"]  # the fixture
 pytestmark = pytest.mark.pipeline
@@ -39,18 +39,14 @@ def put_right(user: User) -> None:
     """What the first page offers: send failed packages again, and have left-over bad copies go."""
     for package in RawDataPackage.objects.filter(state=PackageState.FAILED):
         send_again(package, user)
-    rests = PhysicalCopy.objects.in_trouble().exclude(
+    rests = PhysicalCopy.objects.needing_attention().exclude(
         raw_data_package__state__in=set(PackageState) - {PackageState.ARCHIVED}
     )
     if rests.exists():
         check_again(rests, user)
 
 
-def test_whatever_happens_every_file_is_archived_once(
-    flow: Flow,
-    database_url: str,
-    tmp_path: Path,
-) -> None:
+def test_whatever_happens_every_file_is_archived_once(flow: Flow, database_url: str, tmp_path: Path) -> None:
     filed = {f"run{n}/{i}": os.urandom(100_000) for n in range(OBSERVATIONS) for i in range(3)}
     user = UserFactory.create()
     buffers = DataLocation.objects.non_polymorphic().filter(pk=flow.input_buffer.pk)
@@ -104,7 +100,7 @@ def test_whatever_happens_every_file_is_archived_once(
     for place in (flow.source, flow.output_buffer, flow.input_buffer):
         assert list(storage_for(place).walk()) == []
     assert not RawDataFile.objects.unpackaged().exists()
-    assert not PhysicalCopy.objects.in_trouble().exists()
+    assert not PhysicalCopy.objects.needing_attention().exists()
     assert not Operation.objects.failed_unseen().exists()
 
 

@@ -16,7 +16,7 @@ import pytest
 from django.conf import settings
 
 from ccatdc.common.states import Status
-from ccatdc.standalone.s3server import S3Server
+from ccatdc.dev.s3server import S3Server
 from datamgmt.models import PhysicalCopy, RawDataPackage
 from datamgmt.states import PackageState, PhysicalCopyStatus
 from datamgmt.storage import storage_for
@@ -35,13 +35,11 @@ def flow(transactional_db: None, tmp_path: Path, s3_server: S3Server) -> Flow:
 
 
 @contextmanager
-def running(
-    database_url: str, tmp_path: Path, *commands: list[str]
-) -> Iterator[list[subprocess.Popen[bytes]]]:
+def running(database_url: str, tmp_path: Path, *commands: list[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
     """``manage.py`` processes on this test's database; stopped, and their children with them, whatever happens."""
     environment = os.environ | {
         "DATABASE_URL": database_url,
-        "DJANGO_SETTINGS_MODULE": "ccatdc.settings_test",
+        "DJANGO_SETTINGS_MODULE": "ccatdc.settings.test",
         "CCATDC_LOG_DIR": str(tmp_path / "log"),
     }
     processes = []
@@ -94,9 +92,7 @@ def all_archived(count: int) -> bool:
     return RawDataPackage.objects.archived().count() == count == RawDataPackage.objects.count()
 
 
-def test_a_night_goes_from_the_instrument_to_the_scientist(
-    flow: Flow, database_url: str, tmp_path: Path
-) -> None:
+def test_a_night_goes_from_the_instrument_to_the_scientist(flow: Flow, database_url: str, tmp_path: Path) -> None:
     nights = [{f"run{n}/a{i}": os.urandom(200_000) for i in range(5)} for n in range(3)]
     locations = [flow.source, flow.output_buffer, flow.input_buffer, flow.archive, flow.processing]
     commands = [["run_managers"], ["run_location", *(each.full_name for each in locations)]]
@@ -104,9 +100,7 @@ def test_a_night_goes_from_the_instrument_to_the_scientist(
         for files in nights:
             flow.observe(files)
         wait_until(lambda: all_archived(3), tmp_path)
-        job = StagingJobFactory.create(
-            destination_location=flow.processing, packages=RawDataPackage.objects.all()
-        )
+        job = StagingJobFactory.create(destination_location=flow.processing, packages=RawDataPackage.objects.all())
         wait_until(lambda: type(job).objects.get(pk=job.pk).status == Status.COMPLETED, tmp_path)
         wait_until(cleaned, tmp_path)
 
@@ -128,9 +122,7 @@ def test_a_night_goes_from_the_instrument_to_the_scientist(
     assert flow.failures() == []
 
 
-def test_killed_workers_cost_time_and_never_data(
-    flow: Flow, database_url: str, tmp_path: Path
-) -> None:
+def test_killed_workers_cost_time_and_never_data(flow: Flow, database_url: str, tmp_path: Path) -> None:
     nights = [{f"run{n}/a{i}": os.urandom(300_000) for i in range(4)} for n in range(4)]
     locations = [flow.source, flow.output_buffer, flow.input_buffer, flow.archive]
     commands = [["run_managers"], ["run_location", *(each.full_name for each in locations)]]

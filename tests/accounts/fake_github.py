@@ -25,12 +25,7 @@ class FakeGitHub:
 
     def reset(self) -> None:
         """A member called octavia, in no team."""
-        self.person = {
-            "id": 4711,
-            "login": "octavia",
-            "name": "Octavia E.",
-            "email": "octavia@example.org",
-        }
+        self.person = {"id": 4711, "login": "octavia", "name": "Octavia E.", "email": "octavia@example.org"}
         self.state, self.teams, self.status = "active", [], {}
         self.asked.clear()
 
@@ -58,10 +53,7 @@ def fake_github(port: int = 0) -> Iterator[FakeGitHub]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
-            assert self.headers["Authorization"].split() in (
-                ["Bearer", "the-token"],
-                ["token", "the-token"],
-            )
+            assert self.headers["Authorization"].split() in (["Bearer", "the-token"], ["token", "the-token"])
             self._send(*github.answer(parts.path, parse_qs(parts.query)))
 
         def do_POST(self) -> None:

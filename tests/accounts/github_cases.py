@@ -66,11 +66,7 @@ class TestMember:
         assert answer.status_code == 200
         assert logged_in_as(client) == "octavia"
         user = User.objects.get(username="octavia")
-        assert (user.full_name, user.is_staff, user.has_usable_password()) == (
-            "Octavia E.",
-            False,
-            False,
-        )
+        assert (user.full_name, user.is_staff, user.has_usable_password()) == ("Octavia E.", False, False)
         assert roles_of("octavia") == {"viewer"}
         assert SystemLog.objects.filter(component="log-in", object_id=str(user.pk)).exists()
 
@@ -82,12 +78,8 @@ class TestMember:
         assert logged_in_as(client) == "octavia"
         assert User.objects.count() == 1
 
-    def test_an_account_with_the_same_name_and_address_is_not_taken_over(
-        self, github: FakeGitHub
-    ) -> None:
-        victim = UserFactory.create(
-            username="octavia", email="octavia@example.org", is_superuser=True
-        )
+    def test_an_account_with_the_same_name_and_address_is_not_taken_over(self, github: FakeGitHub) -> None:
+        victim = UserFactory.create(username="octavia", email="octavia@example.org", is_superuser=True)
         client = Client()
         go(client)
         assert logged_in_as(client) not in {"", "octavia"}
@@ -132,9 +124,7 @@ class TestTeams:
 
 class TestStrangers:
     @pytest.mark.parametrize("state", [None, "pending"])
-    def test_who_is_no_member_is_told_so_and_gets_no_account(
-        self, github: FakeGitHub, state: str | None
-    ) -> None:
+    def test_who_is_no_member_is_told_so_and_gets_no_account(self, github: FakeGitHub, state: str | None) -> None:
         github.state = state
         client = Client()
         assert "octavia is no member of ccatobs" in go(client).content.decode()
@@ -173,13 +163,7 @@ class TestStrangers:
 class TestOutOfOrder:
     @pytest.mark.parametrize(
         ("part", "status"),
-        [
-            ("memberships", 500),
-            ("memberships", 403),
-            ("teams", 502),
-            ("/api/v3/user", 503),
-            ("access_token", 500),
-        ],
+        [("memberships", 500), ("memberships", 403), ("teams", 502), ("/api/v3/user", 503), ("access_token", 500)],
     )
     def test_without_an_answer_nobody_comes_in_and_passwords_work(
         self, github: FakeGitHub, part: str, status: int
@@ -199,9 +183,7 @@ class TestOutOfOrder:
         assert logged_in_as(client) == ""
         assert (
             "did not succeed"
-            in Client()
-            .get(CALLBACK, {"code": "the-code", "state": "x"}, follow=True)
-            .content.decode()
+            in Client().get(CALLBACK, {"code": "the-code", "state": "x"}, follow=True).content.decode()
         )
         assert github.asked == []
 

@@ -10,9 +10,7 @@ os.environ.update(
     CCATDC_GITHUB_URL=os.environ["FAKE_GITHUB"],
 )
 
-from ccatdc import settings_test
+from ccatdc.settings import test
 
-settings_test.DATABASES["default"]["TEST"] = {
-    "NAME": f"test_{settings_test.DATABASES['default']['NAME']}_github"
-}
-vars().update({name: value for name, value in vars(settings_test).items() if name.isupper()})
+test.DATABASES["default"]["TEST"] = {"NAME": f"test_{test.DATABASES['default']['NAME']}_github"}
+vars().update({name: value for name, value in vars(test).items() if name.isupper()})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import authentication, rates
+from accounts import rates
+from accounts.auth import tokens
 from accounts.rates import Allowances, TooManyRequestsError
 from tests.api.conftest import ApiClient, client_with, problem
 
@@ -65,9 +65,7 @@ def test_asking_on_while_refused_costs_nothing(clock: Clock) -> None:
     allowances.take(1, per_minute=1)
 
 
-def test_tokens_that_rest_are_forgotten_and_busy_ones_are_not(
-    clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tokens_that_rest_are_forgotten_and_busy_ones_are_not(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rates, "REMEMBERED", 3)
     allowances = Allowances(clock)
     for token in (1, 2, 3):
@@ -98,7 +96,7 @@ class TestApi:
     @pytest.fixture
     def client(self, monkeypatch: pytest.MonkeyPatch, settings: Any) -> ApiClient:
         monkeypatch.setattr(rates, "_allowances", Allowances())
-        settings.LIMITS = replace(settings.LIMITS, token_requests_per_minute=6, web_workers=2)
+        settings.TOKEN_REQUESTS_PER_MINUTE, settings.WEB_WORKERS = 6, 2
         return client_with("read:observations")
 
     def test_a_process_gives_out_its_part_and_then_429(self, client: ApiClient) -> None:
@@ -109,9 +107,7 @@ class TestApi:
         assert body["retryable"] is True
         assert 19 <= int(answer["Retry-After"]) <= 20
 
-    def test_what_is_served_costs_no_query_more(
-        self, client: ApiClient, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_what_is_served_costs_no_query_more(self, client: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
         def queries() -> int:
             with CaptureQueriesContext(connection) as found:
                 assert client.get("/api/instruments/").status_code == 200
@@ -119,5 +115,5 @@ class TestApi:
 
         queries()  # which notes the last use
         counted = queries()
-        monkeypatch.setattr(authentication, "count_request", lambda _token: None)
+        monkeypatch.setattr(tokens, "count_request", lambda _token: None)
         assert queries() == counted

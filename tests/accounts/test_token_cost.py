@@ -12,7 +12,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
-from accounts.authentication import ApiTokenAuthentication, may
+from accounts.auth.tokens import ApiTokenAuthentication, may
 from accounts.models import ApiToken
 from tests.factories.accounts import ApiTokenFactory, UserFactory
 
@@ -24,14 +24,9 @@ def request_with_token() -> Request:
     """Of a token that was used a moment ago, among others."""
     ApiTokenFactory.create_batch(3)
     owner = UserFactory.create(permissions=("write:observations",))
-    token: Any = ApiTokenFactory.create(
-        user=owner, scopes=["write:observations"], last_used_at=timezone.now()
-    )
+    token: Any = ApiTokenFactory.create(user=owner, scopes=["write:observations"], last_used_at=timezone.now())
     headers = {"authorization": f"Bearer {token.secret}"}
-    return Request(
-        APIRequestFactory().post("/", headers=headers),
-        authenticators=[ApiTokenAuthentication()],
-    )
+    return Request(APIRequestFactory().post("/", headers=headers), authenticators=[ApiTokenAuthentication()])
 
 
 def test_a_token_and_the_rights_of_its_owner_are_one_query(request_with_token: Request) -> None:
@@ -45,10 +40,7 @@ def test_a_token_and_the_rights_of_its_owner_are_one_query(request_with_token: R
 
 def test_a_token_is_found_by_an_index_on_its_hash(request_with_token: Request) -> None:
     owner = UserFactory.create()
-    others = (
-        ApiToken(user=owner, name=f"other{n}", token_hash=f"{n:064}", token_prefix="other")
-        for n in range(2000)
-    )
+    others = (ApiToken(user=owner, name=f"other{n}", token_hash=f"{n:064}", token_prefix="other") for n in range(2000))
     ApiToken.objects.bulk_create(others)
     with CaptureQueriesContext(connection) as queries:
         assert request_with_token.auth is not None
@@ -63,9 +55,7 @@ def test_a_token_is_found_by_an_index_on_its_hash(request_with_token: Request) -
     assert "Seq Scan on api_token" not in plan, plan
 
 
-def test_no_password_is_hashed_for_a_token(
-    request_with_token: Request, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_password_is_hashed_for_a_token(request_with_token: Request, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_args: Any, **_kwargs: Any) -> None:
         raise AssertionError("a password hasher was called")
 

@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from django.db.models import Model
 
-from accounts.permissions import needed_for
-from accounts.visibility import concerns_programs
+from accounts.auth.permissions import needed_for
+from accounts.auth.visibility import concerns_programs
 from ccatdc.common.states import Status
 from datamgmt.models import RawDataFile, RawDataPackage
 from planning.models import ExecutedObsUnit, ObservingProgram, ObsUnit, Source
@@ -26,9 +26,7 @@ from transfer.models import Operation, StagingJob
 pytestmark = pytest.mark.django_db
 
 GETS = [
-    (address, view)
-    for address, method, view in ENDPOINTS
-    if method == "GET" and needed_for(view, method) in SCIENTIST
+    (address, view) for address, method, view in ENDPOINTS if method == "GET" and needed_for(view, method) in SCIENTIST
 ]
 MISSING = {"<uuid:pk>": PLACEHOLDERS["<uuid:pk>"], "<int:pk>": str(2**31 - 2)}
 
@@ -57,10 +55,7 @@ def addresses(address: str, view: Any) -> list[str]:
     for placeholder in (PLACEHOLDERS["<uuid:pk>"], f"/{PLACEHOLDERS['<int:pk>']}"):
         if placeholder in address and "/api/gateway" not in address:
             slash = "/" if placeholder.startswith("/") else ""
-            return [
-                address.replace(placeholder, f"{slash}{key}", 1) + query
-                for key in keys_of(view, address)
-            ]
+            return [address.replace(placeholder, f"{slash}{key}", 1) + query for key in keys_of(view, address)]
     return [address + query]
 
 
@@ -140,9 +135,7 @@ class TestOwnAndForeign:
         own, foreign = (
             RawDataPackageFactory.create(
                 archived=True,
-                executed_obs_unit=ExecutedObsUnitFactory.create(
-                    obs_unit__observing_program__short_name=name
-                ),
+                executed_obs_unit=ExecutedObsUnitFactory.create(obs_unit__observing_program__short_name=name),
             )
             for name in ("DSS", "WFS")
         )
@@ -188,9 +181,7 @@ class TestStaging:
         package = RawDataPackageFactory.create(archived=True)
         program = ObservingProgram.objects.get()
         program.members.add(user)
-        staged = StagingFactory.create(
-            raw_data_package=package, staging_job__requested_by=user, status=Status.PENDING
-        )
+        staged = StagingFactory.create(raw_data_package=package, staging_job__requested_by=user, status=Status.PENDING)
         staged.staging_job.raw_data_packages.add(package)
         client = ApiClient(ApiTokenFactory.create(user=user, scopes=SCIENTIST))
         address = f"/api/staging/jobs/{staged.staging_job_id}/"

@@ -48,9 +48,7 @@ class TestScientistsPages:
 def told_in(answers: list[Any], world: Foreign) -> set[str]:
     """Where something was given away. An id that was asked for is repeated by the answer that it is not there."""
     texts = frozenset(text for text in world.texts if not _is_key(text))
-    return {
-        answer.request["PATH_INFO"] for answer in answers if Foreign(texts).found_in(answer.content)
-    }
+    return {answer.request["PATH_INFO"] for answer in answers if Foreign(texts).found_in(answer.content)}
 
 
 def _is_key(text: str) -> bool:
@@ -136,9 +134,7 @@ class TestMembersInThePortal:
         assert program.proprietary_days == 0
 
     def test_who_files_does_not_open_a_program_to_anybody(self) -> None:
-        observer = UserFactory.create(
-            permissions=["read:observations", "write:observations"], is_staff=True
-        )
+        observer = UserFactory.create(permissions=["read:observations", "write:observations"], is_staff=True)
         program = self.change(observer, UserFactory.create())
         assert not program.members.exists()
         assert program.proprietary_days is None

@@ -7,12 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from tests.api.bodies import (
-    BULK,
-    FILES,
-    START,
-    file_body,
-)
+from tests.api.bodies import BULK, FILES, START, file_body
 from tests.api.conftest import ApiClient, problem
 
 pytestmark = pytest.mark.django_db
@@ -52,9 +47,7 @@ class TestBodies:
             problem(answer, 415, "request.unsupported_media_type")
 
     def test_the_charset_of_the_header_is_not_followed(self, instrument_api: ApiClient) -> None:
-        answer = instrument_api.http.generic(
-            "POST", START, b"{}", content_type="application/json; charset=bz2"
-        )
+        answer = instrument_api.http.generic("POST", START, b"{}", content_type="application/json; charset=bz2")
         problem(answer, 400, "request.invalid")
 
     def test_whatever_a_client_accepts_it_gets_json(self, instrument_api: ApiClient) -> None:
@@ -73,9 +66,7 @@ def test_filing_leaves_no_open_transaction(instrument_api: ApiClient) -> None:
 
 
 @pytest.mark.parametrize("name", ["\ud800", "a\x00b", "\udfff" * 3])
-def test_what_utf8_cannot_hold_is_escaped_in_the_answer(
-    instrument_api: ApiClient, name: str
-) -> None:
+def test_what_utf8_cannot_hold_is_escaped_in_the_answer(instrument_api: ApiClient, name: str) -> None:
     for path, body in ((START, {name: 1}), (FILES, {name: 1}), (BULK, [{name: name}])):
         answer = instrument_api.post(path, body)
         assert answer.status_code == 400, answer.content

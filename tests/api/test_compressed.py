@@ -22,13 +22,7 @@ def api() -> ApiClient:
 
 
 def send(api: ApiClient, body: bytes, encoding: str = "gzip") -> Any:
-    return api.http.generic(
-        "POST",
-        BULK,
-        body,
-        content_type="application/json",
-        headers={"Content-Encoding": encoding},
-    )
+    return api.http.generic("POST", BULK, body, content_type="application/json", headers={"Content-Encoding": encoding})
 
 
 def rows(number: int = 3) -> bytes:

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from ccatdc.common.api_expand import shape_of
-from ccatdc.common.api_kinds import ByKindSerializer
-from ccatdc.common.api_views import ReadingView
+from ccatdc.common.api.expand import serializer_of
+from ccatdc.common.api.polymorphic import ByKindSerializer
+from ccatdc.common.api.views import ReadingView
 from tests.api.conftest import ApiClient, problem
 from tests.api.reading import queries_of
 from tests.api.test_access import ENDPOINTS
@@ -50,11 +50,7 @@ from tests.factories.planning import (
     SolarSystemObjectFactory,
     SubObservingProgramFactory,
 )
-from tests.factories.transfer import (
-    DataTransferFactory,
-    DataTransferRouteFactory,
-    LongTermArchiveTransferFactory,
-)
+from tests.factories.transfer import DataTransferFactory, DataTransferRouteFactory, LongTermArchiveTransferFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -83,9 +79,7 @@ class TestUnits:
         unit = ObsUnitFactory.create()
         slot = PreScheduledSlotFactory.create(obs_unit=unit)
 
-        row = viewer_api.get(
-            f"/api/obs_units/{unit.pk}/", expand="sub_program,observation_configuration,slots"
-        ).json()
+        row = viewer_api.get(f"/api/obs_units/{unit.pk}/", expand="sub_program,observation_configuration,slots").json()
 
         assert row["expanded"]["sub_program"] is None
         assert row["expanded"]["observation_configuration"] is None
@@ -93,10 +87,7 @@ class TestUnits:
 
     def test_each_set_up_is_what_it_is(self, viewer_api: ApiClient) -> None:
         unit = ObsUnitFactory.create()
-        chai, prime_cam = (
-            ChaiModuleConfigurationFactory.create(),
-            PrimeCamModuleConfigurationFactory.create(),
-        )
+        chai, prime_cam = (ChaiModuleConfigurationFactory.create(), PrimeCamModuleConfigurationFactory.create())
         unit.instrument_module_configurations.add(chai, prime_cam)
 
         names = "instrument_module_configurations"
@@ -116,9 +107,7 @@ class TestExecutions:
     def test_a_name_with_a_dot_brings_those_before_it(self, viewer_api: ApiClient) -> None:
         execution = ExecutedObsUnitFactory.create()
 
-        row = viewer_api.get(
-            f"/api/executed_obs_units/{execution.pk}", expand="obs_unit.source"
-        ).json()
+        row = viewer_api.get(f"/api/executed_obs_units/{execution.pk}", expand="obs_unit.source").json()
 
         unit = row["expanded"]["obs_unit"]
         assert unit["id"] == execution.obs_unit_id
@@ -175,9 +164,7 @@ class TestRefusals:
         answer = problem(viewer_api.get("/api/obs_units/", expand=""), 400, "request.invalid")
         assert "empty" in answer["detail"]
 
-    def test_where_there_is_nothing_to_expand_there_is_no_parameter(
-        self, viewer_api: ApiClient
-    ) -> None:
+    def test_where_there_is_nothing_to_expand_there_is_no_parameter(self, viewer_api: ApiClient) -> None:
         answer = problem(viewer_api.get("/api/sites/", expand="x"), 400, "request.invalid")
         assert answer["errors"][0]["code"] == "unknown_field"
 
@@ -202,15 +189,13 @@ def scene(number: int) -> None:
     module = InstrumentModuleFactory.create(instrument=instrument, short_name=f"m{number}")
     line = LineFactory.create(name=f"L{number}")
     line.instrument_modules.add(module)
-    set_ups = [
+    module_configurations = [
         ChaiModuleConfigurationFactory.create(instrument_module=module, name="chai", line=line),
         PrimeCamModuleConfigurationFactory.create(instrument_module=module, name="prime_cam"),
     ]
     program = ObservingProgramFactory.create(short_name=f"P{number}")
     program.instruments.add(instrument)
-    sub_program = SubObservingProgramFactory.create(
-        observing_program=program, short_name=f"S{number}"
-    )
+    sub_program = SubObservingProgramFactory.create(observing_program=program, short_name=f"S{number}")
     field = ConstantElevationSourceFactory.create(name=f"field {number}")
     ConstantElevationAzimuthRangeFactory.create(source=field)
     SolarSystemObjectFactory.create(name=f"body {number}", naif_id=1000 + number)
@@ -237,16 +222,14 @@ def scene(number: int) -> None:
     site = SiteFactory.create(short_name=f"site{number}")
     source_location = SourceLocationFactory.create(site=site, instrument=instrument)
     for unit, configuration in zip(units, configurations, strict=True):
-        unit.instrument_module_configurations.add(*set_ups)
+        unit.instrument_module_configurations.add(*module_configurations)
         execution = ExecutedObsUnitFactory.create(
             obs_unit=unit,
-            pre_scheduled_slot=PreScheduledSlotFactory.create(obs_unit=unit)
-            if unit == units[0]
-            else None,
+            pre_scheduled_slot=PreScheduledSlotFactory.create(obs_unit=unit) if unit == units[0] else None,
             observation_configuration=configuration,
             observation_configuration_version=1,
         )
-        execution.instrument_module_configurations.add(*set_ups)
+        execution.instrument_module_configurations.add(*module_configurations)
         package = RawDataPackageFactory.create(
             executed_obs_unit=execution, instrument_module=module, source_location=source_location,
             built=True,
@@ -282,14 +265,9 @@ def test_the_lists_are_all_there() -> None:
     assert len(LISTS) >= 18
 
 
-def test_twenty_rows_take_as_many_queries_as_two(
-    viewer_api: ApiClient, asked: dict[str, str]
-) -> None:
+def test_twenty_rows_take_as_many_queries_as_two(viewer_api: ApiClient, asked: dict[str, str]) -> None:
     def count() -> dict[str, int]:
-        return {
-            address: queries_of(viewer_api, address, expand=expand)
-            for address, expand in asked.items()
-        }
+        return {address: queries_of(viewer_api, address, expand=expand) for address, expand in asked.items()}
 
     for number in range(2):
         scene(number)
@@ -307,27 +285,27 @@ def test_twenty_rows_take_as_many_queries_as_two(
 
 @pytest.mark.parametrize("address", sorted(VIEWS))
 def test_every_offer_leads_somewhere(address: str) -> None:
-    """Each name is a relation of the shape before it, and what is before a dot is offered too."""
+    """Each name is a relation of the serializer before it, and what is before a dot is offered too."""
     view = VIEWS[address]
     for path in view.expands:
         before, _, _ = path.rpartition(".")
         assert not before or before in view.expands, path
-        shapes = [view.serializer_class]
+        serializers = [view.serializer_class]
         for name in path.split("."):
             found = [
-                each.relations[name].shape
-                for shape in shapes
-                for each in kinds_of(shape)
+                each.relations[name].serializer
+                for serializer in serializers
+                for each in kinds_of(serializer)
                 if name in getattr(each, "relations", {})
             ]
             assert found, path
-            shapes = found
+            serializers = found
 
 
-def kinds_of(shape: Any) -> list[Any]:
-    if issubclass(shape, ByKindSerializer):
-        return [shape_of(shape, kind) for kind in shape.kinds]
-    return [shape]
+def kinds_of(serializer: Any) -> list[Any]:
+    if issubclass(serializer, ByKindSerializer):
+        return [serializer_of(serializer, kind) for kind in serializer.kinds]
+    return [serializer]
 
 
 class TestSchema:
@@ -338,8 +316,6 @@ class TestSchema:
         assert "instrument_module_configurations.line" in expand["schema"]["items"]["enum"]
         assert expand["explode"] is False
         expanded = schema["components"]["schemas"]["ObsUnit"]["properties"]["expanded"]
-        assert expanded["properties"]["source"]["allOf"] == [
-            {"$ref": "#/components/schemas/Source"}
-        ]
+        assert expanded["properties"]["source"]["allOf"] == [{"$ref": "#/components/schemas/Source"}]
         assert "expanded" not in schema["components"]["schemas"]["ObsUnit"]["required"]
         assert len(schema["components"]["schemas"]["Source"]["oneOf"]) == 3

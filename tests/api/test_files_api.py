@@ -9,11 +9,7 @@ from uuid import uuid4
 import pytest
 
 from datamgmt.models import PhysicalCopy, RawDataFile, RawDataFilePhysicalCopy
-from tests.api.bodies import (
-    BULK,
-    FILES,
-    file_body,
-)
+from tests.api.bodies import BULK, FILES, file_body
 from tests.api.conftest import ApiClient, problem
 from tests.factories.planning import ExecutedObsUnitFactory
 
@@ -21,9 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 class TestOneFile:
-    def test_a_file_is_registered_with_201_and_again_with_200(
-        self, instrument_api: ApiClient
-    ) -> None:
+    def test_a_file_is_registered_with_201_and_again_with_200(self, instrument_api: ApiClient) -> None:
         body = file_body(checksum="AB" * 32, checksum_algorithm="sha256")
 
         first, second = (instrument_api.post(FILES, body) for _ in range(2))
@@ -34,9 +28,7 @@ class TestOneFile:
         assert RawDataFile.objects.get().checksum == "ab" * 32, "hexadecimal digits in lower case"
         assert PhysicalCopy.objects.count() == 1
 
-    def test_one_file_takes_few_queries(
-        self, instrument_api: ApiClient, django_assert_max_num_queries: Any
-    ) -> None:
+    def test_one_file_takes_few_queries(self, instrument_api: ApiClient, django_assert_max_num_queries: Any) -> None:
         instrument_api.post(FILES, file_body())
         body = file_body()
         with django_assert_max_num_queries(12):
@@ -75,21 +67,9 @@ class TestOneFile:
             ({"source_location": "a\x00"}, "source_location", "not_storable"),
             ({"checksum": "ab" * 32}, "checksum", "checksum.incomplete"),
             ({"checksum_algorithm": "md5"}, "checksum", "checksum.incomplete"),
-            (
-                {"checksum": "ab" * 16, "checksum_algorithm": "sha256"},
-                "checksum",
-                "checksum.malformed",
-            ),
-            (
-                {"checksum": "xy" * 16, "checksum_algorithm": "md5"},
-                "checksum",
-                "checksum.malformed",
-            ),
-            (
-                {"checksum": "ab" * 20, "checksum_algorithm": "sha1"},
-                "checksum_algorithm",
-                "unknown_algorithm",
-            ),
+            ({"checksum": "ab" * 16, "checksum_algorithm": "sha256"}, "checksum", "checksum.malformed"),
+            ({"checksum": "xy" * 16, "checksum_algorithm": "md5"}, "checksum", "checksum.malformed"),
+            ({"checksum": "ab" * 20, "checksum_algorithm": "sha1"}, "checksum_algorithm", "unknown_algorithm"),
             ({"checksum_algorithm": ["md5"]}, "checksum_algorithm", "unknown_algorithm"),
             ({"file_type": "movie"}, "file_type", "invalid_choice"),
             ({"file_type": {}}, "file_type", "invalid_choice"),
@@ -107,9 +87,7 @@ class TestOneFile:
     def test_a_field_that_makes_no_sense_is_named(
         self, instrument_api: ApiClient, change: dict[str, Any], field: str, code: str
     ) -> None:
-        answer = problem(
-            instrument_api.post(FILES, file_body(**change)), 400, "filing.invalid_rows"
-        )
+        answer = problem(instrument_api.post(FILES, file_body(**change)), 400, "filing.invalid_rows")
         errors = [(error["index"], error["field"], error["code"]) for error in answer["errors"]]
         assert (0, field, code) in errors
         assert not RawDataFile.objects.exists()
@@ -144,9 +122,7 @@ class TestOneFile:
             "/".join(["deep" * 10] * 49),
         ],
     )
-    def test_a_name_is_kept_character_by_character(
-        self, instrument_api: ApiClient, path: str
-    ) -> None:
+    def test_a_name_is_kept_character_by_character(self, instrument_api: ApiClient, path: str) -> None:
         body = file_body(relative_path=path)
         assert instrument_api.post(FILES, body).status_code == 201
         file = RawDataFile.objects.get()
@@ -178,9 +154,7 @@ class TestManyFiles:
         assert answer["error_count"] == 3
         assert not RawDataFile.objects.exists()
 
-    def test_errors_are_listed_up_to_a_hundred_and_all_counted(
-        self, instrument_api: ApiClient
-    ) -> None:
+    def test_errors_are_listed_up_to_a_hundred_and_all_counted(self, instrument_api: ApiClient) -> None:
         execution = ExecutedObsUnitFactory.create()
         rows = [file_body(execution, size=-1) for _ in range(150)]
         answer = problem(instrument_api.post(BULK, rows), 400, "filing.invalid_rows")
@@ -198,13 +172,9 @@ class TestManyFiles:
         assert error["differences"] == {"size": {"stored": 1000, "sent": 7}}
         assert RawDataFile.objects.count() == 1
 
-    def test_ten_thousand_rows_are_filed_and_one_more_is_refused(
-        self, instrument_api: ApiClient
-    ) -> None:
+    def test_ten_thousand_rows_are_filed_and_one_more_is_refused(self, instrument_api: ApiClient) -> None:
         row = file_body(ExecutedObsUnitFactory.create())
-        rows = [
-            {**row, "id": str(uuid4()), "relative_path": f"f/{number}"} for number in range(10_001)
-        ]
+        rows = [{**row, "id": str(uuid4()), "relative_path": f"f/{number}"} for number in range(10_001)]
         problem(instrument_api.post(BULK, rows), 400, "filing.too_many_rows")
         assert instrument_api.post(BULK, rows[1:]).json() == {"created": 10_000, "unchanged": 0}
 
@@ -212,9 +182,7 @@ class TestManyFiles:
     def test_what_is_no_list_of_rows_is_refused(self, instrument_api: ApiClient, body: Any) -> None:
         problem(instrument_api.post(BULK, json.dumps(body).encode()), 400, "filing.not_a_list")
 
-    def test_bulk_rows_are_indistinguishable_from_rows_that_the_model_made(
-        self, instrument_api: ApiClient
-    ) -> None:
+    def test_bulk_rows_are_indistinguishable_from_rows_that_the_model_made(self, instrument_api: ApiClient) -> None:
         """A column that COPY would leave out, or fill with something else, shows here."""
         execution = ExecutedObsUnitFactory.create()
         body = file_body(execution)
@@ -235,9 +203,7 @@ class TestManyFiles:
             instrument_module=file.instrument_module,
             source_location=file.source_location,
         )
-        RawDataFilePhysicalCopy.objects.create(
-            raw_data_file=same, data_location=file.source_location, size=file.size
-        )
+        RawDataFilePhysicalCopy.objects.create(raw_data_file=same, data_location=file.source_location, size=file.size)
         moments = {"id", "created_at", "registered_at"}
         for made, values in (
             (PhysicalCopy.objects.values().get(), copied),

@@ -1,4 +1,4 @@
-"""Start and finish over HTTP: status codes, shapes, and fields that make no sense."""
+"""Start and finish over HTTP: status codes, bodies, and fields that make no sense."""
 
 from __future__ import annotations
 
@@ -8,12 +8,7 @@ from uuid import uuid4
 import pytest
 
 from planning.models import ExecutedObsUnit
-from tests.api.bodies import (
-    START,
-    finish_body,
-    finish_path,
-    start_body,
-)
+from tests.api.bodies import START, finish_body, finish_path, start_body
 from tests.api.conftest import ApiClient, problem
 from tests.factories.planning import ExecutedObsUnitFactory, ObsUnitFactory
 
@@ -21,9 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 class TestStart:
-    def test_an_observation_is_started_with_201_and_again_with_200(
-        self, instrument_api: ApiClient
-    ) -> None:
+    def test_an_observation_is_started_with_201_and_again_with_200(self, instrument_api: ApiClient) -> None:
         body = start_body(parameters={"scan": "daisy"})
 
         first, second = (instrument_api.post(START, body) for _ in range(2))
@@ -128,9 +121,7 @@ class TestFinish:
         execution = ExecutedObsUnitFactory.create()
         instrument_api.put(finish_path(execution), finish_body())
         answer = problem(
-            instrument_api.put(finish_path(execution), finish_body(status="failed")),
-            409,
-            "filing.differs",
+            instrument_api.put(finish_path(execution), finish_body(status="failed")), 409, "filing.differs"
         )
         assert answer["differences"] == {"status": {"stored": "completed", "sent": "failed"}}
 

@@ -40,53 +40,43 @@ def unit() -> ObsUnit:
 
 
 @pytest.fixture
-def set_up() -> InstrumentModuleConfiguration:
+def module_configuration() -> InstrumentModuleConfiguration:
     """Of Prime-Cam's 280 GHz module."""
     row: InstrumentModuleConfiguration = PrimeCamModuleConfigurationFactory.create()
     return row
 
 
-def named(set_up: InstrumentModuleConfiguration) -> dict[str, str]:
-    module = set_up.instrument_module
-    return {
-        "instrument": module.instrument.short_name,
-        "module": module.short_name,
-        "name": set_up.name,
-    }
+def named(module_configuration: InstrumentModuleConfiguration) -> dict[str, str]:
+    module = module_configuration.instrument_module
+    return {"instrument": module.instrument.short_name, "module": module.short_name, "name": module_configuration.name}
 
 
 class TestStart:
     def test_set_ups_are_kept_and_read_back(
-        self, instrument_api: ApiClient, unit: ObsUnit, set_up: InstrumentModuleConfiguration
+        self, instrument_api: ApiClient, unit: ObsUnit, module_configuration: InstrumentModuleConfiguration
     ) -> None:
         other = PrimeCamModuleConfigurationFactory.create(
             instrument_module=InstrumentModuleFactory.create(short_name="f350"), name="fast"
         )
-        body = start_body(unit, **{SET_UPS: [named(other), {"id": set_up.pk}]})
+        body = start_body(unit, **{SET_UPS: [named(other), {"id": module_configuration.pk}]})
 
         answer = instrument_api.post(START, body)
 
         assert answer.status_code == 201, answer.content
         shown = [
-            {"id": set_up.pk, "instrument": "primecam", "module": "f280", "name": "standard"},
+            {"id": module_configuration.pk, "instrument": "primecam", "module": "f280", "name": "standard"},
             {"id": other.pk, "instrument": "primecam", "module": "f350", "name": "fast"},
         ]
         assert answer.json()[SET_UPS] == shown
         read = instrument_api.get(f"/api/executed_obs_units/{body['id']}").json()
         assert read[SET_UPS] == shown
-        found = instrument_api.get(
-            "/api/executed_obs_units/", instrument_module_configuration=other.pk
-        )
+        found = instrument_api.get("/api/executed_obs_units/", instrument_module_configuration=other.pk)
         assert [row["id"] for row in found.json()["results"]] == [body["id"]]
 
-    def test_configuration_and_slot_are_kept_with_the_revision(
-        self, instrument_api: ApiClient, unit: ObsUnit
-    ) -> None:
+    def test_configuration_and_slot_are_kept_with_the_revision(self, instrument_api: ApiClient, unit: ObsUnit) -> None:
         configuration = PrimeCamObservationConfigurationFactory.create(obs_unit=unit, version=3)
         slot = PreScheduledSlotFactory.create(obs_unit=unit)
-        body = start_body(
-            unit, observation_configuration=configuration.pk, pre_scheduled_slot=slot.pk
-        )
+        body = start_body(unit, observation_configuration=configuration.pk, pre_scheduled_slot=slot.pk)
 
         answer = instrument_api.post(START, body).json()
 
@@ -108,30 +98,26 @@ class TestStart:
 
 class TestAgain:
     def test_the_same_in_other_words_is_the_same(
-        self, instrument_api: ApiClient, unit: ObsUnit, set_up: InstrumentModuleConfiguration
+        self, instrument_api: ApiClient, unit: ObsUnit, module_configuration: InstrumentModuleConfiguration
     ) -> None:
-        body = start_body(unit, **{SET_UPS: [named(set_up)]})
+        body = start_body(unit, **{SET_UPS: [named(module_configuration)]})
         first = instrument_api.post(START, body)
-        second = instrument_api.post(START, body | {SET_UPS: [{"id": set_up.pk}]})
+        second = instrument_api.post(START, body | {SET_UPS: [{"id": module_configuration.pk}]})
         assert (first.status_code, second.status_code) == (201, 200)
         assert first.json() == second.json()
 
     @pytest.mark.parametrize("field", [SET_UPS, "observation_configuration", "pre_scheduled_slot"])
     def test_what_differs_is_said(
-        self,
-        instrument_api: ApiClient,
-        unit: ObsUnit,
-        set_up: InstrumentModuleConfiguration,
-        field: str,
+        self, instrument_api: ApiClient, unit: ObsUnit, module_configuration: InstrumentModuleConfiguration, field: str
     ) -> None:
         configuration = PrimeCamObservationConfigurationFactory.create(obs_unit=unit)
         slot = PreScheduledSlotFactory.create(obs_unit=unit)
         keys = {
-            SET_UPS: [set_up.pk],
+            SET_UPS: [module_configuration.pk],
             "observation_configuration": configuration.pk,
             "pre_scheduled_slot": slot.pk,
         }
-        sent = {**keys, SET_UPS: [{"id": set_up.pk}]}
+        sent = {**keys, SET_UPS: [{"id": module_configuration.pk}]}
         body = start_body(unit, **sent)
         instrument_api.post(START, body)
         del body[field]
@@ -142,18 +128,16 @@ class TestAgain:
         assert ExecutedObsUnit.objects.get().instrument_module_configurations.count() == 1
 
     def test_an_execution_that_was_not_filed_is_compared_with_its_rows(
-        self, instrument_api: ApiClient, unit: ObsUnit, set_up: InstrumentModuleConfiguration
+        self, instrument_api: ApiClient, unit: ObsUnit, module_configuration: InstrumentModuleConfiguration
     ) -> None:
         execution = ExecutedObsUnitFactory.create(obs_unit=unit)
-        execution.instrument_module_configurations.add(set_up)
-        body = start_body(unit, id=str(execution.pk), **{SET_UPS: [{"id": set_up.pk}]})
+        execution.instrument_module_configurations.add(module_configuration)
+        body = start_body(unit, id=str(execution.pk), **{SET_UPS: [{"id": module_configuration.pk}]})
         assert instrument_api.post(START, body).status_code == 200
         del body[SET_UPS]
         problem(instrument_api.post(START, body), 409, "filing.differs")
 
-    def test_a_revision_since_then_changes_nothing(
-        self, instrument_api: ApiClient, unit: ObsUnit
-    ) -> None:
+    def test_a_revision_since_then_changes_nothing(self, instrument_api: ApiClient, unit: ObsUnit) -> None:
         configuration = PrimeCamObservationConfigurationFactory.create(obs_unit=unit)
         body = start_body(unit, observation_configuration=configuration.pk)
         instrument_api.post(START, body)
@@ -170,23 +154,21 @@ class TestRefusals:
         return answer
 
     def test_a_set_up_that_does_not_exist(
-        self, instrument_api: ApiClient, unit: ObsUnit, set_up: InstrumentModuleConfiguration
+        self, instrument_api: ApiClient, unit: ObsUnit, module_configuration: InstrumentModuleConfiguration
     ) -> None:
-        for name in ({"id": 999_999}, named(set_up) | {"name": "slow"}):
-            self.refused(instrument_api, "filing.unknown_set_up", unit, **{SET_UPS: [name]})
+        for name in ({"id": 999_999}, named(module_configuration) | {"name": "slow"}):
+            self.refused(instrument_api, "filing.unknown_module_configuration", unit, **{SET_UPS: [name]})
 
     def test_a_set_up_of_another_module_is_no_set_up_of_this_one(
-        self, instrument_api: ApiClient, unit: ObsUnit, set_up: InstrumentModuleConfiguration
+        self, instrument_api: ApiClient, unit: ObsUnit, module_configuration: InstrumentModuleConfiguration
     ) -> None:
         InstrumentModuleFactory.create(short_name="f350")
-        name = named(set_up) | {"module": "f350"}
-        self.refused(instrument_api, "filing.unknown_set_up", unit, **{SET_UPS: [name]})
+        name = named(module_configuration) | {"module": "f350"}
+        self.refused(instrument_api, "filing.unknown_module_configuration", unit, **{SET_UPS: [name]})
 
     def test_a_module_of_another_instrument(self, instrument_api: ApiClient, unit: ObsUnit) -> None:
         chai = ChaiModuleConfigurationFactory.create()
-        answer = self.refused(
-            instrument_api, "filing.not_of_the_instrument", unit, **{SET_UPS: [{"id": chai.pk}]}
-        )
+        answer = self.refused(instrument_api, "filing.not_of_the_instrument", unit, **{SET_UPS: [{"id": chai.pk}]})
         assert "Prime-Cam" in answer["detail"]
 
     def test_a_module_at_another_telescope(self, instrument_api: ApiClient) -> None:
@@ -194,18 +176,18 @@ class TestRefusals:
         far = InstrumentFactory.create(
             short_name="far", telescope=TelescopeFactory.create(short_name="nanten", name="NANTEN2")
         )
-        set_up = PrimeCamModuleConfigurationFactory.create(
+        module_configuration = PrimeCamModuleConfigurationFactory.create(
             instrument_module=InstrumentModuleFactory.create(instrument=far)
         )
         self.refused(
-            instrument_api, "filing.not_of_the_instrument", unit, **{SET_UPS: [{"id": set_up.pk}]}
+            instrument_api, "filing.not_of_the_instrument", unit, **{SET_UPS: [{"id": module_configuration.pk}]}
         )
 
     def test_two_set_ups_of_one_module(
-        self, instrument_api: ApiClient, unit: ObsUnit, set_up: InstrumentModuleConfiguration
+        self, instrument_api: ApiClient, unit: ObsUnit, module_configuration: InstrumentModuleConfiguration
     ) -> None:
         other = PrimeCamModuleConfigurationFactory.create(name="fast")
-        names = [{"id": set_up.pk}, {"id": other.pk}]
+        names = [{"id": module_configuration.pk}, {"id": other.pk}]
         self.refused(instrument_api, "filing.module_twice", unit, **{SET_UPS: names})
 
     @pytest.mark.parametrize("field", ["observation_configuration", "pre_scheduled_slot"])
@@ -221,17 +203,17 @@ class TestRefusals:
         self.refused(instrument_api, "filing.unknown_plan", unit, **{field: 999_999})
 
     def test_a_bound_token_names_modules_of_its_instrument_only(
-        self, set_up: InstrumentModuleConfiguration
+        self, module_configuration: InstrumentModuleConfiguration
     ) -> None:
         unit = ObsUnitFactory.create()  # its mode is of no instrument
         chai = ChaiModuleConfigurationFactory.create()
-        bound = client_with("write:observations", instrument=set_up.instrument_module.instrument)
+        bound = client_with("write:observations", instrument=module_configuration.instrument_module.instrument)
 
         answer = bound.post(START, start_body(unit, **{SET_UPS: [{"id": chai.pk}]}))
 
         problem(answer, 403, "token.other_instrument")
         assert bound.post(
-            START, start_body(unit, **{SET_UPS: [{"id": set_up.pk}]})
+            START, start_body(unit, **{SET_UPS: [{"id": module_configuration.pk}]})
         ).status_code == 201  # fmt: skip
 
     @pytest.mark.parametrize(
@@ -289,11 +271,9 @@ class TestRanges:
 
 def test_set_ups_are_listed_in_a_bounded_number_of_queries(viewer_api: ApiClient) -> None:
     def add(number: int) -> None:
-        module = InstrumentModuleFactory.create(
-            instrument=InstrumentFactory.create(short_name=f"i{number}")
-        )
-        set_up = PrimeCamModuleConfigurationFactory.create(instrument_module=module)
-        ExecutedObsUnitFactory.create().instrument_module_configurations.add(set_up)
+        module = InstrumentModuleFactory.create(instrument=InstrumentFactory.create(short_name=f"i{number}"))
+        module_configuration = PrimeCamModuleConfigurationFactory.create(instrument_module=module)
+        ExecutedObsUnitFactory.create().instrument_module_configurations.add(module_configuration)
 
     for number in range(2):
         add(number)

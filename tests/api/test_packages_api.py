@@ -19,17 +19,8 @@ from tests.factories.datamgmt import (
     archive_package,
 )
 from tests.factories.observatory import InstrumentFactory, InstrumentModuleFactory
-from tests.factories.planning import (
-    ExecutedObsUnitFactory,
-    FixedSourceFactory,
-    ObservingProgramFactory,
-    ObsUnitFactory,
-)
-from tests.factories.transfer import (
-    DataTransferFactory,
-    LongTermArchiveTransferFactory,
-    RawDataPackageCreationFactory,
-)
+from tests.factories.planning import ExecutedObsUnitFactory, FixedSourceFactory, ObservingProgramFactory, ObsUnitFactory
+from tests.factories.transfer import DataTransferFactory, LongTermArchiveTransferFactory, RawDataPackageCreationFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -63,9 +54,7 @@ class TestPackages:
         )
         RawDataPackageFactory.create(
             name="waiting",
-            executed_obs_unit=ExecutedObsUnitFactory.create(
-                obs_unit=unit, start_time=datetime(2026, 5, 2, tzinfo=UTC)
-            ),
+            executed_obs_unit=ExecutedObsUnitFactory.create(obs_unit=unit, start_time=datetime(2026, 5, 2, tzinfo=UTC)),
             instrument_module=InstrumentModuleFactory.create(
                 instrument=InstrumentFactory.create(short_name="chai"), short_name="lfa"
             ),
@@ -109,13 +98,10 @@ class TestPackages:
         assert sorted(seen) == sorted(str(package.pk) for package in packages)
 
     @pytest.mark.parametrize(
-        "cursor",
-        ["x", "cD1nYXJiYWdl", "cD0lMDA", "bz05OTk5OTk5OTk5OTk5OTk5OTk5", "\x00", "====", "ü"],
+        "cursor", ["x", "cD1nYXJiYWdl", "cD0lMDA", "bz05OTk5OTk5OTk5OTk5OTk5OTk5", "\x00", "====", "ü"]
     )
     @pytest.mark.parametrize("address", [PACKAGES, "/api/sources/", "files"])
-    def test_a_cursor_that_is_not_ours_is_refused(
-        self, viewer_api: ApiClient, address: str, cursor: str
-    ) -> None:
+    def test_a_cursor_that_is_not_ours_is_refused(self, viewer_api: ApiClient, address: str, cursor: str) -> None:
         if address == "files":
             package = RawDataPackageFactory.create()
             RawDataFileFactory.create(raw_data_package=package)
@@ -146,11 +132,7 @@ class TestPackages:
 
         assert answer["name"] == package.name
         assert [copy["location"] for copy in answer["copies"]] == ["cologne_long_term_archive"]
-        assert [operation["id"] for operation in answer["operations"]] == [
-            failed.pk,
-            transfer.pk,
-            creation.pk,
-        ]
+        assert [operation["id"] for operation in answer["operations"]] == [failed.pk, transfer.pk, creation.pk]
         assert answer["operations"][0]["error_code"] == "storage.key_missing"
         assert answer["operations"][0]["operation_type"] == "long_term_archive_transfer"
         assert answer["files"] == f"{PACKAGES}{package.pk}/files/"

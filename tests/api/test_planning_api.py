@@ -1,4 +1,4 @@
-"""Reading the plan in full: set-ups, lines, configurations, tiles, slots."""
+"""Reading the plan in full: module configurations, lines, configurations, tiles, slots."""
 
 from __future__ import annotations
 
@@ -6,11 +6,7 @@ import pytest
 
 from tests.api.conftest import ApiClient
 from tests.api.reading import names_in, queries_of
-from tests.factories.observatory import (
-    ChaiModuleConfigurationFactory,
-    LineFactory,
-    PrimeCamModuleConfigurationFactory,
-)
+from tests.factories.observatory import ChaiModuleConfigurationFactory, LineFactory, PrimeCamModuleConfigurationFactory
 from tests.factories.planning import (
     ChaiInparParameterFactory,
     ChaiTilingFactory,
@@ -49,11 +45,7 @@ def test_set_ups_show_what_their_kind_has(viewer_api: ApiClient) -> None:
 
     chai, prime_cam = viewer_api.get("/api/instrument_module_configurations/").json()["results"]
 
-    assert (chai["type"], chai["module"], chai["line"]) == (
-        "chai_module_configuration",
-        "lfa",
-        tuning.line_id,
-    )
+    assert (chai["type"], chai["module"], chai["line"]) == ("chai_module_configuration", "lfa", tuning.line_id)
     assert (prime_cam["instrument"], prime_cam["band_center_ghz"]) == ("primecam", 280.0)
     one = viewer_api.get(f"/api/instrument_module_configurations/{chai['id']}/")
     assert one.json() == chai
@@ -99,15 +91,15 @@ def test_slots_are_found_by_the_time_they_reach_into(viewer_api: ApiClient) -> N
 
 
 def test_obs_units_name_their_set_ups_in_a_bounded_number_of_queries(viewer_api: ApiClient) -> None:
-    set_up = PrimeCamModuleConfigurationFactory.create()
-    ObsUnitFactory.create().instrument_module_configurations.add(set_up)
+    module_configuration = PrimeCamModuleConfigurationFactory.create()
+    ObsUnitFactory.create().instrument_module_configurations.add(module_configuration)
     one = queries_of(viewer_api, "/api/obs_units/")
     for _ in range(5):
-        ObsUnitFactory.create().instrument_module_configurations.add(set_up)
+        ObsUnitFactory.create().instrument_module_configurations.add(module_configuration)
 
     assert queries_of(viewer_api, "/api/obs_units/") <= one
     rows = viewer_api.get("/api/obs_units/").json()["results"]
-    assert rows[0]["instrument_module_configurations"] == [set_up.pk]
+    assert rows[0]["instrument_module_configurations"] == [module_configuration.pk]
     assert rows[0]["telescope"] == "fyst"
 
 

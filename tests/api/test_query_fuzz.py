@@ -51,9 +51,7 @@ def everything_api(db: None) -> ApiClient:
 
 
 @pytest.mark.parametrize(("address", "view"), LISTS, ids=[address for address, _ in LISTS])
-def test_no_value_of_a_parameter_is_a_fault(
-    everything_api: ApiClient, address: str, view: Any
-) -> None:
+def test_no_value_of_a_parameter_is_a_fault(everything_api: ApiClient, address: str, view: Any) -> None:
     filterset = getattr(view, "filterset_class", None)
     names = {"cursor", "page_size", "format", "nonsense", "\x00"}
     names |= set(filterset.base_filters) if filterset else set()

@@ -21,12 +21,8 @@ from tests.factories.datamgmt import (
     TapeDataLocationFactory,
     archive_package,
 )
-from tests.factories.planning import (
-    ExecutedObsUnitFactory,
-)
-from tests.factories.transfer import (
-    LocationCheckFactory,
-)
+from tests.factories.planning import ExecutedObsUnitFactory
+from tests.factories.transfer import LocationCheckFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -52,10 +48,7 @@ class TestExecution:
 
     def test_the_list_has_the_latest_first_and_filters(self, viewer_api: ApiClient) -> None:
         start = datetime(2026, 5, 1, 23, 59, 59, 999999, tzinfo=UTC)
-        early, late = (
-            ExecutedObsUnitFactory.create(start_time=start + timedelta(microseconds=n))
-            for n in range(2)
-        )
+        early, late = (ExecutedObsUnitFactory.create(start_time=start + timedelta(microseconds=n)) for n in range(2))
         address = "/api/executed_obs_units/"
 
         def found(**query: Any) -> list[str]:
@@ -115,8 +108,7 @@ class TestFile:
         few = queries_of(viewer_api, address)
         for number in range(8):
             RawDataPackagePhysicalCopyFactory.create(
-                raw_data_package=package,
-                data_location=BufferLocationFactory.create(name=f"buffer_{number}"),
+                raw_data_package=package, data_location=BufferLocationFactory.create(name=f"buffer_{number}")
             )
         assert queries_of(viewer_api, address) <= few + 1
 

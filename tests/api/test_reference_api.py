@@ -6,9 +6,7 @@ import pytest
 
 from tests.api.conftest import ApiClient, problem
 from tests.api.reading import names_in, queries_of
-from tests.factories.datamgmt import (
-    BufferLocationFactory,
-)
+from tests.factories.datamgmt import BufferLocationFactory
 from tests.factories.observatory import InstrumentFactory, InstrumentModuleFactory
 from tests.factories.planning import (
     ConstantElevationSourceFactory,
@@ -77,18 +75,14 @@ class TestReference:
             "/api/executed_obs_units/",
         ],
     )
-    def test_many_rows_take_as_many_queries_as_few(
-        self, viewer_api: ApiClient, address: str
-    ) -> None:
+    def test_many_rows_take_as_many_queries_as_few(self, viewer_api: ApiClient, address: str) -> None:
         def add(number: int) -> None:
             unit = ObsUnitFactory.create(
                 observing_program=ObservingProgramFactory.create(short_name=f"P{number}"),
                 source=FixedSourceFactory.create(name=f"S{number}"),
             )
             ExecutedObsUnitFactory.create(obs_unit=unit)
-            InstrumentModuleFactory.create(
-                instrument=InstrumentFactory.create(short_name=f"i{number}")
-            )
+            InstrumentModuleFactory.create(instrument=InstrumentFactory.create(short_name=f"i{number}"))
             BufferLocationFactory.create(name=f"b{number}")
 
         add(0)
@@ -98,8 +92,6 @@ class TestReference:
             add(number)
         assert queries_of(viewer_api, address) <= few
 
-    @pytest.mark.parametrize(
-        "address", ["obs_units/9223372036854775808/", f"sources/{10**40}/", "data_locations/0/"]
-    )
+    @pytest.mark.parametrize("address", ["obs_units/9223372036854775808/", f"sources/{10**40}/", "data_locations/0/"])
     def test_a_number_that_no_row_has_is_404(self, viewer_api: ApiClient, address: str) -> None:
         problem(viewer_api.get(f"/api/{address}"), 404, "request.not_found")

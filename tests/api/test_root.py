@@ -18,7 +18,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from rest_framework.views import APIView
 
 from datamgmt.api.filing_serializers import FileReportSerializer
-from datamgmt.filing_rows import _READERS, _REQUIRED
+from datamgmt.filing.parsing import _READERS, _REQUIRED
 from tests.api.bodies import START, start_body
 from tests.api.conftest import ApiClient, problem
 from tests.factories.accounts import UserFactory
@@ -49,12 +49,9 @@ class TestNothingHere:
         problem(viewer_api.get("/api/raw_data_packages/7/"), 404, "request.not_found")
 
     @pytest.mark.parametrize(
-        ("method", "address"),
-        [("DELETE", "/api/executed_obs_units/"), ("GET", START), ("PATCH", "/api/instruments/")],
+        ("method", "address"), [("DELETE", "/api/executed_obs_units/"), ("GET", START), ("PATCH", "/api/instruments/")]
     )
-    def test_a_method_that_is_not_offered_is_405(
-        self, viewer_api: ApiClient, method: str, address: str
-    ) -> None:
+    def test_a_method_that_is_not_offered_is_405(self, viewer_api: ApiClient, method: str, address: str) -> None:
         answer = viewer_api.send(method, address)
         problem(answer, 405, "request.method_not_allowed")
         assert method not in answer["Allow"]
@@ -86,12 +83,8 @@ class TestFaults:
         problem(answer, 500, "internal.error")
         assert "ZeroDivisionError" in caplog.text
 
-    def test_a_database_that_does_not_answer_is_503_and_worth_a_retry(
-        self, instrument_api: ApiClient
-    ) -> None:
-        with patch(
-            "datamgmt.api.filing_views.start_execution", side_effect=OperationalError("away")
-        ):
+    def test_a_database_that_does_not_answer_is_503_and_worth_a_retry(self, instrument_api: ApiClient) -> None:
+        with patch("datamgmt.api.filing_views.start_execution", side_effect=OperationalError("away")):
             answer = instrument_api.post(START, start_body())
         assert problem(answer, 503, "world.database")["retryable"] is True
         assert answer["Retry-After"] == "5"
@@ -108,10 +101,7 @@ class TestSchema:
         call_command("spectacular", "--validate", "--fail-on-warn", stdout=StringIO())
 
     def test_it_is_served_in_both_forms(self) -> None:
-        for form, media_type in (
-            ("json", "application/vnd.oai.openapi+json"),
-            ("yaml", "application/vnd.oai.openapi"),
-        ):
+        for form, media_type in (("json", "application/vnd.oai.openapi+json"), ("yaml", "application/vnd.oai.openapi")):
             answer = Client().get(f"/api/schema/?format={form}")
             assert answer.status_code == 200
             assert answer["Content-Type"].startswith(media_type)
@@ -119,10 +109,7 @@ class TestSchema:
     def test_it_names_our_tokens_and_errors(self) -> None:
         schema = Client().get("/api/schema/?format=json").json()
         assert schema["openapi"].startswith("3.")
-        assert schema["components"]["securitySchemes"]["token"] == {
-            "type": "http",
-            "scheme": "bearer",
-        }
+        assert schema["components"]["securitySchemes"]["token"] == {"type": "http", "scheme": "bearer"}
         start = schema["paths"]["/api/executed_obs_units/start"]["post"]
         assert {"200", "201", "400", "401", "403", "409", "413"} <= start["responses"].keys()
         assert "application/problem+json" in start["responses"]["409"]["content"]
@@ -146,12 +133,7 @@ class TestHealth:
         ServiceHeartbeatFactory.create(service_type="location", name="ccat_buffer")
         answer = Client().get("/health")
         assert answer.status_code == 200
-        assert answer.json() == {
-            "status": "ok",
-            "database": "ok",
-            "managers": "alive",
-            "silent": [],
-        }
+        assert answer.json() == {"status": "ok", "database": "ok", "managers": "alive", "silent": []}
         assert "no-cache" in answer["Cache-Control"]
 
     def test_a_silent_worker_is_named_and_the_rest_goes_on(self) -> None:
@@ -179,9 +161,7 @@ class TestHealth:
         assert answer.json()["managers"] == "silent"
 
     def test_without_a_database_it_is_503(self) -> None:
-        with patch(
-            "ccatdc.health.ServiceHeartbeat.objects.alive", side_effect=OperationalError("away")
-        ):
+        with patch("ccatdc.health.ServiceHeartbeat.objects.alive", side_effect=OperationalError("away")):
             answer = Client().get("/health")
         assert answer.status_code == 503
         assert answer.json()["database"] == "unreachable"

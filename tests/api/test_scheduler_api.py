@@ -1,4 +1,4 @@
-"""What the scheduler asks and says: candidates in order, what is available, all or nothing, with a line of the diary."""
+"""What the scheduler asks and says: candidates in order, what is available, all or nothing, with an entry of the audit log."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ from planning.models import ObsUnit
 from tests.api.conftest import ApiClient, client_with, problem
 from tests.api.reading import names_in, queries_of
 from tests.factories.accounts import ApiTokenFactory, UserFactory
-from tests.factories.observatory import (
-    InstrumentFactory,
-    InstrumentModuleFactory,
-    PrimeCamModuleConfigurationFactory,
-)
+from tests.factories.observatory import InstrumentFactory, InstrumentModuleFactory, PrimeCamModuleConfigurationFactory
 from tests.factories.planning import (
     ConstantElevationSourceFactory,
     FixedSourceFactory,
@@ -48,7 +44,7 @@ def scheduler_api(db: None) -> ApiClient:
 
 
 def make_unit(**fields: Any) -> ObsUnit:
-    """Ready, with Prime-Cam's 280 GHz module in its usual set-up."""
+    """Ready, with Prime-Cam's 280 GHz module in its usual module configuration."""
     mode = ObsModeFactory.create(name="primecam daisy", instrument=InstrumentFactory.create())
     unit: ObsUnit = ObsUnitFactory.create(**{"obs_mode": mode, **fields})
     unit.instrument_module_configurations.add(PrimeCamModuleConfigurationFactory.create())
@@ -68,7 +64,15 @@ class TestAvailable:
 
     @pytest.mark.parametrize(
         "obstacle",
-        ["program", "sub-program", "instrument", "module", "set-up", "set-up over", "not yet"],
+        [
+            "program",
+            "sub-program",
+            "instrument",
+            "module",
+            "module configuration",
+            "module configuration over",
+            "not yet",
+        ],
     )
     def test_what_is_in_the_way_hides_it(self, scheduler_api: ApiClient, obstacle: str) -> None:
         unit = make_unit(sub_observing_program=SubObservingProgramFactory.create())
@@ -77,16 +81,16 @@ class TestAvailable:
             obs_mode=ObsModeFactory.create(name="any"),
         ).instrument_module_configurations.clear()  # fmt: skip
         assert len(names_in(scheduler_api.get(AVAILABLE))) == 2
-        set_up = unit.instrument_module_configurations.get()
+        module_configuration = unit.instrument_module_configurations.get()
         now = datetime.now(UTC)
         changes: dict[str, tuple[Any, dict[str, Any]]] = {
             "program": (unit.observing_program, {"active": False}),
             "sub-program": (unit.sub_observing_program, {"active": False}),
             "instrument": (unit.obs_mode.instrument, {"available": False}),
-            "module": (set_up.instrument_module, {"available": False}),
-            "set-up": (set_up, {"active": False}),
-            "set-up over": (set_up, {"valid_to": now - timedelta(minutes=1)}),
-            "not yet": (set_up, {"valid_from": now + timedelta(days=1)}),
+            "module": (module_configuration.instrument_module, {"available": False}),
+            "module configuration": (module_configuration, {"active": False}),
+            "module configuration over": (module_configuration, {"valid_to": now - timedelta(minutes=1)}),
+            "not yet": (module_configuration, {"valid_from": now + timedelta(days=1)}),
         }
         row, values = changes[obstacle]
         type(row)._base_manager.filter(pk=row.pk).update(**values)
@@ -118,9 +122,7 @@ class TestAvailable:
             ({"order": "name"}, "order"),
         ],
     )
-    def test_what_makes_no_sense_is_refused(
-        self, scheduler_api: ApiClient, query: dict[str, str], field: str
-    ) -> None:
+    def test_what_makes_no_sense_is_refused(self, scheduler_api: ApiClient, query: dict[str, str], field: str) -> None:
         answer = problem(scheduler_api.get(AVAILABLE, **query), 400, "request.invalid")
         assert [error["field"] for error in answer["errors"]] == [field]
 
@@ -146,9 +148,7 @@ class TestSky:
         night = scheduler_api.get(f"/api/visibility/{unit.source_id}", evening="2026-12-14").json()
         place = max(range(289), key=lambda n: night["elevation_deg"][n])
         (row,) = self.at(scheduler_api, datetime.fromisoformat(night["times"][place]))
-        assert row["sight"]["elevation_deg"] == pytest.approx(
-            night["elevation_deg"][place], abs=0.001
-        )
+        assert row["sight"]["elevation_deg"] == pytest.approx(night["elevation_deg"][place], abs=0.001)
         assert row["sight"]["azimuth_deg"] == pytest.approx(night["azimuth_deg"][place], abs=0.01)
 
     @pytest.mark.parametrize(
@@ -161,9 +161,7 @@ class TestSky:
             {"lst_start_h": 6.5},
         ],
     )
-    def test_outside_of_its_limits_it_is_not(
-        self, scheduler_api: ApiClient, limits: dict[str, float]
-    ) -> None:
+    def test_outside_of_its_limits_it_is_not(self, scheduler_api: ApiClient, limits: dict[str, float]) -> None:
         unit = make_unit()
         assert len(self.at(scheduler_api, ORION_HIGH)) == 1
         ObsUnit.objects.filter(pk=unit.pk).update(**limits)
@@ -186,9 +184,7 @@ class TestSky:
         type(slot).objects.update(status="cancelled")
         assert len(self.at(scheduler_api, slot.end_time)) == 1
 
-    def test_every_kind_of_source(
-        self, scheduler_api: ApiClient, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    def test_every_kind_of_source(self, scheduler_api: ApiClient, caplog: pytest.LogCaptureFixture) -> None:
         make_unit(name="moving", source=FixedSourceFactory.create(
             name="moving", pm_ra_mas_yr=10.0, pm_dec_mas_yr=1.0))  # fmt: skip
         make_unit(name="jupiter", source=SolarSystemObjectFactory.create(), min_elevation_deg=0)
@@ -231,9 +227,7 @@ def availability(rows: list[Any], available: bool, field: str = "obs_units") -> 
 
 
 class TestUnits:
-    def test_they_are_put_on_hold_and_back_with_a_line_of_the_diary(
-        self, scheduler_api: ApiClient
-    ) -> None:
+    def test_they_are_put_on_hold_and_back_with_a_line_of_the_diary(self, scheduler_api: ApiClient) -> None:
         units = [make_unit() for _ in range(2)]
         keys = [unit.pk for unit in units]
 
@@ -251,9 +245,7 @@ class TestUnits:
         scheduler_api.put(UNITS, {"obs_units": keys, "available": True})
         assert len(names_in(scheduler_api.get(AVAILABLE))) == 2
 
-    def test_the_same_again_changes_nothing_and_says_nothing(
-        self, scheduler_api: ApiClient
-    ) -> None:
+    def test_the_same_again_changes_nothing_and_says_nothing(self, scheduler_api: ApiClient) -> None:
         unit = make_unit()
         body = availability([unit.pk], False)
         scheduler_api.put(UNITS, body)
@@ -271,9 +263,7 @@ class TestUnits:
 
     @pytest.mark.parametrize("state", ["draft", "completed", "cancelled"])
     @pytest.mark.parametrize("available", [True, False])
-    def test_one_that_cannot_be_scheduled_does_too(
-        self, scheduler_api: ApiClient, state: str, available: bool
-    ) -> None:
+    def test_one_that_cannot_be_scheduled_does_too(self, scheduler_api: ApiClient, state: str, available: bool) -> None:
         unit, other = make_unit(state="on_hold" if available else "active"), make_unit(state=state)
         body = availability([unit.pk, other.pk], available)
         answer = problem(scheduler_api.put(UNITS, body), 409, "availability.not_schedulable")
@@ -313,11 +303,7 @@ class TestInstruments:
         InstrumentModuleFactory.create()
         body = availability(["primecam", "chai"], False, "instruments")
         problem(scheduler_api.put(INSTRUMENTS, body), 400, "request.invalid")
-        problem(
-            scheduler_api.put(MODULES, availability([999], False, "instrument_modules")),
-            400,
-            "request.invalid",
-        )
+        problem(scheduler_api.put(MODULES, availability([999], False, "instrument_modules")), 400, "request.invalid")
         assert Instrument.objects.get().available
 
 
@@ -358,9 +344,7 @@ class TestRights:
     ],
     ids=str,
 )
-def test_bodies_that_make_no_sense_are_refused(
-    scheduler_api: ApiClient, change: dict[str, Any]
-) -> None:
+def test_bodies_that_make_no_sense_are_refused(scheduler_api: ApiClient, change: dict[str, Any]) -> None:
     unit = make_unit()
     body = availability([unit.pk], False) | change
     answer = problem(scheduler_api.put(UNITS, body), 400, "request.invalid")

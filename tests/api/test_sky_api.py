@@ -23,9 +23,7 @@ def test_the_api_searches_a_cone(viewer_api: ApiClient) -> None:
     assert names_in(viewer_api.get("/api/sources/", cone="83.8,-5.4,1")) == ["Orion-KL"]
 
 
-@pytest.mark.parametrize(
-    "cone", ["83.8,-5.4", "a,b,c", "360,0,1", "0,91,1", "-5.4,83.8,1", "0,0,0", "0,0,nan"]
-)
+@pytest.mark.parametrize("cone", ["83.8,-5.4", "a,b,c", "360,0,1", "0,91,1", "-5.4,83.8,1", "0,0,0", "0,0,nan"])
 def test_a_cone_that_is_none_is_refused(viewer_api: ApiClient, cone: str) -> None:
     assert viewer_api.get("/api/sources/", cone=cone).status_code == 400
 

@@ -12,11 +12,7 @@ from django.utils import timezone
 from ccatdc.common.states import Status
 from datamgmt.models import RawDataPackage
 from tests.api.conftest import ApiClient, client_with, problem
-from tests.factories.datamgmt import (
-    ProcessingLocationFactory,
-    RawDataPackageFactory,
-    archive_package,
-)
+from tests.factories.datamgmt import ProcessingLocationFactory, RawDataPackageFactory, archive_package
 from tests.factories.transfer import StagingFactory, StagingJobFactory
 from transfer.models import StagingJob
 from transfer.staging.requests import MAX_PACKAGES
@@ -82,12 +78,8 @@ def test_a_job_is_asked_for_and_followed(scientist_api: ApiClient) -> None:
         ({"priority": 1}, "priority"),
     ],
 )
-def test_a_field_that_makes_no_sense_is_named(
-    scientist_api: ApiClient, change: dict[str, Any], field: str
-) -> None:
-    answer = problem(
-        scientist_api.post(JOBS, request_body(archived(), **change)), 400, "request.invalid"
-    )
+def test_a_field_that_makes_no_sense_is_named(scientist_api: ApiClient, change: dict[str, Any], field: str) -> None:
+    answer = problem(scientist_api.post(JOBS, request_body(archived(), **change)), 400, "request.invalid")
     assert {error["field"].split(".")[0] for error in answer["errors"]} == {field}
     assert not StagingJob.objects.exists()
 
@@ -156,9 +148,7 @@ def test_a_job_is_extended_by_days_or_until_a_moment(scientist_api: ApiClient) -
         ({"weeks": 1}, "request.invalid"),
     ],
 )
-def test_an_extension_that_makes_no_sense_is_refused(
-    scientist_api: ApiClient, body: dict[str, Any], code: str
-) -> None:
+def test_an_extension_that_makes_no_sense_is_refused(scientist_api: ApiClient, body: dict[str, Any], code: str) -> None:
     problem(scientist_api.post(f"{JOBS}{own_job(scientist_api).pk}/extend", body), 400, code)
 
 
@@ -172,9 +162,7 @@ def test_a_failed_job_is_tried_again(scientist_api: ApiClient) -> None:
     problem(scientist_api.post(f"{JOBS}{job.pk}/retry"), 409, "status.invalid_transition")
 
 
-def test_many_jobs_take_as_many_queries_as_one(
-    scientist_api: ApiClient, django_assert_max_num_queries: Any
-) -> None:
+def test_many_jobs_take_as_many_queries_as_one(scientist_api: ApiClient, django_assert_max_num_queries: Any) -> None:
     for _ in range(6):
         own_job(scientist_api, packages=[archived()])
     scientist_api.get(JOBS)

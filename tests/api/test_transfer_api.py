@@ -12,11 +12,7 @@ from accounts.models import SystemLog
 from ccatdc.common.states import Status
 from tests.api.conftest import ApiClient, problem
 from tests.factories.datamgmt import BufferLocationFactory, RawDataPackageFactory
-from tests.factories.transfer import (
-    LocationCheckFactory,
-    RawDataPackageCreationFactory,
-    ServiceHeartbeatFactory,
-)
+from tests.factories.transfer import LocationCheckFactory, RawDataPackageCreationFactory, ServiceHeartbeatFactory
 from transfer.models import Operation
 from transfer.pipeline import PIPELINE
 
@@ -41,9 +37,7 @@ class TestOverview:
         oldest = timezone.now() - timedelta(hours=3)
         RawDataPackageCreationFactory.create(created_at=oldest)
         RawDataPackageCreationFactory.create()
-        RawDataPackageCreationFactory.create(
-            in_progress=True, created_at=oldest - timedelta(hours=1)
-        )
+        RawDataPackageCreationFactory.create(in_progress=True, created_at=oldest - timedelta(hours=1))
         RawDataPackageCreationFactory.create(failed=True)
         RawDataPackageCreationFactory.create(completed=True)
         LocationCheckFactory.create()
@@ -83,9 +77,7 @@ class TestOverview:
 class TestOperations:
     def test_a_failed_operation_is_retried(self, operator_api: ApiClient) -> None:
         check = LocationCheckFactory.create(failed=True)
-        answer = operator_api.post(
-            f"/api/transfer/operations/{check.pk}/retry", {"reason": "disk is mounted again"}
-        )
+        answer = operator_api.post(f"/api/transfer/operations/{check.pk}/retry", {"reason": "disk is mounted again"})
         assert answer.status_code == 200, answer.content
         assert answer.json()["status"] == "pending"
         assert answer.json()["attempts"] == 0
@@ -112,12 +104,8 @@ class TestOperations:
         answer = operator_api.post(f"/api/transfer/operations/999999/{act}")
         problem(answer, 404, "request.not_found")
 
-    @pytest.mark.parametrize(
-        "body", [[], [1], "x", False, {"reason": 1.5, "why": "x"}, {"reason": "\x00"}]
-    )
-    def test_a_reason_that_makes_no_sense_is_refused(
-        self, operator_api: ApiClient, body: Any
-    ) -> None:
+    @pytest.mark.parametrize("body", [[], [1], "x", False, {"reason": 1.5, "why": "x"}, {"reason": "\x00"}])
+    def test_a_reason_that_makes_no_sense_is_refused(self, operator_api: ApiClient, body: Any) -> None:
         check = LocationCheckFactory.create(failed=True)
         answer = operator_api.post(f"/api/transfer/operations/{check.pk}/retry", body)
         problem(answer, 400, "request.invalid")

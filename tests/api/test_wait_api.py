@@ -38,9 +38,7 @@ def with_threads(api: ApiClient, path: str, **query: Any) -> Any:
     return api.http.get(path, query, **threads)
 
 
-def test_what_is_reached_is_answered_at_once(
-    viewer_api: ApiClient, unpackaged: ExecutedObsUnit
-) -> None:
+def test_what_is_reached_is_answered_at_once(viewer_api: ApiClient, unpackaged: ExecutedObsUnit) -> None:
     answer = viewer_api.get(wait_path(unpackaged), state="finished")
     body = answer.json()
     assert (answer.status_code, body["state"], body["reached"]) == (200, "finished", True)
@@ -48,9 +46,7 @@ def test_what_is_reached_is_answered_at_once(
     assert body["execution"]["files"] == {"count": 1, "bytes": 1000, "unpackaged": 1}
 
 
-def test_when_time_is_up_the_present_state_is_told(
-    viewer_api: ApiClient, unpackaged: ExecutedObsUnit
-) -> None:
+def test_when_time_is_up_the_present_state_is_told(viewer_api: ApiClient, unpackaged: ExecutedObsUnit) -> None:
     looked = viewer_api.get(wait_path(unpackaged), state="archived", timeout=0)
     waited = with_threads(viewer_api, wait_path(unpackaged), state="archived", timeout=1)
     for answer in (looked, waited):

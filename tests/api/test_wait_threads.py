@@ -34,12 +34,7 @@ def web(database_url: str) -> Iterator[str]:
             *(f"--workers={WORKERS}", f"--threads={THREADS}", "--graceful-timeout=1", "--preload"),
         ],
         cwd=settings.BASE_DIR,
-        env={
-            **os.environ,
-            "DATABASE_URL": database_url,
-            "CCATDC_DEBUG": "1",
-            "CCATDC_MAX_WAITERS": str(WAITERS),
-        },
+        env={**os.environ, "DATABASE_URL": database_url, "CCATDC_DEBUG": "1", "CCATDC_MAX_WAITERS": str(WAITERS)},
         stderr=subprocess.DEVNULL,
     )
     url = f"http://127.0.0.1:{port}"

@@ -78,13 +78,7 @@ class Instrument:
     def environment(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CCAT_FILE_")}
         known = {"CCAT_FILE_URL": self.url, "CCAT_FILE_SPOOL": str(self.spool)}
-        return {
-            **kept,
-            **known,
-            "CCAT_FILE_TOKEN": self.token,
-            "PYTHONPATH": str(PACKAGE),
-            **self.extra,
-        }
+        return {**kept, **known, "CCAT_FILE_TOKEN": self.token, "PYTHONPATH": str(PACKAGE), **self.extra}
 
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """``ccat-file`` with these arguments."""
@@ -130,10 +124,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / "small"
     folder.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)],
-        capture_output=True,
-        text=True,
-        check=False,
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(folder)], capture_output=True, text=True, check=False
     )
     if mounted.returncode:
         pytest.skip(f"no tmpfs can be mounted: {mounted.stderr.strip()}")

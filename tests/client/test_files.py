@@ -39,9 +39,7 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("algorithm", KNOWN)
-def test_a_checksum_is_computed_while_writing_and_by_reading(
-    tmp_path: Path, algorithm: str
-) -> None:
+def test_a_checksum_is_computed_while_writing_and_by_reading(tmp_path: Path, algorithm: str) -> None:
     path = tmp_path / "a.g3"
     with create(path, algorithm) as stream:
         for first in range(0, len(CONTENT), 1_000_001):
@@ -188,9 +186,7 @@ def test_a_token_file_that_everybody_may_read_is_refused(tmp_path: Path) -> None
         ["finish", str(OBSERVATION), "--token", "secret"],
     ],
 )
-def test_a_command_line_that_makes_no_sense_spools_nothing(
-    tmp_path: Path, arguments: list[str]
-) -> None:
+def test_a_command_line_that_makes_no_sense_spools_nothing(tmp_path: Path, arguments: list[str]) -> None:
     try:
         status: object = main(["--spool", str(tmp_path), "--no-send", *arguments])
     except SystemExit as end:

@@ -39,19 +39,14 @@ def test_the_guide_works_as_it_is_written(instrument: Instrument, unit: ObsUnit)
     for program in [["sh", "-eu", "-c", text] for text in blocks("sh")] + [
         [sys.executable, "-c", text] for text in blocks("python")
     ]:
-        done = subprocess.run(
-            program, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        done = subprocess.run(program, env=environment, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 0, done.stderr
 
     executions = ExecutedObsUnit.objects.all()
     assert [row.status for row in executions] == [ExecutionStatus.COMPLETED] * 2
     assert {row.pwv_mm_mean for row in executions} == {0.4}
     files = RawDataFile.objects.exclude(checksum="")
-    assert sorted(files.values_list("relative_path", flat=True)) == [
-        "17500/r01d1_000.g3",
-        "17501/r01d1_000.g3",
-    ]
+    assert sorted(files.values_list("relative_path", flat=True)) == ["17500/r01d1_000.g3", "17501/r01d1_000.g3"]
 
 
 def test_the_names_of_the_guide_are_those_of_the_reference_data() -> None:

@@ -44,10 +44,7 @@ def test_killed_ten_times_with_the_link_cut_everything_arrives_exactly_once(
     for _ in range(KILLS):
         arguments = [str(done), str(OBSERVATIONS), str(unit.pk), name, module, location]
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, *arguments],
-            env=instrument.environment(),
-            stdout=subprocess.PIPE,
-            text=True,
+            [sys.executable, "-c", PROGRAM, *arguments], env=instrument.environment(), stdout=subprocess.PIPE, text=True
         )
         time.sleep(chance.uniform(0.25, 0.6))
         if chance.random() < 0.5:
@@ -70,16 +67,9 @@ def test_killed_ten_times_with_the_link_cut_everything_arrives_exactly_once(
     spool = instrument.filing().spool
     assert spool.dead() == []
     over = ExecutedObsUnit.objects.filter(status=ExecutionStatus.COMPLETED)
-    assert sorted(over.values_list("pk", flat=True)) == [
-        UUID(int=n + 1) for n in range(OBSERVATIONS)
-    ]
+    assert sorted(over.values_list("pk", flat=True)) == [UUID(int=n + 1) for n in range(OBSERVATIONS)]
     assert ExecutedObsUnit.objects.count() == OBSERVATIONS
-    wanted = {
-        f"{number}/{part}/{n}.g3"
-        for number in range(OBSERVATIONS)
-        for part in range(2)
-        for n in range(3)
-    }
+    wanted = {f"{number}/{part}/{n}.g3" for number in range(OBSERVATIONS) for part in range(2) for n in range(3)}
     paths = list(RawDataFile.objects.values_list("relative_path", flat=True))
     assert sorted(paths) == sorted(wanted)
     assert RawDataFilePhysicalCopy.objects.count() == len(wanted)
@@ -100,9 +90,7 @@ def test_a_killed_sender_is_followed_by_another_with_the_next_call(
     assert ExecutedObsUnit.objects.count() == 2
 
 
-def test_two_programs_at_once_have_one_sender(
-    instrument: Instrument, gate: Gate, unit: ObsUnit
-) -> None:
+def test_two_programs_at_once_have_one_sender(instrument: Instrument, gate: Gate, unit: ObsUnit) -> None:
     gate.cut()
     _, name, _, module, _, location = place()
     running = [

@@ -25,16 +25,12 @@ def start(instrument: Instrument, unit: ObsUnit, *more: str) -> str:
     return str(UUID(done.stdout.strip()))
 
 
-def test_an_observation_is_filed_from_the_command_line(
-    instrument: Instrument, unit: ObsUnit
-) -> None:
+def test_an_observation_is_filed_from_the_command_line(instrument: Instrument, unit: ObsUnit) -> None:
     instrument.write("17500/a.g3", b"first")
     instrument.write("17500/b.g3", b"second")
     observation = start(instrument, unit, "--parameters", '{"scan": "daisy"}')
     root = str(instrument.root)
-    filed = instrument.run(
-        "files", observation, root, "--root", root, "--checksum", "sha256", *place()
-    )
+    filed = instrument.run("files", observation, root, "--root", root, "--checksum", "sha256", *place())
     assert filed.returncode == 0, filed.stderr
     conditions = ["--condition", "pwv_mm_mean=0.4", "--quality", "good", "--wait", "20"]
     over = instrument.run("finish", observation, *conditions)
@@ -124,9 +120,7 @@ def test_a_conflict_blocks_only_its_own_observation_and_is_sent_again_when_corre
     assert ExecutedObsUnit.objects.get(pk=bad).status == ExecutionStatus.COMPLETED
 
 
-def test_another_finish_is_a_conflict_that_says_what_differs(
-    instrument: Instrument, unit: ObsUnit
-) -> None:
+def test_another_finish_is_a_conflict_that_says_what_differs(instrument: Instrument, unit: ObsUnit) -> None:
     observation = start(instrument, unit)
     assert instrument.run("finish", observation, "--wait", "20").returncode == 0
     again = instrument.run("finish", observation, "--quality", "bad", "--wait", "20")
@@ -136,9 +130,7 @@ def test_another_finish_is_a_conflict_that_says_what_differs(
     assert "quality" in entry.document()["refused"]["differences"]
 
 
-def test_a_rejected_token_holds_the_calls_and_refuses_none(
-    instrument: Instrument, unit: ObsUnit
-) -> None:
+def test_a_rejected_token_holds_the_calls_and_refuses_none(instrument: Instrument, unit: ObsUnit) -> None:
     good, instrument.token = instrument.token, "ccatdc_" + "0" * 43
     instrument.run("--no-send", "start", "--obs-unit-id", str(unit.pk))
     sent = instrument.run("send")
@@ -157,9 +149,7 @@ def test_the_token_is_nowhere_in_the_spool(instrument: Instrument, unit: ObsUnit
     assert not any(instrument.token in text for text in texts)
 
 
-def test_the_token_is_on_no_command_line_and_in_no_log(
-    instrument: Instrument, gate: Gate, unit: ObsUnit
-) -> None:
+def test_the_token_is_on_no_command_line_and_in_no_log(instrument: Instrument, gate: Gate, unit: ObsUnit) -> None:
     gate.cut()
     started = instrument.run("start", "--obs-unit-id", str(unit.pk))
     (sender,) = senders(instrument.spool)
@@ -184,9 +174,7 @@ def test_watch_ends_when_all_packages_are_archived(instrument: Instrument, unit:
     assert early.returncode == 4
     assert "1 not yet packaged" in early.stderr
 
-    package = RawDataPackageFactory.create(
-        executed_obs_unit=ExecutedObsUnit.objects.get(), archived=True
-    )
+    package = RawDataPackageFactory.create(executed_obs_unit=ExecutedObsUnit.objects.get(), archived=True)
     RawDataFile.objects.update(raw_data_package=package)
     done = instrument.run(*watch, "20")
     assert done.returncode == 0, done.stderr
@@ -194,9 +182,7 @@ def test_watch_ends_when_all_packages_are_archived(instrument: Instrument, unit:
     assert RawDataPackage.objects.count() == 1
 
 
-def test_watch_learns_of_it_at_once_and_does_not_ask_again_and_again(
-    instrument: Instrument, unit: ObsUnit
-) -> None:
+def test_watch_learns_of_it_at_once_and_does_not_ask_again_and_again(instrument: Instrument, unit: ObsUnit) -> None:
     instrument.write("a.g3")
     observation = start(instrument, unit)
     instrument.run("files", observation, instrument.root, "--root", instrument.root, *place())

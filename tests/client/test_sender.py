@@ -152,9 +152,7 @@ def test_an_answer_that_is_no_word_on_the_call_holds_everything(
         problem(403, "request.permission_denied", retryable=False),
     ],
 )
-def test_a_wrong_token_is_no_fault_of_the_calls(
-    spool: Spool, server: Server, answer: tuple[int, Any]
-) -> None:
+def test_a_wrong_token_is_no_fault_of_the_calls(spool: Spool, server: Server, answer: tuple[int, Any]) -> None:
     server.answer = lambda _path, _n: answer
     spool.append([call("/1")])
     with pytest.raises(SettingsError, match="Why"):
@@ -176,9 +174,7 @@ def test_a_bulk_answer_counts_all_rows(spool: Spool, server: Server) -> None:
     assert server.paths == ["/bulk", "/bulk"]
 
 
-def test_a_spoiled_file_is_put_aside_and_blocks_only_its_observation(
-    spool: Spool, server: Server
-) -> None:
+def test_a_spoiled_file_is_put_aside_and_blocks_only_its_observation(spool: Spool, server: Server) -> None:
     spoiled, _ = spool.append([call("/1"), call("/2", OTHER)])
     spoiled.path.write_text("{")
     said = send(spool, server)
@@ -187,9 +183,7 @@ def test_a_spoiled_file_is_put_aside_and_blocks_only_its_observation(
     assert [entry.number for entry in spool.dead()] == [spoiled.number]
 
 
-def test_a_call_that_is_spooled_while_others_are_sent_is_sent_too(
-    spool: Spool, server: Server
-) -> None:
+def test_a_call_that_is_spooled_while_others_are_sent_is_sent_too(spool: Spool, server: Server) -> None:
     def answer(path: str, _n: int) -> tuple[int, Any]:
         if path == "/1":
             spool.append([call("/2")])

@@ -178,10 +178,7 @@ for number in range(100):
     spool.append([Call(who, "POST", "/x", number, {{}}), Call(who, "POST", "/x", -number, {{}})])
 """
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE)}
-    running = [
-        subprocess.Popen([sys.executable, "-c", program, str(who)], env=environment)
-        for who in range(3)
-    ]
+    running = [subprocess.Popen([sys.executable, "-c", program, str(who)], env=environment) for who in range(3)]
     assert [process.wait(60) for process in running] == [0, 0, 0]
     entries = Spool(folder).waiting()
     assert [entry.number for entry in entries] == list(range(1, 601))

@@ -88,15 +88,11 @@ def follow(folder: Path, server: Server, **how: Any) -> list[str]:
 
 def test_the_server_is_asked_to_answer_when_it_is_archived(tmp_path: Path, serve: Any) -> None:
     server = serve(seen("archived"))
-    assert follow(tmp_path, server, interval=12.0) == [
-        "completed, 2 files, 0 not yet packaged; 1 packages archived"
-    ]
+    assert follow(tmp_path, server, interval=12.0) == ["completed, 2 files, 0 not yet packaged; 1 packages archived"]
     assert server.asked == [(f"/api/executed_obs_units/{ONE}/wait", "12")]
 
 
-def test_it_waits_no_longer_than_asked_and_than_the_server_lets_one(
-    tmp_path: Path, serve: Any
-) -> None:
+def test_it_waits_no_longer_than_asked_and_than_the_server_lets_one(tmp_path: Path, serve: Any) -> None:
     server = serve(seen("archived"))
     follow(tmp_path, server, interval=1000.0)
     follow(tmp_path, server, interval=1000.0, seconds=7.9)
@@ -117,9 +113,7 @@ def test_where_others_wait_already_it_looks_without_waiting(tmp_path: Path, serv
 
 
 def test_an_archive_of_half_an_observation_is_not_the_end(tmp_path: Path, serve: Any) -> None:
-    server = serve(
-        seen("archived", status="running"), seen("archived", unpackaged=1), seen("archived")
-    )
+    server = serve(seen("archived", status="running"), seen("archived", unpackaged=1), seen("archived"))
     assert len(follow(tmp_path, server)) == 3
 
 

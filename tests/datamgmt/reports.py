@@ -5,22 +5,12 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-from datamgmt.filing import (
-    FileReport,
-    FinishReport,
-    StartReport,
-)
+from datamgmt.filing.executions import FileReport, FinishReport, StartReport
 from planning.models import ExecutedObsUnit, ExecutionStatus
 from tests.factories.accounts import ApiTokenFactory
-from tests.factories.datamgmt import (
-    SourceLocationFactory,
-)
+from tests.factories.datamgmt import SourceLocationFactory
 from tests.factories.observatory import InstrumentFactory, InstrumentModuleFactory
-from tests.factories.planning import (
-    END,
-    START,
-    ObsUnitFactory,
-)
+from tests.factories.planning import END, START, ObsUnitFactory
 
 
 def start_report(**fields: Any) -> StartReport:

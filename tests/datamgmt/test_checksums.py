@@ -88,9 +88,7 @@ def test_an_unknown_algorithm_is_the_caller_s_fault() -> None:
         ("", "", False),
     ],
 )
-def test_a_digest_is_wellformed_for_its_algorithm_only(
-    algorithm: str, digits: str, expected: bool
-) -> None:
+def test_a_digest_is_wellformed_for_its_algorithm_only(algorithm: str, digits: str, expected: bool) -> None:
     assert is_wellformed(algorithm, digits) is expected
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import factory
 from factory.django import DjangoModelFactory
 
-from accounts.attempts import FailedAttempt, account_key
-from accounts.models import ApiToken, LogLevel, Permission, Role, SystemLog, User
+from accounts.auth.guessing import account_key
+from accounts.models import ApiToken, FailedLogIn, LogLevel, Permission, Role, SystemLog, User
 
 PASSWORD = "correct-horse-battery"
 
@@ -97,7 +97,7 @@ class ApiTokenFactory(DjangoModelFactory[ApiToken]):
 
 
 class SystemLogFactory(DjangoModelFactory[SystemLog]):
-    """One line of the diary."""
+    """One entry of the audit log."""
 
     class Meta:
         model = SystemLog
@@ -107,11 +107,12 @@ class SystemLogFactory(DjangoModelFactory[SystemLog]):
     message = "Something was done."
 
 
-class FailedAttemptFactory(DjangoModelFactory[FailedAttempt]):
-    """A wrong password for the account ``guessed``, from a browser that nobody knows."""
+class FailedLogInFactory(DjangoModelFactory[FailedLogIn]):
+    """Two wrong passwords for the account ``guessed``."""
 
     class Meta:
-        model = FailedAttempt
+        model = FailedLogIn
 
-    address = "192.0.2.7"
-    account = factory.LazyFunction(lambda: account_key("guessed"))
+    ip_address = "192.0.2.7"
+    username = factory.LazyFunction(lambda: account_key("guessed"))
+    failures_since_start = 2

@@ -5,9 +5,11 @@ No bytes: tests that need them write into ``tmp_path``.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import factory
+from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from ccatdc.common.states import Status
@@ -25,12 +27,14 @@ from datamgmt.models import (
     S3DataLocation,
     Site,
     TapeDataLocation,
+    UnrecordedFile,
 )
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus, VerifiedHow
+from datamgmt.storage.keys import key_hash
 from tests.factories.observatory import InstrumentModuleFactory
 from tests.factories.planning import END, START, ExecutedObsUnitFactory
 
-#: A digest of the house's form; not that of any bytes.
+#: A digest in our form; not that of any bytes.
 DIGEST = "blake3:" + "1f" * 32
 
 
@@ -138,9 +142,7 @@ class RawDataPackageFactory(DjangoModelFactory[RawDataPackage]):
         model = RawDataPackage
 
     class Params:
-        built = factory.Trait(
-            status=Status.COMPLETED, size=10_240, digest=DIGEST, file_count=1, finalized_at=END
-        )
+        built = factory.Trait(status=Status.COMPLETED, size=10_240, digest=DIGEST, file_count=1, finalized_at=END)
         archived = factory.Trait(built=True, state=PackageState.ARCHIVED, archived_at=END)
 
     name = factory.Sequence(lambda n: f"orion_f280_{n:04}")
@@ -216,8 +218,7 @@ class RawDataPackagePhysicalCopyFactory(DjangoModelFactory[RawDataPackagePhysica
 
     class Params:
         archived = factory.Trait(
-            data_location=factory.SubFactory(ArchiveLocationFactory),
-            verified_how=VerifiedHow.READ_BACK,
+            data_location=factory.SubFactory(ArchiveLocationFactory), verified_how=VerifiedHow.READ_BACK
         )
         staged = factory.Trait(
             data_location=factory.SubFactory(ProcessingLocationFactory),
@@ -253,3 +254,17 @@ class DataTransferPackagePhysicalCopyFactory(DjangoModelFactory[DataTransferPack
 def archive_package(package: RawDataPackage) -> RawDataPackagePhysicalCopy:
     """Give an ARCHIVED package the good copy in the archive that makes it so."""
     return RawDataPackagePhysicalCopyFactory.create(raw_data_package=package, archived=True)
+
+
+class UnrecordedFileFactory(DjangoModelFactory[UnrecordedFile]):
+    """Found in an archive two days ago, and seen again yesterday: a person has to look at it."""
+
+    class Meta:
+        model = UnrecordedFile
+
+    location = factory.SubFactory(ArchiveLocationFactory)
+    key = factory.Sequence(lambda n: f"somebody/left{n}.tar")
+    key_hash = factory.LazyAttribute(lambda file: key_hash(file.key))
+    size = 10240
+    found_at = factory.LazyFunction(lambda: timezone.now() - timedelta(days=2))
+    seen_at = factory.LazyFunction(lambda: timezone.now() - timedelta(days=1))

@@ -56,9 +56,7 @@ class InstrumentFactory(DjangoModelFactory[Instrument]):
 
     telescope = factory.SubFactory(TelescopeFactory)
     short_name = "primecam"
-    name = factory.LazyAttribute(
-        lambda o: "Prime-Cam" if o.short_name == "primecam" else o.short_name
-    )
+    name = factory.LazyAttribute(lambda o: "Prime-Cam" if o.short_name == "primecam" else o.short_name)
     instrument_type = InstrumentType.CAMERA
 
 

@@ -26,7 +26,7 @@ from planning.models import (
     SubObservingProgram,
 )
 from planning.models.configurations import MappingMode
-from planning.scan_parameters import ScanType
+from planning.models.scan_parameters import ScanType
 from tests.factories.accounts import UserFactory
 from tests.factories.observatory import TelescopeFactory
 
@@ -42,9 +42,7 @@ class ObservingProgramFactory(DjangoModelFactory[ObservingProgram]):
         django_get_or_create = ("short_name",)
 
     short_name = "GEco"
-    name = factory.LazyAttribute(
-        lambda o: "Galactic Ecology" if o.short_name == "GEco" else f"Program {o.short_name}"
-    )
+    name = factory.LazyAttribute(lambda o: "Galactic Ecology" if o.short_name == "GEco" else f"Program {o.short_name}")
 
 
 class SubObservingProgramFactory(DjangoModelFactory[SubObservingProgram]):

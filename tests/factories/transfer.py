@@ -30,6 +30,7 @@ from transfer.models import (
     DataTransferUnpacking,
     Deletion,
     DeletionItem,
+    Inventory,
     LocationCheck,
     LongTermArchiveTransfer,
     LongTermArchiveTransferLog,
@@ -41,8 +42,9 @@ from transfer.models import (
     Staging,
     StagingJob,
     StagingJobLog,
+    Verification,
 )
-from transfer.pipeline import OperationType
+from transfer.models.health import BreakerScope
 
 OperationT = TypeVar("OperationT", bound=Operation)
 
@@ -61,9 +63,7 @@ class OperationFactory(DjangoModelFactory[OperationT], Generic[OperationT]):
             lease_until=factory.LazyFunction(lambda: timezone.now() + timedelta(minutes=5)),
             started_at=factory.LazyFunction(timezone.now),
         )
-        completed = factory.Trait(
-            status=Status.COMPLETED, claims=1, finished_at=factory.LazyFunction(timezone.now)
-        )
+        completed = factory.Trait(status=Status.COMPLETED, claims=1, finished_at=factory.LazyFunction(timezone.now))
         failed = factory.Trait(
             status=Status.FAILED,
             claims=1,
@@ -105,9 +105,7 @@ class DataTransferFactory(OperationFactory[DataTransfer]):
     data_transfer_package = factory.SubFactory(DataTransferPackageFactory, built=True)
     origin_location = factory.SelfAttribute("location")
     destination_location = factory.SubFactory(
-        BufferLocationFactory,
-        site=factory.SubFactory(SiteFactory, short_name="cologne"),
-        name="input_buffer",
+        BufferLocationFactory, site=factory.SubFactory(SiteFactory, short_name="cologne"), name="input_buffer"
     )
 
 
@@ -130,9 +128,7 @@ class LongTermArchiveTransferFactory(OperationFactory[LongTermArchiveTransfer]):
     location = factory.SubFactory(ArchiveLocationFactory)
     raw_data_package = factory.SubFactory(RawDataPackageFactory, built=True)
     origin_location = factory.SubFactory(
-        BufferLocationFactory,
-        site=factory.SubFactory(SiteFactory, short_name="cologne"),
-        name="input_buffer",
+        BufferLocationFactory, site=factory.SubFactory(SiteFactory, short_name="cologne"), name="input_buffer"
     )
     destination_location = factory.SelfAttribute("location")
 
@@ -195,6 +191,26 @@ class LocationCheckFactory(OperationFactory[LocationCheck]):
     location = factory.SubFactory(BufferLocationFactory)
 
 
+class InventoryFactory(OperationFactory[Inventory]):
+    """An archive is to be compared with the catalogue."""
+
+    class Meta:
+        model = Inventory
+
+    location = factory.SubFactory(ArchiveLocationFactory)
+
+
+class VerificationFactory(OperationFactory[Verification]):
+    """Stage 90: a look at no copies of an archive."""
+
+    class Meta:
+        model = Verification
+
+    location = factory.SubFactory(ArchiveLocationFactory)
+    kind = "look"
+    copies = factory.LazyFunction(list)
+
+
 class DataTransferRouteFactory(DjangoModelFactory[DataTransferRoute]):
     """A DIRECT route from Chile to Cologne."""
 
@@ -248,14 +264,14 @@ class StagingJobLogFactory(DjangoModelFactory[StagingJobLog]):
 
 
 class CircuitBreakerFactory(DjangoModelFactory[CircuitBreaker]):
-    """Closed: transfers out of the buffer in Chile fare well."""
+    """Closed: the buffer in Chile is well."""
 
     class Meta:
         model = CircuitBreaker
-        django_get_or_create = ("location", "operation_type")
+        django_get_or_create = ("location", "scope")
 
     location = factory.SubFactory(BufferLocationFactory)
-    operation_type = OperationType.DATA_TRANSFER
+    scope = BreakerScope.LOCATION
 
 
 class ServiceHeartbeatFactory(DjangoModelFactory[ServiceHeartbeat]):
@@ -266,9 +282,7 @@ class ServiceHeartbeatFactory(DjangoModelFactory[ServiceHeartbeat]):
         django_get_or_create = ("service_type", "name")
 
     class Params:
-        silent = factory.Trait(
-            last_seen=factory.LazyFunction(lambda: timezone.now() - timedelta(hours=1))
-        )
+        silent = factory.Trait(last_seen=factory.LazyFunction(lambda: timezone.now() - timedelta(hours=1)))
 
     service_type = "managers"
     name = "managers"

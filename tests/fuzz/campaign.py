@@ -52,11 +52,7 @@ class Outcome:
     def never_succeeded(self) -> set[str]:
         """Operations of which no call was accepted: what lies behind was not tried."""
         accepted = range(200, 300)
-        return {
-            label
-            for label, counter in self.statuses.items()
-            if not any(status in accepted for status in counter)
-        }
+        return {label for label, counter in self.statuses.items() if not any(status in accepted for status in counter)}
 
     def report(self) -> str:
         """Every finding once, with a call that shows it."""
@@ -115,10 +111,7 @@ def _settings(
             "continue-on-failure": True,
             "headers": dict(headers),
             "rate-limit": "10000/s",  # without a limit of its own it would wait after each 429
-            "dictionaries": {
-                "words": {"values": furniture.words},
-                "numbers": {"values": furniture.numbers},
-            },
+            "dictionaries": {"words": {"values": furniture.words}, "numbers": {"values": furniture.numbers}},
             "generation": {
                 "max-examples": examples,
                 "no-shrink": True,

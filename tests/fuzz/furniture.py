@@ -15,11 +15,7 @@ from tests.factories.datamgmt import (
     RawDataPackageFactory,
     RawDataPackagePhysicalCopyFactory,
 )
-from tests.factories.observatory import (
-    ChaiModuleConfigurationFactory,
-    LineFactory,
-    PrimeCamModuleConfigurationFactory,
-)
+from tests.factories.observatory import ChaiModuleConfigurationFactory, LineFactory, PrimeCamModuleConfigurationFactory
 from tests.factories.planning import (
     ChaiInparParameterFactory,
     ChaiTilingFactory,
@@ -63,17 +59,7 @@ NASTY: list[str | int | float] = [
     "cD0lMDA=",
     "١٢",
 ]
-NUMBERS: list[str | int | float] = [
-    0,
-    -1,
-    1,
-    2,
-    2**31,
-    2**63 - 1,
-    2**63,
-    -(2**63) - 1,
-    10**40,
-]
+NUMBERS: list[str | int | float] = [0, -1, 1, 2, 2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**40]
 
 
 @dataclass(frozen=True, slots=True)

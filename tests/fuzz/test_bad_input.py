@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from datamgmt.filing_rows import MAX_ROWS
+from datamgmt.filing.parsing import MAX_ROWS
 from tests.api.bodies import BULK, FILES, START, file_body, finish_body, finish_path, start_body
 from tests.api.conftest import ApiClient, client_with, problem
 from tests.factories.datamgmt import BufferLocationFactory
@@ -140,10 +140,7 @@ WRONG_FIELDS: list[tuple[str, dict[str, Any], str]] = [
 def test_fields_that_cannot_be(instrument: ApiClient, change: dict[str, Any], code: str) -> None:
     execution = ExecutedObsUnitFactory.create()
     good, bad = file_body(execution), file_body(execution) | change
-    for send in (
-        lambda: instrument.post(FILES, bad),
-        lambda: instrument.post(BULK, [good, bad]),
-    ):
+    for send in (lambda: instrument.post(FILES, bad), lambda: instrument.post(BULK, [good, bad])):
         body = refused(send, 400, "filing.invalid_rows")
         assert code in {error["code"] for error in body["errors"]}
 

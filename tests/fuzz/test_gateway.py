@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_no_call_that_files_finds_a_fault(settings: Any) -> None:
-    settings.ROOT_URLCONF = "ccatdc.secondary_urls"
+    settings.ROOT_URLCONF = "ccatdc.gateway_site.urls"
     furniture = furnish()
     outcome = campaign(
         furniture,

@@ -37,18 +37,14 @@ def test_no_call_that_writes_finds_a_fault() -> None:
 
 def test_no_call_that_reads_finds_a_fault() -> None:
     furniture = furnish()
-    outcome = campaign(
-        furniture, bearer(*ALL_PERMISSIONS, is_superuser=True), examples=8, phases=["fuzzing"]
-    )
+    outcome = campaign(furniture, bearer(*ALL_PERMISSIONS, is_superuser=True), examples=8, phases=["fuzzing"])
     assert outcome.findings == {}, outcome.report()
     assert outcome.calls > 100
 
 
 def test_a_narrow_token_is_answered_403_where_it_may_not() -> None:
     furniture = furnish()
-    outcome = campaign(
-        furniture, bearer("stage:data"), examples=2, phases=["fuzzing"], only=WRITING
-    )
+    outcome = campaign(furniture, bearer("stage:data"), examples=2, phases=["fuzzing"], only=WRITING)
     assert outcome.findings == {}, outcome.report()
     writing = outcome.statuses["POST /api/raw_data_files/"]
     assert set(writing) <= {403, 405}, "not even the body is looked at"

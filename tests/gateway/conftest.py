@@ -67,11 +67,7 @@ def instrument_token(transactional_db: None) -> ApiToken:
 
 @pytest.fixture
 def site(
-    site_of_session: GatewaySite,
-    gate: Gate,
-    unit: ObsUnit,
-    gateway_token: ApiToken,
-    instrument_token: ApiToken,
+    site_of_session: GatewaySite, gate: Gate, unit: ObsUnit, gateway_token: ApiToken, instrument_token: ApiToken
 ) -> Iterator[GatewaySite]:
     """A gateway with the main site's reference data; nothing replays yet, the link is open."""
     made = site_of_session
@@ -92,6 +88,6 @@ def instrument(site: GatewaySite, instrument_token: ApiToken) -> Iterator[httpx.
 @pytest.fixture
 def at_gateway(settings: Any) -> None:
     """This process is a gateway's, as far as addresses and refusals go."""
-    settings.SITE_ROLE = "secondary"
-    settings.ROOT_URLCONF = "ccatdc.secondary_urls"
+    settings.SITE_ROLE = "gateway"
+    settings.ROOT_URLCONF = "ccatdc.gateway_site.urls"
     settings.PRIMARY_URL = "https://ops.example.org"

@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import httpx
 from django.db import connection
 
-from datamgmt.filing import register_files
-from datamgmt.filing_rows import read_file_reports
+from datamgmt.filing.executions import register_files
+from datamgmt.filing.parsing import read_file_reports
 from datamgmt.models import RawDataFile, RawDataFilePhysicalCopy
 from planning.models import ExecutedObsUnit, ExecutionStatus, ObsUnit
 from tests.api.bodies import BULK, FILES, START, finish_body, finish_path, start_body
@@ -97,18 +97,13 @@ def assert_main_site_has(made: Sequence[Observed]) -> None:
     stored = {str(pk): status for pk, status in ExecutedObsUnit.objects.values_list("pk", "status")}
     assert stored == {each.execution: ExecutionStatus.COMPLETED for each in made}
     files = list(RawDataFile.objects.values_list("executed_obs_unit", "pk"))
-    assert sorted(files) == sorted(
-        (UUID(each.execution), UUID(pk)) for each in made for pk in each.files
-    )
+    assert sorted(files) == sorted((UUID(each.execution), UUID(pk)) for each in made for pk in each.files)
     assert RawDataFilePhysicalCopy.objects.count() == len(files)
 
 
 def assert_rows_are_the_same(site: GatewaySite) -> None:
     """Both sites say the same about everything filed."""
-    for table, columns in (
-        ("executed_obs_unit", EXECUTION_COLUMNS),
-        ("raw_data_file", FILE_COLUMNS),
-    ):
+    for table, columns in (("executed_obs_unit", EXECUTION_COLUMNS), ("raw_data_file", FILE_COLUMNS)):
         query = f"SELECT {columns} FROM {table} ORDER BY id"  # noqa: S608
         with connection.cursor() as cursor:
             cursor.execute(query)

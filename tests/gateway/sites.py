@@ -65,10 +65,10 @@ class GatewaySite:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CCATDC_")}
         return {
             **kept,
-            "DJANGO_SETTINGS_MODULE": "ccatdc.settings",
+            "DJANGO_SETTINGS_MODULE": "ccatdc.settings.base",
             "CCATDC_SECRET_KEY": "of-a-test",
             "CCATDC_PLAIN_HTTP": "1",
-            "CCATDC_SITE_ROLE": "secondary",
+            "CCATDC_SITE_ROLE": "gateway",
             "DATABASE_URL": self.database_url,
             "CCATDC_GATEWAY_RETRY_MAX_SECONDS": "0.5",
             **self.extra,
@@ -92,11 +92,7 @@ class GatewaySite:
         """A process of Python in the project's folder."""
         with (self.folder / f"{log}.log").open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, *arguments],
-                cwd=ROOT,
-                env=self.environment(),
-                stdout=output,
-                stderr=output,
+                [sys.executable, *arguments], cwd=ROOT, env=self.environment(), stdout=output, stderr=output
             )
 
     def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -209,6 +205,4 @@ def allow_connections(name: str, *, allowed: bool) -> None:
     with psycopg.connect(maintenance, autocommit=True) as link:
         link.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {str(allowed).lower()}')
         if not allowed:
-            link.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name]
-            )
+            link.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])

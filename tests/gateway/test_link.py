@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from accounts.models import SystemLog
 from gateway import link
-from gateway.backlog import link_state, look, prune
 from gateway.models import ItemStatus, Link, OutboxItem
+from gateway.outbox.backlog import link_state, look, prune
 from tests.factories.planning import ExecutedObsUnitFactory
 
 pytestmark = pytest.mark.django_db
@@ -23,7 +23,7 @@ def main_site(settings: Any) -> None:
     settings.GATEWAY_RETRY_MAX_SECONDS = 60.0
 
 
-def diary() -> list[tuple[str, str]]:
+def audit_log() -> list[tuple[str, str]]:
     return list(SystemLog.objects.order_by("id").values_list("level", "message"))
 
 
@@ -37,7 +37,7 @@ def test_before_the_first_contact_nothing_is_sent() -> None:
     assert link.seconds_to_next_try() == 0
 
 
-def test_first_contact_loss_and_return_are_in_the_diary_once_each() -> None:
+def test_first_contact_loss_and_return_are_in_the_audit_log_once_each() -> None:
     link.heard()
     assert link.may_send()
     link.heard()
@@ -48,7 +48,7 @@ def test_first_contact_loss_and_return_are_in_the_diary_once_each() -> None:
         link.lost("No route.")
     assert not link.may_send()
     link.heard()
-    levels, messages = zip(*diary(), strict=True)
+    levels, messages = zip(*audit_log(), strict=True)
     assert levels == ("info", "warning", "info")
     assert "First contact" in messages[0]
     assert messages[1] == "The link to https://ops.example.org is down: No route."
@@ -80,7 +80,7 @@ def test_being_denied_is_told_critically_and_is_not_a_link_that_is_down() -> Non
     due()
     link.lost("401 unknown token", denied=True)
     assert link_state(Link.row()) == "denied"
-    assert [level for level, _ in diary()] == ["info", "critical"]
+    assert [level for level, _ in audit_log()] == ["info", "critical"]
     link.lost("No route.")
     assert link_state(Link.row()) == "down"
 
@@ -108,12 +108,7 @@ def test_health_tells_what_is_wrong_and_why(settings: Any) -> None:
     link.lost("No route.")
     state = look()
     assert state["status"] == "degraded"
-    assert state["backlog"] == {
-        "items": 2,
-        "files": 10,
-        "observations": 1,
-        "oldest_seconds": 3600,
-    }
+    assert state["backlog"] == {"items": 2, "files": 10, "observations": 1, "oldest_seconds": 3600}
     assert (state["dead_letters"], state["link"], state["gateway"]) == (1, "down", "silent")
     assert state["reference_age_seconds"] == 2 * 86_400
     told = " ".join(state["warnings"])

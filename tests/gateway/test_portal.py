@@ -50,9 +50,7 @@ def person(site: GatewaySite, role: str) -> None:
     user.roles.add(Role.objects.get(name=role))
     site.copy_reference_data()
     site.do(
-        'UPDATE "user" SET password = %s WHERE username = %s',
-        PBKDF2PasswordHasher().encode(PASSWORD, "salt"),
-        role,
+        'UPDATE "user" SET password = %s WHERE username = %s', PBKDF2PasswordHasher().encode(PASSWORD, "salt"), role
     )
 
 
@@ -95,13 +93,9 @@ def test_the_first_page_and_health_tell_what_waits(
     assert state.json()["backlog"]["items"] == 5
 
 
-def test_a_refused_call_is_corrected_and_goes_on(
-    site: GatewaySite, operator: Browser, refused: int
-) -> None:
+def test_a_refused_call_is_corrected_and_goes_on(site: GatewaySite, operator: Browser, refused: int) -> None:
     assert "is filed as" in operator.get("/portal/")
-    ((body, execution),) = site.rows(
-        "SELECT body, execution_id FROM gateway_outbox WHERE id = %s", refused
-    )
+    ((body, execution),) = site.rows("SELECT body, execution_id FROM gateway_outbox WHERE id = %s", refused)
     address = f"{OUTBOX}{refused}/correct/"
     assert "Give an object" in operator.post(address, body="[1]")
     rows = [{**json.loads(body)[0], "relative_path": "another/name.g3"}]
@@ -127,9 +121,7 @@ def test_a_refused_call_is_sent_again_when_the_cause_is_gone(
 
     RawDataFilePhysicalCopy.objects.all().delete()
     RawDataFile.objects.all().delete()
-    operator.post(
-        OUTBOX, action="resend_selected", index="0", _selected_action=str(refused), next="/portal/"
-    )
+    operator.post(OUTBOX, action="resend_selected", index="0", _selected_action=str(refused), next="/portal/")
     assert site.manage("run_gateway", "--once").returncode == 0
     assert site.open_items() == 0
 
@@ -150,15 +142,13 @@ def test_who_may_look_only_decides_nothing(site: GatewaySite, refused: int) -> N
     person(site, "viewer")
     viewer = Browser(site, "viewer")
     assert "Refused" in viewer.get("/portal/")
-    assert "Send again" not in viewer.get("/portal/")
+    assert "Resend" not in viewer.get("/portal/")
     for what in ("correct", "discard"):
         assert viewer.http.get(f"{OUTBOX}{refused}/{what}/").status_code == 403
     viewer.http.close()
 
 
-def test_what_is_a_copy_is_read_and_what_is_elsewhere_is_not_there(
-    site: GatewaySite, unit: ObsUnit
-) -> None:
+def test_what_is_a_copy_is_read_and_what_is_elsewhere_is_not_there(site: GatewaySite, unit: ObsUnit) -> None:
     person(site, "admin")
     admin = Browser(site, "admin")
     page = admin.get(f"/portal/planning/obsunit/{unit.pk}/change/")
@@ -177,9 +167,7 @@ def test_the_button_asks_for_a_refresh(site: GatewaySite, operator: Browser) -> 
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     assert token is not None
     answer = operator.http.post(
-        "/portal/refresh/",
-        data={"csrfmiddlewaretoken": token[1]},
-        headers={"Referer": str(operator.http.base_url)},
+        "/portal/refresh/", data={"csrfmiddlewaretoken": token[1]}, headers={"Referer": str(operator.http.base_url)}
     )
     assert answer.status_code == 200
     assert site.rows("SELECT refresh_wanted FROM gateway_link") == [(True,)]

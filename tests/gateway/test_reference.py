@@ -48,9 +48,8 @@ pytestmark = pytest.mark.django_db
 ADDRESS = "/api/reference/snapshot"
 #: Tables of the four apps that a gateway does not copy, and why.
 OWN = {
-    "systemlog": "the diary of each site",
+    "systemlog": "the audit log of each site",
     "change": "the history of each site",
-    "failedattempt": "who knocked at this site",
     "executedobsunit": "filed",
     "rawdatafile": "filed",
     "physicalcopy": "filed",
@@ -124,9 +123,7 @@ class TestApply:
         ).source
         unit = ObsUnitFactory.create(name="A unit", observing_program=program, source=field)
         slot = PreScheduledSlotFactory.create(
-            obs_unit=unit,
-            start_time=datetime(2027, 1, 1, tzinfo=UTC),
-            end_time=datetime(2027, 1, 1, 1, tzinfo=UTC),
+            obs_unit=unit, start_time=datetime(2027, 1, 1, tzinfo=UTC), end_time=datetime(2027, 1, 1, 1, tzinfo=UTC)
         )
         execution = ExecutedObsUnitFactory.create(obs_unit=unit, pre_scheduled_slot=slot)
 
@@ -136,10 +133,7 @@ class TestApply:
         assert (unit.state, unit.name) == ("cancelled", f"A unit~{unit.pk}")
         program.refresh_from_db()
         suffix = f"~{program.pk}"
-        assert (program.active, program.short_name) == (
-            False,
-            "Short-lived"[: 16 - len(suffix)] + suffix,
-        )
+        assert (program.active, program.short_name) == (False, "Short-lived"[: 16 - len(suffix)] + suffix)
         assert PreScheduledSlot.objects.get(pk=slot.pk).status == "cancelled"
         # A kind of a row stays with it.
         assert isinstance(Source.objects.get(pk=field.pk), ConstantElevationSource)
@@ -257,9 +251,7 @@ def _forget_keys() -> None:
     """Sequences do not go back with a transaction."""
     with connection.cursor() as cursor:
         for table in TABLES:
-            cursor.execute(
-                "SELECT pg_get_serial_sequence(quote_ident(%s), %s)", [table.name, table.key]
-            )
+            cursor.execute("SELECT pg_get_serial_sequence(quote_ident(%s), %s)", [table.name, table.key])
             (sequence,) = cursor.fetchone()
             if sequence is not None:
                 cursor.execute(f"SELECT setval(%s, 100000) FROM {sequence}", [sequence])  # noqa: S608

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from accounts.models import Change
-from ccatdc.reference.loader import load_reference
+from ccatdc.reference.load.loader import load_reference
 from planning.models import FixedSource, ObsUnit, Source
 
 pytestmark = pytest.mark.django_db

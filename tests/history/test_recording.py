@@ -73,16 +73,11 @@ def test_what_comes_is_kept_with_all_that_it_says() -> None:
 def test_rows_made_in_bulk_are_kept_one_by_one() -> None:
     telescope = InstrumentFactory.create().telescope
     Instrument.objects.bulk_create(
-        Instrument(name=name, short_name=name, telescope=telescope, instrument_type="camera")
-        for name in ("one", "two")
+        Instrument(name=name, short_name=name, telescope=telescope, instrument_type="camera") for name in ("one", "two")
     )
 
     names = Change.objects.filter(action="added", object_type="observatory.instrument")
-    assert list(names.order_by("object_name").values_list("object_name", flat=True)) == [
-        "Prime-Cam",
-        "one",
-        "two",
-    ]
+    assert list(names.order_by("object_name").values_list("object_name", flat=True)) == ["Prime-Cam", "one", "two"]
 
 
 def test_rows_that_are_copied_in_are_kept() -> None:
@@ -100,9 +95,7 @@ def test_a_change_of_many_rows_says_of_each_what_it_was() -> None:
 
     ObsUnit.objects.update(priority=F("priority") + 5)
 
-    assert [kept(unit) for unit in units] == [
-        [("changed", {"priority": [n, n + 5]})] for n in range(2)
-    ]
+    assert [kept(unit) for unit in units] == [[("changed", {"priority": [n, n + 5]})] for n in range(2)]
 
 
 def test_a_statement_that_changes_nothing_leaves_nothing() -> None:
@@ -236,9 +229,7 @@ def test_no_hash_of_a_password_or_token_is_ever_kept() -> None:
     user.delete()
 
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT string_agg(concat(changes, context, object_name), ' ') FROM change_history"
-        )
+        cursor.execute("SELECT string_agg(concat(changes, context, object_name), ' ') FROM change_history")
         everything = str(cursor.fetchone()[0])
 
     assert "camera" in everything

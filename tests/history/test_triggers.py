@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pgtrigger
 import pytest
 from django.apps import apps
 from django.contrib import admin
@@ -11,9 +12,9 @@ from django.core.management import call_command
 from django.db import connection
 
 from accounts.models import Change
-from ccatdc.common.admin import ReadOnlyAdmin
-from ccatdc.program import program_name
-from ccatdc.tracked import install, tracked_links, tracked_tables, triggers
+from ccatdc.audited_models import install, tracked_links, tracked_tables
+from ccatdc.common.admin.base import ReadOnlyAdmin
+from ccatdc.settings.program import program_name
 from observatory.models import Observatory
 
 OUR_APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer")
@@ -56,7 +57,7 @@ def installed() -> set[tuple[str, str]]:
 
 
 def declared() -> set[tuple[str, str]]:
-    return {(model._meta.db_table, trigger.get_pgid(model)) for model, trigger in triggers()}
+    return {(model._meta.db_table, trigger.get_pgid(model)) for model, trigger in pgtrigger.registered()}
 
 
 @pytest.mark.parametrize("model", EDITED, ids=label)
@@ -92,12 +93,10 @@ def test_a_trigger_that_is_lost_is_made_again_and_a_strange_one_goes() -> None:
         _, name = next((table, name) for table, name in installed() if table == "observatory")
         cursor.execute(f'DROP TRIGGER "{name}" ON observatory')
         cursor.execute(
-            "CREATE FUNCTION pgtrigger_strange() RETURNS trigger LANGUAGE plpgsql"
-            " AS 'BEGIN RETURN NULL; END'"
+            "CREATE FUNCTION pgtrigger_strange() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
         )
         cursor.execute(
-            "CREATE TRIGGER pgtrigger_strange AFTER INSERT ON raw_data_file"
-            " EXECUTE FUNCTION pgtrigger_strange()"
+            "CREATE TRIGGER pgtrigger_strange AFTER INSERT ON raw_data_file EXECUTE FUNCTION pgtrigger_strange()"
         )
 
     install("default")
@@ -109,13 +108,10 @@ def test_a_trigger_that_is_lost_is_made_again_and_a_strange_one_goes() -> None:
 def test_an_older_version_of_a_trigger_is_replaced() -> None:
     with connection.cursor() as cursor:
         _, name = next(
-            (table, name)
-            for table, name in installed()
-            if table == "observatory" and "history_insert" in name
+            (table, name) for table, name in installed() if table == "observatory" and "history_insert" in name
         )
         cursor.execute(
-            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql"
-            " AS 'BEGIN RETURN NULL; END'"
+            f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
         )
         cursor.execute(f"COMMENT ON TRIGGER {name} ON observatory IS 'older'")
 
@@ -126,9 +122,7 @@ def test_an_older_version_of_a_trigger_is_replaced() -> None:
 
 
 @pytest.mark.django_db
-def test_nothing_is_done_when_nothing_is_to_be_done(
-    django_assert_num_queries: Any,
-) -> None:
+def test_nothing_is_done_when_nothing_is_to_be_done(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(3):  # a look-up between savepoint and release
         install("default")
 

@@ -75,12 +75,7 @@ def test_a_change_through_the_api_bears_the_owner_of_the_token_and_its_name() ->
     assert answer.status_code == 204
     change = last_about(instrument)
     assert change.user == user
-    assert change.context == {
-        "user": user.pk,
-        "url": "/api/off/",
-        "how": "api",
-        "token": "scheduler",
-    }
+    assert change.context == {"user": user.pk, "url": "/api/off/", "how": "api", "token": "scheduler"}
 
 
 def test_a_command_is_named() -> None:

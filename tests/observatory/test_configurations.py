@@ -1,4 +1,4 @@
-"""Lines and set-ups of modules: what the database refuses, and what the form says first."""
+"""Lines and module configurations: what the database refuses, and what the form says first."""
 
 from __future__ import annotations
 
@@ -11,11 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from observatory.models import ChaiModuleConfiguration, InstrumentModuleConfiguration, Line
-from tests.factories.observatory import (
-    ChaiModuleConfigurationFactory,
-    LineFactory,
-    PrimeCamModuleConfigurationFactory,
-)
+from tests.factories.observatory import ChaiModuleConfigurationFactory, LineFactory, PrimeCamModuleConfigurationFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -55,10 +51,7 @@ def test_a_set_up_comes_back_as_its_kind() -> None:
         ({"sideband": "dsb"}, "chai_sideband_known"),
         ({"velocity_frame": "cmb"}, "chai_velocity_frame_known"),
         (
-            {
-                "valid_from": datetime(2026, 5, 2, tzinfo=UTC),
-                "valid_to": datetime(2026, 5, 1, tzinfo=UTC),
-            },
+            {"valid_from": datetime(2026, 5, 2, tzinfo=UTC), "valid_to": datetime(2026, 5, 1, tzinfo=UTC)},
             "module_configuration_validity_order",
         ),
     ],
@@ -78,9 +71,7 @@ def test_the_database_refuses_an_impossible_tuning(fields: dict[str, Any], const
         ({"fpi_step_ghz": -1.0}, "prime_cam_fpi_positive"),
     ],
 )
-def test_the_database_refuses_an_impossible_read_out(
-    fields: dict[str, Any], constraint: str
-) -> None:
+def test_the_database_refuses_an_impossible_read_out(fields: dict[str, Any], constraint: str) -> None:
     with pytest.raises(IntegrityError, match=constraint):
         PrimeCamModuleConfigurationFactory.create(**fields)
 
@@ -101,8 +92,7 @@ def test_a_name_is_used_once_in_a_module() -> None:
 
 def test_a_tuning_outside_the_range_of_the_module_is_named() -> None:
     tuning = ChaiModuleConfigurationFactory.build(
-        instrument_module=ChaiModuleConfigurationFactory.create().instrument_module,
-        tuning_frequency_ghz=806.65,
+        instrument_module=ChaiModuleConfigurationFactory.create().instrument_module, tuning_frequency_ghz=806.65
     )
 
     with pytest.raises(ValidationError, match="reaches from 455 to 495 GHz only"):
@@ -111,10 +101,10 @@ def test_a_tuning_outside_the_range_of_the_module_is_named() -> None:
 
 @pytest.mark.parametrize("streams", ["rfsoc01_drone1", ["rfsoc1_drone1"], [1], {"a": 1}])
 def test_a_stream_is_named_as_the_read_out_names_it(streams: Any) -> None:
-    set_up = PrimeCamModuleConfigurationFactory.build(stream_ids=streams)
+    module_configuration = PrimeCamModuleConfigurationFactory.build(stream_ids=streams)
 
     with pytest.raises(ValidationError, match="rfsoc01_drone1"):
-        set_up.clean()
+        module_configuration.clean()
 
 
 def test_streams_of_the_read_out_are_taken() -> None:

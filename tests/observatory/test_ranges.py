@@ -116,13 +116,13 @@ class TestTuning:
             self.settle()
 
     def test_a_set_up_cannot_move_to_a_module_that_does_not_reach_it(self) -> None:
-        set_up = ChaiModuleConfigurationFactory.create()
+        module_configuration = ChaiModuleConfigurationFactory.create()
         other = InstrumentModuleFactory.create(
-            instrument=set_up.instrument_module.instrument, short_name="hfa",
+            instrument=module_configuration.instrument_module.instrument, short_name="hfa",
             freq_min_ghz=800.0, freq_max_ghz=820.0,
         )  # fmt: skip
         with self.refused(), transaction.atomic():
-            type(set_up)._base_manager.filter(pk=set_up.pk).update(instrument_module=other)
+            type(module_configuration)._base_manager.filter(pk=module_configuration.pk).update(instrument_module=other)
             self.settle()
 
     def test_set_up_and_module_may_change_together(self) -> None:
@@ -133,13 +133,13 @@ class TestTuning:
 
     @pytest.mark.parametrize("limits", [{"freq_min_ghz": None}, {"freq_max_ghz": None}])
     def test_a_module_without_a_limit_has_none(self, limits: dict[str, None]) -> None:
-        set_up = ChaiModuleConfigurationFactory.create()
+        module_configuration = ChaiModuleConfigurationFactory.create()
         InstrumentModule.objects.update(**limits)
         tuning = 1.0 if "freq_min_ghz" in limits else 2000.0
         ChaiModuleConfiguration.objects.update(tuning_frequency_ghz=tuning)
         self.settle()
-        set_up = ChaiModuleConfiguration.objects.get(pk=set_up.pk)
-        set_up.clean()
+        module_configuration = ChaiModuleConfiguration.objects.get(pk=module_configuration.pk)
+        module_configuration.clean()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,7 +7,7 @@ import sys
 
 START = (
     "import os, sys, warnings\n"
-    "os.environ |= {'DJANGO_SETTINGS_MODULE': 'ccatdc.settings_test', 'HOME': '/nonexistent'}\n"
+    "os.environ |= {'DJANGO_SETTINGS_MODULE': 'ccatdc.settings.test', 'HOME': '/nonexistent'}\n"
     "import django; django.setup()\n"
 )
 #: astropy takes an error of the network for an answer: attempts are counted.
@@ -24,22 +24,19 @@ MUCH_LATER = (
     "tables.LeapSeconds._today = staticmethod(lambda: Time('2033-01-01', scale='tai'))\n"
 )
 FYST = (
-    "from observatory.models import Telescope\n"
-    "fyst = Telescope(lon_deg=-67.740278, lat_deg=-22.985639, alt_m=5611.8)\n"
+    "from observatory.models import Telescope\nfyst = Telescope(lon_deg=-67.740278, lat_deg=-22.985639, alt_m=5611.8)\n"
 )
 
 
 def run(code: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
 def test_who_only_moves_bytes_does_not_load_astropy() -> None:
     out = run(
-        START + "import transfer.runner, planning.visibility, planning.admin, planning.api.urls\n"
+        START + "import transfer.engine.worker.runner, planning.sky.visibility, planning.admin, planning.api.urls\n"
         "print(sorted({'astropy', 'numpy', 'skyfield_data'} & set(sys.modules)))"
     )
 
@@ -61,7 +58,7 @@ def test_positions_need_no_network_when_all_tables_are_old() -> None:
 def test_a_catalogue_needs_no_network_when_all_tables_are_old() -> None:
     out = run(
         OFFLINE + MUCH_LATER + "from pathlib import Path\n"
-        "from ccatdc.reference.kosma_files import read_catalogue\n"
+        "from ccatdc.reference.readers.kosma import read_catalogue\n"
         "found = read_catalogue(Path('a.cat'), 'a B1950 12:26:33 2:19:43', 0, [])\n"
         "print(len(found), attempts)"
     )
@@ -83,7 +80,7 @@ def test_that_a_download_would_be_seen() -> None:
 def test_beyond_the_tables_the_last_rotation_is_kept_and_that_is_said() -> None:
     # Kept: UT1 - UTC of the table's last day. The Earth may have turned 15 arcseconds further for each second of it.
     out = run(
-        START + FYST + "from planning.ephemerides import astropy_ready, horizontal_at\n"
+        START + FYST + "from planning.sky.ephemerides import astropy_ready, horizontal_at\n"
         "from planning.models import FixedSource\n"
         "astropy_ready()\n"
         "from astropy.time import Time\n"

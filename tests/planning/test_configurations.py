@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from planning.models import ObservationConfiguration, PrimeCamObservationConfiguration
-from planning.scan_parameters import SCAN_PARAMETERS, ScanType, problems_with
+from planning.models.scan_parameters import SCAN_PARAMETERS, ScanType, problems_with
 from tests.factories.planning import (
     ChaiInparParameterFactory,
     ChaiObservationConfigurationFactory,
@@ -44,16 +44,11 @@ class TestRows:
             ({"velocity_deg_s": 0.0}, "prime_cam_velocity_positive"),
             ({"retune_interval_s": 0.0}, "prime_cam_times_positive"),
             ({"elevation_deg": 50.0}, "prime_cam_elevation_range"),
-            (
-                {"scan_type": "constant_el", "elevation_deg": 19.0, "scan_params": {}},
-                "prime_cam_elevation_range",
-            ),
+            ({"scan_type": "constant_el", "elevation_deg": 19.0, "scan_params": {}}, "prime_cam_elevation_range"),
             ({"scan_type": "lissajous"}, "prime_cam_scan_type_known"),
         ],
     )
-    def test_the_database_refuses_an_impossible_scan(
-        self, fields: dict[str, Any], constraint: str
-    ) -> None:
+    def test_the_database_refuses_an_impossible_scan(self, fields: dict[str, Any], constraint: str) -> None:
         with pytest.raises(IntegrityError, match=constraint):
             PrimeCamObservationConfigurationFactory.create(**fields)
 
@@ -70,9 +65,7 @@ class TestRows:
             ({"reference_mode": "frequency"}, "chai_reference_mode_known"),
         ],
     )
-    def test_the_database_refuses_an_impossible_map(
-        self, fields: dict[str, Any], constraint: str
-    ) -> None:
+    def test_the_database_refuses_an_impossible_map(self, fields: dict[str, Any], constraint: str) -> None:
         with pytest.raises(IntegrityError, match=constraint):
             ChaiObservationConfigurationFactory.create(**fields)
 
@@ -92,9 +85,7 @@ class TestRows:
         first = ChaiInparParameterFactory.create()
 
         with pytest.raises(IntegrityError, match="inpar_name_unique"):
-            ChaiInparParameterFactory.create(
-                chai_observation_configuration=first.chai_observation_configuration
-            )
+            ChaiInparParameterFactory.create(chai_observation_configuration=first.chai_observation_configuration)
 
     @pytest.mark.parametrize(
         ("fields", "constraint"),
@@ -105,9 +96,7 @@ class TestRows:
             ({"az_max_deg": 400.0}, "azimuth_range_azimuth_order"),
         ],
     )
-    def test_the_database_refuses_an_impossible_azimuth_range(
-        self, fields: dict[str, Any], constraint: str
-    ) -> None:
+    def test_the_database_refuses_an_impossible_azimuth_range(self, fields: dict[str, Any], constraint: str) -> None:
         with pytest.raises(IntegrityError, match=constraint):
             ConstantElevationAzimuthRangeFactory.create(**fields)
 
@@ -121,9 +110,7 @@ class TestRows:
             ({"az_max_deg": 361.0}, "ce_source_azimuth_range"),
         ],
     )
-    def test_the_database_refuses_an_impossible_field(
-        self, fields: dict[str, Any], constraint: str
-    ) -> None:
+    def test_the_database_refuses_an_impossible_field(self, fields: dict[str, Any], constraint: str) -> None:
         with pytest.raises(IntegrityError, match=constraint):
             ConstantElevationSourceFactory.create(**fields)
 
@@ -168,9 +155,7 @@ class TestScanParameters:
             ("daisy", {"radius_deg": 0.5, "avoidance_radius_deg": 0}),
         ],
     )
-    def test_parameters_of_the_scan_are_taken(
-        self, scan_type: str, parameters: dict[str, Any]
-    ) -> None:
+    def test_parameters_of_the_scan_are_taken(self, scan_type: str, parameters: dict[str, Any]) -> None:
         assert problems_with(scan_type, parameters) == []
 
     @pytest.mark.parametrize(
@@ -192,9 +177,7 @@ class TestScanParameters:
             ("pong", [1], "is not an object"),
         ],
     )
-    def test_what_the_telescope_cannot_be_told_is_named(
-        self, scan_type: str, parameters: Any, problem: str
-    ) -> None:
+    def test_what_the_telescope_cannot_be_told_is_named(self, scan_type: str, parameters: Any, problem: str) -> None:
         found = problems_with(scan_type, parameters)
 
         assert len(found) == 1

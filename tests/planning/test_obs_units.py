@@ -9,11 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection
 
 from planning.models import ObsUnit, SubObservingProgram
-from tests.factories.observatory import (
-    ChaiModuleConfigurationFactory,
-    InstrumentFactory,
-    TelescopeFactory,
-)
+from tests.factories.observatory import ChaiModuleConfigurationFactory, InstrumentFactory, TelescopeFactory
 from tests.factories.planning import (
     ExecutedObsUnitFactory,
     ObservingProgramFactory,
@@ -77,9 +73,7 @@ class TestTelescope:
     def test_it_is_the_one_of_the_modes_instrument(self) -> None:
         TelescopeFactory.create()
         other = TelescopeFactory.create(short_name="nanten", name="NANTEN2")
-        mode = ObsModeFactory.create(
-            name="otf_tp", instrument=InstrumentFactory.create(telescope=other)
-        )
+        mode = ObsModeFactory.create(name="otf_tp", instrument=InstrumentFactory.create(telescope=other))
 
         unit = ObsUnitFactory.create(telescope=None, obs_mode=mode)
 
@@ -94,9 +88,7 @@ class TestTelescope:
         TelescopeFactory.create()
         TelescopeFactory.create(short_name="nanten", name="NANTEN2")
         unit = ObsUnitFactory.build(
-            telescope=None,
-            obs_mode=ObsModeFactory.create(),
-            observing_program=ObservingProgramFactory.create(),
+            telescope=None, obs_mode=ObsModeFactory.create(), observing_program=ObservingProgramFactory.create()
         )
 
         with pytest.raises(ValidationError, match="which of the telescopes"):
@@ -134,22 +126,20 @@ class TestTelescope:
         ({"lst_stop_h": -0.1}, "obs_unit_lst_range"),
     ],
 )
-def test_the_database_refuses_limits_that_cannot_be(
-    fields: dict[str, Any], constraint: str
-) -> None:
+def test_the_database_refuses_limits_that_cannot_be(fields: dict[str, Any], constraint: str) -> None:
     with pytest.raises(IntegrityError, match=constraint):
         ObsUnitFactory.create(**fields)
 
 
 def test_a_unit_and_its_execution_have_the_set_ups_of_their_modules() -> None:
-    set_up = ChaiModuleConfigurationFactory.create()
+    module_configuration = ChaiModuleConfigurationFactory.create()
     unit = ObsUnitFactory.create()
-    unit.instrument_module_configurations.add(set_up)
+    unit.instrument_module_configurations.add(module_configuration)
     execution = ExecutedObsUnitFactory.create(obs_unit=unit)
-    execution.instrument_module_configurations.add(set_up)
+    execution.instrument_module_configurations.add(module_configuration)
 
-    assert list(set_up.obs_units.all()) == [unit]
-    assert list(set_up.executions.all()) == [execution]
+    assert list(module_configuration.obs_units.all()) == [unit]
+    assert list(module_configuration.executions.all()) == [execution]
 
 
 def test_the_extension_for_slots_is_there() -> None:

@@ -86,9 +86,7 @@ def test_a_slot_cannot_be_put_on_a_telescope_that_is_not_its_units() -> None:
 
 
 def test_a_slot_ends_after_it_starts() -> None:
-    slot = PreScheduledSlotFactory.build(
-        obs_unit=ObsUnitFactory.create(), start_time=END, end_time=START
-    )
+    slot = PreScheduledSlotFactory.build(obs_unit=ObsUnitFactory.create(), start_time=END, end_time=START)
 
     with pytest.raises(ValidationError, match="ends before it starts"):
         slot.clean()

@@ -6,13 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Role, User
-from tests.factories.accounts import (
-    ApiTokenFactory,
-    FailedAttemptFactory,
-    RoleFactory,
-    SystemLogFactory,
-    UserFactory,
-)
+from tests.factories.accounts import ApiTokenFactory, FailedLogInFactory, RoleFactory, SystemLogFactory, UserFactory
 from tests.factories.datamgmt import (
     ArchiveLocationFactory,
     BufferLocationFactory,
@@ -27,11 +21,9 @@ from tests.factories.datamgmt import (
     RawDataPackagePhysicalCopyFactory,
     SourceLocationFactory,
     TapeDataLocationFactory,
+    UnrecordedFileFactory,
 )
-from tests.factories.observatory import (
-    ChaiModuleConfigurationFactory,
-    PrimeCamModuleConfigurationFactory,
-)
+from tests.factories.observatory import ChaiModuleConfigurationFactory, PrimeCamModuleConfigurationFactory
 from tests.factories.planning import (
     ChaiInparParameterFactory,
     ChaiTilingFactory,
@@ -50,6 +42,7 @@ from tests.factories.transfer import (
     DataTransferRouteFactory,
     DataTransferUnpackingFactory,
     DeletionItemFactory,
+    InventoryFactory,
     LocationCheckFactory,
     LongTermArchiveTransferFactory,
     LongTermArchiveTransferLogFactory,
@@ -59,9 +52,9 @@ from tests.factories.transfer import (
     StagingFactory,
     StagingJobFactory,
     StagingJobLogFactory,
+    VerificationFactory,
 )
 from transfer.models import CircuitBreaker
-from transfer.pipeline import OperationType
 
 
 def person(role: str, *, staff: bool = True) -> User:
@@ -115,7 +108,7 @@ def one_of_each(db: None) -> None:
     PreScheduledSlotFactory.create()
     ApiTokenFactory.create()
     SystemLogFactory.create()
-    FailedAttemptFactory.create()
+    FailedLogInFactory.create()
     package = RawDataPackageFactory.create(archived=True)
     RawDataPackageMetadataFactory.create(raw_data_package=package)
     RawDataPackagePhysicalCopyFactory.create(raw_data_package=package)
@@ -135,9 +128,10 @@ def one_of_each(db: None) -> None:
     StagingJobLogFactory.create(staging_job=job, raw_data_package=package)
     DeletionItemFactory.create()
     LocationCheckFactory.create()
+    VerificationFactory.create()
+    InventoryFactory.create()
+    UnrecordedFileFactory.create()
     DataTransferRouteFactory.create()
     RoundRobinCursorFactory.create()
     ServiceHeartbeatFactory.create()
-    CircuitBreaker.objects.create(
-        location=BufferLocationFactory.create(), operation_type=OperationType.DATA_TRANSFER
-    )
+    CircuitBreaker.objects.create(location=BufferLocationFactory.create(), scope="location")

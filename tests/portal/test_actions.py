@@ -1,4 +1,4 @@
-"""The buttons: each does one thing, writes the diary with the person's name, and is nothing for viewers."""
+"""The buttons: each does one thing, writes the audit log with the person's name, and is nothing for viewers."""
 
 from __future__ import annotations
 
@@ -8,29 +8,30 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.attempts import FailedAttempt
+from accounts.auth.guessing import account_key
 from accounts.models import ApiToken, SystemLog
 from ccatdc.common.states import Status
-from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
+from datamgmt.models import DataLocation, Decision, PhysicalCopy, RawDataPackage
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
-from tests.factories.accounts import ApiTokenFactory, FailedAttemptFactory, UserFactory
+from tests.factories.accounts import ApiTokenFactory, FailedLogInFactory, UserFactory
 from tests.factories.datamgmt import (
     BufferLocationFactory,
     DataTransferPackageFactory,
     RawDataFilePhysicalCopyFactory,
     RawDataPackageFactory,
     RawDataPackagePhysicalCopyFactory,
+    UnrecordedFileFactory,
     archive_package,
 )
 from tests.factories.transfer import DataTransferFactory, LocationCheckFactory
 from transfer.models import CircuitBreaker, Deletion, LocationCheck, Operation
 from transfer.models.operations import CANCELLED
-from transfer.pipeline import OperationType
 
 
 @dataclass(frozen=True)
@@ -60,14 +61,12 @@ def failed_transfer() -> Any:
 def failed_package() -> RawDataPackage:
     transfer = failed_transfer()
     package: RawDataPackage = transfer.packages().get()
-    RawDataPackagePhysicalCopyFactory.create(
-        raw_data_package=package, data_location=transfer.location
-    )
+    RawDataPackagePhysicalCopyFactory.create(raw_data_package=package, data_location=transfer.location)
     return package
 
 
 def guessed_at() -> Any:
-    FailedAttemptFactory.create()
+    FailedLogInFactory.create()
     return UserFactory.create(username="guessed")
 
 
@@ -89,16 +88,14 @@ def copy_to_approve() -> Any:
     PhysicalCopy.objects.filter(pk=archived.pk).update(verified_at=timezone.now())
     location = BufferLocationFactory.create(deletion_mode="approval")
     return RawDataPackagePhysicalCopyFactory.create(
-        raw_data_package=package,
-        data_location=location,
-        status=PhysicalCopyStatus.DELETION_PENDING,
+        raw_data_package=package, data_location=location, status=PhysicalCopyStatus.DELETION_PENDING
     )
 
 
 def open_breaker() -> CircuitBreaker:
     return CircuitBreaker.objects.create(
         location=BufferLocationFactory.create(),
-        operation_type=OperationType.DATA_TRANSFER,
+        scope="location",
         failures=6,
         opened_at=timezone.now(),
         next_trial_at=timezone.now() + timedelta(minutes=5),
@@ -106,9 +103,7 @@ def open_breaker() -> CircuitBreaker:
 
 
 def status_of(operation: Any) -> str:
-    return str(
-        Operation.objects.non_polymorphic().values_list("status", flat=True).get(pk=operation.pk)
-    )
+    return str(Operation.objects.non_polymorphic().values_list("status", flat=True).get(pk=operation.pk))
 
 
 def is_moving(operation: Any) -> bool:
@@ -118,6 +113,12 @@ def is_moving(operation: Any) -> bool:
 
 def fresh(row: Any) -> Any:
     return type(row)._default_manager.get(pk=row.pk)
+
+
+def lost_package() -> Any:
+    """An object with name and size of a package."""
+    package = RawDataPackageFactory.create(archived=True)
+    return UnrecordedFileFactory.create(key=f"a/{package.name}.1-1.tar", size=package.size, raw_data_package=package)
 
 
 ACTS = [
@@ -137,12 +138,7 @@ ACTS = [
         lambda row: not Operation.objects.failed_unseen().filter(pk=row.pk).exists(),
     ),
     Act("transfer.DataTransfer", "retry_selected", failed_transfer, is_moving),
-    Act(
-        "transfer.CircuitBreaker",
-        "reset_selected",
-        open_breaker,
-        lambda row: fresh(row).opened_at is None,
-    ),
+    Act("transfer.CircuitBreaker", "reset_selected", open_breaker, lambda row: fresh(row).opened_at is None),
     Act(
         "datamgmt.RawDataPackage",
         "send_again_selected",
@@ -165,10 +161,7 @@ ACTS = [
         "datamgmt.PhysicalCopy",
         "approve_selected",
         copy_to_approve,
-        lambda row: (
-            fresh(row).status == PhysicalCopyStatus.DELETION_SCHEDULED
-            and Deletion.objects.count() == 1
-        ),
+        lambda row: fresh(row).status == PhysicalCopyStatus.DELETION_SCHEDULED and Deletion.objects.count() == 1,
         asks=True,
     ),
     Act(
@@ -194,13 +187,13 @@ ACTS = [
         "accounts.User",
         "let_in_selected",
         guessed_at,
-        lambda row: not FailedAttempt.objects.of_account(row.username).exists(),
+        lambda row: not AccessAttempt.objects.filter(username=account_key(row.username)).exists(),
     ),
     Act(
-        "accounts.FailedAttempt",
+        "accounts.FailedLogIn",
         "forget_selected",
-        FailedAttemptFactory.create,
-        lambda row: not FailedAttempt.objects.filter(address=row.address).exists(),
+        FailedLogInFactory.create,
+        lambda row: not AccessAttempt.objects.filter(ip_address=row.ip_address).exists(),
         asks=True,
     ),
     Act(
@@ -209,6 +202,20 @@ ACTS = [
         ApiTokenFactory.create,
         lambda row: not ApiToken.objects.usable().filter(pk=row.pk).exists(),
         asks=True,
+    ),
+    Act("datamgmt.UnrecordedFile", "adopt_selected", lost_package, lambda row: fresh(row).decision == Decision.ADOPT),
+    Act(
+        "datamgmt.UnrecordedFile",
+        "remove_selected",
+        UnrecordedFileFactory.create,
+        lambda row: fresh(row).decision == Decision.REMOVE,
+        asks=True,
+    ),
+    Act(
+        "datamgmt.UnrecordedFile",
+        "keep_selected",
+        UnrecordedFileFactory.create,
+        lambda row: fresh(row).decision == Decision.KEEP,
     ),
 ]
 
@@ -242,9 +249,7 @@ def test_a_viewer_changes_nothing(viewer: Client, act: Act) -> None:
     assert not SystemLog.objects.filter(user__username="viewer").exists()
 
 
-@pytest.mark.parametrize(
-    "act", [act for act in ACTS if act.asks], ids=lambda act: act.action, indirect=False
-)
+@pytest.mark.parametrize("act", [act for act in ACTS if act.asks], ids=lambda act: act.action, indirect=False)
 def test_a_dangerous_action_asks_first(operator: Client, act: Act) -> None:
     row = act.make()
 
@@ -263,7 +268,7 @@ def test_every_action_is_tried_here() -> None:
         if page.opts.app_label in ("accounts", "datamgmt", "transfer", "planning", "observatory")
         for name in page.actions or []
         # Those on many rows at once are in test_bulk_actions.py.
-        if not hasattr(getattr(page, str(name)), "together")
+        if not getattr(getattr(page, str(name)), "together", False)
     }
 
     assert existing == tried
@@ -308,10 +313,8 @@ def test_an_act_that_makes_no_sense_says_why_and_does_the_others(operator: Clien
     assert any("cannot become" in text for text in said), said
 
 
-def test_more_rows_than_one_click_may_move_are_refused(
-    operator: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ccatdc.common.admin_actions.MOST_AT_ONCE", 1)
+def test_more_rows_than_one_click_may_move_are_refused(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ccatdc.common.admin.actions.MOST_AT_ONCE", 1)
     first, second = failed_transfer(), failed_transfer()
     body = {"action": "retry_selected", "index": "0", "_selected_action": [first.pk, second.pk]}
 
@@ -323,9 +326,7 @@ def test_more_rows_than_one_click_may_move_are_refused(
 
 def test_a_check_that_waits_is_brought_forward_and_not_doubled(operator: Client) -> None:
     location = BufferLocationFactory.create(registered_at=timezone.now())
-    waiting = LocationCheckFactory.create(
-        location=location, run_after=timezone.now() + timedelta(hours=1)
-    )
+    waiting = LocationCheckFactory.create(location=location, run_after=timezone.now() + timedelta(hours=1))
     act = next(act for act in ACTS if act.action == "check_selected")
 
     operator.post(act.url, act.body(location))

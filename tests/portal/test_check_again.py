@@ -1,4 +1,4 @@
-"""Copies in trouble are looked at again when a person says so."""
+"""Copies that need attention are checked again when a person says so."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from accounts.models import SystemLog
 from ccatdc.common.errors import ConflictError
-from datamgmt.copies_attention import check_again
+from datamgmt.copies.needs_attention import check_again
 from datamgmt.models import PhysicalCopy, RawDataFile
 from datamgmt.states import Integrity, PhysicalCopyStatus
 from tests.factories.accounts import UserFactory
@@ -22,20 +22,16 @@ def copies(*wanted: PhysicalCopy) -> Any:
     return PhysicalCopy.objects.non_polymorphic().filter(pk__in=[copy.pk for copy in wanted])
 
 
-def in_trouble(integrity: str, **more: Any) -> PhysicalCopy:
+def needing_attention(integrity: str, **more: Any) -> PhysicalCopy:
     file = RawDataFileFactory.create(executed_obs_unit=ExecutedObsUnitFactory.create(finished=True))
     copy: PhysicalCopy = RawDataFilePhysicalCopyFactory.create(
-        raw_data_file=file,
-        integrity=integrity,
-        error_code="source.missing",
-        error_message="It is not there.",
-        **more,
+        raw_data_file=file, integrity=integrity, error_code="source.missing", error_message="It is not there.", **more
     )
     return copy
 
 
 def test_a_file_that_was_set_aside_is_packaged_again() -> None:
-    copy = in_trouble(Integrity.MISSING)
+    copy = needing_attention(Integrity.MISSING)
     ready = RawDataFile.objects.unpackaged().of_finished_executions().usable()
     assert not ready.exists()
 
@@ -47,7 +43,7 @@ def test_a_file_that_was_set_aside_is_packaged_again() -> None:
 
 def test_what_was_said_against_a_copy_stays_in_the_diary() -> None:
     user = UserFactory.create()
-    copy = in_trouble(Integrity.DAMAGED)
+    copy = needing_attention(Integrity.DAMAGED)
 
     check_again(copies(copy), user)
 
@@ -59,9 +55,9 @@ def test_what_was_said_against_a_copy_stays_in_the_diary() -> None:
 
 
 def test_copies_that_are_well_or_gone_are_left_alone() -> None:
-    well = in_trouble(Integrity.OK)
-    gone = in_trouble(Integrity.MISSING, status=PhysicalCopyStatus.DELETED)
-    suspect = in_trouble(Integrity.SUSPECT)
+    well = needing_attention(Integrity.OK)
+    gone = needing_attention(Integrity.MISSING, status=PhysicalCopyStatus.DELETED)
+    suspect = needing_attention(Integrity.SUSPECT)
 
     assert check_again(copies(well, gone, suspect), UserFactory.create()) == 1
 
@@ -72,7 +68,7 @@ def test_copies_that_are_well_or_gone_are_left_alone() -> None:
 
 def test_nothing_in_trouble_is_an_error_that_says_so() -> None:
     with pytest.raises(ConflictError) as raised:
-        check_again(copies(in_trouble(Integrity.OK)), UserFactory.create())
+        check_again(copies(needing_attention(Integrity.OK)), UserFactory.create())
 
-    assert raised.value.code == "copy.not_in_trouble"
+    assert raised.value.code == "copy.needs_no_attention"
     assert not SystemLog.objects.exists()

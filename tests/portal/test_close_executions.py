@@ -11,8 +11,8 @@ from django.test import Client
 from accounts.models import SystemLog
 from ccatdc.common.errors import RequestError
 from datamgmt.models import RawDataFile
-from planning.closing import close_executions
 from planning.models import ExecutedObsUnit, ExecutionStatus
+from planning.scheduling.closing import close_executions
 from tests.factories.accounts import UserFactory
 from tests.factories.datamgmt import RawDataFileFactory, RawDataFilePhysicalCopyFactory
 from tests.factories.planning import ExecutedObsUnitFactory
@@ -68,9 +68,7 @@ def test_without_a_reason_nothing_is_closed(operator: Client) -> None:
 def test_what_is_over_stays_as_it_ended() -> None:
     over = ExecutedObsUnitFactory.create(finished=True)
     running = ExecutedObsUnitFactory.create()
-    outcome = close_executions(
-        ExecutedObsUnit.objects.all(), user=UserFactory.create(), reason="Lost."
-    )
+    outcome = close_executions(ExecutedObsUnit.objects.all(), user=UserFactory.create(), reason="Lost.")
 
     assert outcome.changed == (running.pk,)
     assert [(row.pk, row.reason) for row in outcome.kept] == [(over.pk, "it is over already")]

@@ -1,4 +1,4 @@
-"""The first page: one calm line when all is well, and for each kind of trouble what, why and the button."""
+"""The first page: one calm line when all is well, and for each kind of problem what, why and the button."""
 
 from __future__ import annotations
 
@@ -49,10 +49,7 @@ def well(db: None) -> Callable[[], None]:
     def make() -> None:
         now = timezone.now()
         DataLocation.objects.non_polymorphic().update(
-            registered_at=now - timedelta(days=1),
-            checked_at=now,
-            used_bytes=10**12,
-            capacity_bytes=10**13,
+            registered_at=now - timedelta(days=1), checked_at=now, used_bytes=10**12, capacity_bytes=10**13
         )
         for location in DataLocation.objects.non_polymorphic().with_site():
             ServiceHeartbeatFactory.create(service_type="location", name=location.full_name)
@@ -68,9 +65,7 @@ def page(client: Client) -> str:
 
 
 def titles(client: Client) -> list[str]:
-    return [
-        group.title for group in client.get(reverse("admin:index")).context["overview"].troubles
-    ]
+    return [group.title for group in client.get(reverse("admin:index")).context["overview"].attention]
 
 
 def test_all_well_is_one_calm_line(operator: Client, well: Callable[[], None]) -> None:
@@ -80,7 +75,7 @@ def test_all_well_is_one_calm_line(operator: Client, well: Callable[[], None]) -
     content = page(operator)
 
     assert "All is well." in content
-    assert 'class="panel trouble"' not in content
+    assert 'class="panel attention"' not in content
 
 
 def test_work_under_way_is_no_trouble(operator: Client, well: Callable[[], None]) -> None:
@@ -92,9 +87,7 @@ def test_work_under_way_is_no_trouble(operator: Client, well: Callable[[], None]
     content = page(operator)
 
     assert "All is well." in content
-    assert "2 operations under way. Archived in 24 h: 3 GB in 1 package." in " ".join(
-        content.split()
-    )
+    assert "2 operations under way. Archived in 24 h: 3 GB in 1 package." in " ".join(content.split())
     assert "500 B of 2 kB" in content
 
 
@@ -129,9 +122,7 @@ def without_managers() -> Any:
 
 def stalled() -> Any:
     long_ago = timezone.now() - timedelta(hours=5)
-    return DataTransferFactory.create(
-        in_progress=True, started_at=long_ago, location=SourceLocationFactory.create()
-    )
+    return DataTransferFactory.create(in_progress=True, started_at=long_ago, location=SourceLocationFactory.create())
 
 
 def never_ended() -> Any:
@@ -150,7 +141,7 @@ def set_aside() -> Any:
     )
 
 
-TROUBLES = [
+PROBLEMS = [
     (silent_service, "Services", "manage.py run_location x_y", ""),
     (without_worker, "Services", "It never ran.", ""),
     (without_managers, "Services", "manage.py run_managers", ""),
@@ -159,7 +150,7 @@ TROUBLES = [
     (unregistered_location, "Locations", "manage.py register_location", ""),
     (forgotten_location, "Locations", "Not checked for a long time", "Check now"),
     (stalled, "Work without progress", "No byte has moved", "Cancel"),
-    (open_breaker, "Places held back", "after 6 failures in a row", "Let work run again"),
+    (open_breaker, "Places held back", "after 6 failures in a row", "Reset"),
     (set_aside, "Files and packages set aside", "It is not there.", "Check again"),
     (to_approve, "Deletions to approve", "approval", ""),
     (never_ended, "Observations that never ended", "planned for 30 min", "Close"),
@@ -167,14 +158,9 @@ TROUBLES = [
         lambda: RawDataPackageFactory.create(built=True, state=PackageState.FAILED),
         "Packages that failed",
         "not on its way to the archive any more",
-        "Send again",
+        "Resend",
     ),
-    (
-        lambda: LongTermArchiveTransferFactory.create(failed=True),
-        "Failed work",
-        "There is no such file.",
-        "Retry",
-    ),
+    (lambda: LongTermArchiveTransferFactory.create(failed=True), "Failed work", "There is no such file.", "Retry"),
     (
         lambda: StagingFactory.create(paused_at=timezone.now(), lost_leases=8),
         "Paused work",
@@ -184,14 +170,11 @@ TROUBLES = [
 ]
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble[0].__name__)
+@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda problem: problem[0].__name__)
 def test_trouble_is_shown_with_its_reason_and_its_button(
-    operator: Client,
-    viewer: Client,
-    well: Callable[[], None],
-    trouble: tuple[Callable[[], Any], str, str, str],
+    operator: Client, viewer: Client, well: Callable[[], None], problem: tuple[Callable[[], Any], str, str, str]
 ) -> None:
-    cause, title, why, button = trouble
+    cause, title, why, button = problem
     SourceLocationFactory.create()
     well()
     assert titles(operator) == []
@@ -222,9 +205,7 @@ def test_what_was_cancelled_acknowledged_or_switched_off_is_no_trouble(
 
 def test_a_stopped_service_is_not_silent(operator: Client, well: Callable[[], None]) -> None:
     well()
-    ServiceHeartbeatFactory.create(
-        silent=True, name="old", service_type="location", stopped_at=timezone.now()
-    )
+    ServiceHeartbeatFactory.create(silent=True, name="old", service_type="location", stopped_at=timezone.now())
 
     assert titles(operator) == []
 
@@ -240,32 +221,18 @@ def test_stages_stand_in_the_order_of_the_flow_with_counts_and_the_oldest(operat
 
     stages = operator.get(reverse("admin:index")).context["overview"].stages
 
-    assert [line.label for line in stages] == [
-        str(stage.operation_type.label) for stage in PIPELINE
-    ]
+    assert [line.label for line in stages] == [str(stage.operation_type.label) for stage in PIPELINE]
     transfers = next(line for line in stages if line.label == "Data transfer")
-    assert transfers.counts == {
-        "pending": 1,
-        "scheduled": 1,
-        "in_progress": 1,
-        "paused": 1,
-        "failed": 1,
-    }
+    assert transfers.counts == {"pending": 1, "scheduled": 1, "in_progress": 1, "paused": 1, "failed": 1}
     assert transfers.oldest == hours_ago
     assert next(line for line in stages if line.label == "Deletion").idle
 
 
 def test_what_the_managers_could_not_plan_is_shown_once_with_its_reason(operator: Client) -> None:
-    entry = {
-        "stage": "bundle",
-        "what": "12 packages at ccat_output_buffer",
-        "why": "The bundle is closed in 3 h.",
-    }
+    entry = {"stage": "bundle", "what": "12 packages at ccat_output_buffer", "why": "The bundle is closed in 3 h."}
     ServiceHeartbeatFactory.create(service_type="manager", name="bundle", waiting=[entry])
     ServiceHeartbeatFactory.create(waiting=[entry])
-    ServiceHeartbeatFactory.create(
-        service_type="manager", name="dead", silent=True, waiting=[{"what": "an old story"}]
-    )
+    ServiceHeartbeatFactory.create(service_type="manager", name="dead", silent=True, waiting=[{"what": "an old story"}])
 
     content = page(operator)
 
@@ -280,9 +247,7 @@ def test_the_operations_that_wait_longest_say_why(operator: Client) -> None:
 
     oldest = operator.get(reverse("admin:index")).context["overview"].oldest
 
-    waited = [
-        (timezone.now() - operation.created_at).total_seconds() // 3600 for operation, _ in oldest
-    ]
+    waited = [(timezone.now() - operation.created_at).total_seconds() // 3600 for operation, _ in oldest]
     assert waited == [7, 6, 5, 4, 3]
     assert {why for _, why in oldest} == {"No worker runs for cologne_long_term_archive."}
     assert "No worker runs for cologne_long_term_archive." in page(operator)
@@ -328,7 +293,7 @@ def test_it_asks_a_handful_of_questions_however_much_there_is(
     operator.get(address)
     with CaptureQueriesContext(connection) as few:
         operator.get(address)
-    for cause, *_ in TROUBLES:
+    for cause, *_ in PROBLEMS:
         if cause is not open_breaker:
             cause()
     DataTransferFactory.create_batch(15, failed=True)
@@ -348,7 +313,7 @@ def test_more_trouble_than_is_shown_is_counted_and_linked(operator: Client) -> N
 
     response = operator.get(reverse("admin:index"))
 
-    group = next(g for g in response.context["overview"].troubles if g.title == "Failed work")
+    group = next(g for g in response.context["overview"].attention if g.title == "Failed work")
     assert (len(group.lines), group.count, group.more) == (10, 12, 2)
     assert operator.get(group.url).status_code == 200
     assert "2 others" in response.content.decode()
@@ -356,11 +321,11 @@ def test_more_trouble_than_is_shown_is_counted_and_linked(operator: Client) -> N
 
 def test_every_link_of_a_troubled_page_leads_somewhere(operator: Client) -> None:
     SourceLocationFactory.create()
-    for cause, *_ in TROUBLES:
+    for cause, *_ in PROBLEMS:
         cause()
     overview = operator.get(reverse("admin:index")).context["overview"]
     addresses = {line.url for line in overview.stages} | set(overview.urls.values())
-    for group in overview.troubles:
+    for group in overview.attention:
         addresses |= {group.url} | {line.url for line in group.lines}
 
     for address in addresses:

@@ -9,7 +9,7 @@ from django.db import models
 from django.test import Client
 from django.urls import reverse
 
-from accounts.changes import entries_of
+from accounts.history import entries_of
 from accounts.models import Change, Role
 from ccatdc.common.units import NOTHING
 from datamgmt.models import DataLocation
@@ -41,11 +41,7 @@ def words_of(content: str) -> str:
 def test_the_page_of_a_thing_says_who_changed_what_and_how(operator: Client) -> None:
     module = InstrumentModuleFactory.create()
     url = reverse("admin:observatory_instrumentmodule_change", args=[module.pk])
-    form = {
-        "instrument": module.instrument_id,
-        "name": "Renamed",
-        "short_name": module.short_name,
-    }
+    form = {"instrument": module.instrument_id, "name": "Renamed", "short_name": module.short_name}
     assert operator.post(url, form).status_code == 302
 
     content = words_of(history_page(operator, module))
@@ -53,8 +49,8 @@ def test_the_page_of_a_thing_says_who_changed_what_and_how(operator: Client) -> 
     assert "in the portal" in content
     assert f"<del>{module.name}</del> → <ins>Renamed</ins>" in content
     assert '<td data-label="Who">admin</td>' in content
-    # The diary stands below it.
-    assert f"Changed instrument module {module.instrument} Renamed" in content
+    # The audit log stands below it.
+    assert f"Changed module {module.instrument} Renamed" in content
 
 
 def test_values_are_shown_as_people_know_them() -> None:
@@ -110,10 +106,7 @@ def test_yes_and_no_are_words_and_empty_is_nothing() -> None:
 
     DataLocation.objects.non_polymorphic().update(active=False, retention_days=3)
 
-    assert fields_of_last(location) == [
-        ("Active", "yes", "no", ""),
-        ("Retention [days]", "nothing", "3", ""),
-    ]
+    assert fields_of_last(location) == [("Active", "yes", "no", ""), ("Retention [days]", "nothing", "3", "")]
 
 
 def test_a_column_that_is_no_more_is_shown_by_its_name() -> None:
@@ -136,7 +129,7 @@ def test_a_column_that_is_no_more_is_shown_by_its_name() -> None:
 def test_facts_have_a_diary_and_no_changes(operator: Client) -> None:
     content = history_page(operator, RawDataPackageFactory.create())
 
-    assert "<h2>Diary</h2>" in content
+    assert "<h2>Audit log</h2>" in content
     assert "<h2>Changes</h2>" not in content
 
 
@@ -194,7 +187,5 @@ def test_nobody_edits_history(operator: Client) -> None:
 
     assert operator.get(page).status_code == 200
     assert operator.post(page, {"object_name": "x"}).status_code == 403
-    assert (
-        operator.post(reverse("admin:accounts_change_delete", args=[change.pk])).status_code == 403
-    )
+    assert operator.post(reverse("admin:accounts_change_delete", args=[change.pk])).status_code == 403
     assert operator.get(reverse("admin:accounts_change_add")).status_code == 403

@@ -32,8 +32,8 @@ from tests.factories.transfer import (
 )
 from tests.portal.test_actions import open_breaker
 from transfer.models import Operation
-from transfer.timeline import timeline_of
-from transfer.waiting import Waiting
+from transfer.operators.timeline import timeline_of
+from transfer.operators.wait_reasons import Waiting
 
 pytestmark = pytest.mark.django_db
 
@@ -52,12 +52,8 @@ def test_the_story_of_a_package_is_told_in_order() -> None:
     transfer = DataTransferFactory.create(
         data_transfer_package=bundle, completed=True, started_at=END + timedelta(hours=1)
     )
-    DataTransferUnpackingFactory.create(
-        data_transfer=transfer, completed=True, started_at=END + timedelta(hours=2)
-    )
-    LongTermArchiveTransferFactory.create(
-        raw_data_package=package, completed=True, started_at=END + timedelta(hours=3)
-    )
+    DataTransferUnpackingFactory.create(data_transfer=transfer, completed=True, started_at=END + timedelta(hours=2))
+    LongTermArchiveTransferFactory.create(raw_data_package=package, completed=True, started_at=END + timedelta(hours=3))
     kept = archive_package(package)
     type(kept).objects.filter(pk=kept.pk).update(created_at=END + timedelta(hours=3, seconds=1))
     another = RawDataPackageFactory.create(archived=True)
@@ -108,9 +104,7 @@ def test_a_long_history_costs_no_more_questions() -> None:
         timeline_of(package)
     for number in range(9):
         place = ArchiveLocationFactory.create(name=f"archive_{number}")
-        LongTermArchiveTransferFactory.create(
-            raw_data_package=package, completed=True, location=place
-        )
+        LongTermArchiveTransferFactory.create(raw_data_package=package, completed=True, location=place)
         RawDataPackagePhysicalCopyFactory.create(raw_data_package=package, data_location=place)
 
     with CaptureQueriesContext(connection) as long:
@@ -152,9 +146,7 @@ def test_work_waits_for_its_turn_and_in_its_queue() -> None:
 
 def test_work_waits_for_its_next_attempt_and_says_what_went_wrong() -> None:
     later = timezone.now() + timedelta(minutes=5, seconds=30)
-    operation = change(
-        with_worker(), attempts=2, run_after=later, error_message="The disk did not answer."
-    )
+    operation = change(with_worker(), attempts=2, run_after=later, error_message="The disk did not answer.")
 
     assert why(operation).startswith("Attempt 3 in 5 min")
     assert why(operation).endswith("after: The disk did not answer.")
@@ -179,7 +171,7 @@ def test_work_waits_for_a_place_that_is_held_back() -> None:
     assert "is held back after 6 failures in a row" in why(operation)
 
 
-def test_paused_work_waits_for_an_operator() -> None:
+def test_paused_work_says_why() -> None:
     operation = change(with_worker(), paused_at=timezone.now(), lost_leases=8)
 
     assert why(operation).startswith("Paused: 8 workers died in it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Change, SystemLog
-from ccatdc.common.admin import ReadOnlyAdmin
-from ccatdc.portal_navigation import GROUPS
+from ccatdc.common.admin.base import ReadOnlyAdmin
+from ccatdc.portal.navigation import GROUPS
+from tests.factories.transfer import StagingFactory
 
 #: Those of the main site; the gateway's pages are tried in tests/gateway/test_portal.py.
 OUR_APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer")
@@ -55,7 +57,7 @@ def test_every_model_has_a_page() -> None:
 
 
 def test_the_sidebar_leads_to_pages_that_exist() -> None:
-    listed = {model.lower() for _, _, entries in GROUPS for _, _, model in entries}
+    listed = {model.lower() for _, _, entries in GROUPS for _, model in entries}
     pages = {model._meta.label_lower for model in page_models()}
 
     assert listed <= pages
@@ -66,9 +68,7 @@ def test_the_sidebar_leads_to_pages_that_exist() -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=label)
-def test_a_list_opens_in_a_bounded_number_of_queries(
-    operator: Client, one_of_each: None, model: type[Any]
-) -> None:
+def test_a_list_opens_in_a_bounded_number_of_queries(operator: Client, one_of_each: None, model: type[Any]) -> None:
     with CaptureQueriesContext(connection) as queries:
         response = operator.get(address(model, "changelist"))
 
@@ -78,9 +78,7 @@ def test_a_list_opens_in_a_bounded_number_of_queries(
 
 
 @pytest.mark.parametrize("model", SEARCHED, ids=label)
-def test_a_search_for_words_and_for_ids_opens(
-    operator: Client, one_of_each: None, model: type[Any]
-) -> None:
+def test_a_search_for_words_and_for_ids_opens(operator: Client, one_of_each: None, model: type[Any]) -> None:
     for term in ("orion", "12", "6b1d0f5e-7a3c-4b0e-9f2f-0c7d8a1b2c3d", "storage.no_space", "a b"):
         assert operator.get(address(model, "changelist"), {"q": term}).status_code == 200
 
@@ -101,9 +99,7 @@ def test_the_page_of_a_row_opens_in_a_bounded_number_of_queries(
 
 
 @pytest.mark.parametrize("model", FACTS, ids=label)
-def test_facts_are_neither_added_nor_changed_nor_deleted(
-    operator: Client, one_of_each: None, model: type[Any]
-) -> None:
+def test_facts_are_neither_added_nor_changed_nor_deleted(operator: Client, one_of_each: None, model: type[Any]) -> None:
     row = model._default_manager.first()
 
     assert operator.get(address(model, "add")).status_code == 403
@@ -126,9 +122,7 @@ def test_a_form_to_add_opens(operator: Client, model: type[Any]) -> None:
         "datamgmt.DataLocation",
     ],
 )
-def test_the_kind_is_chosen_when_a_polymorphic_thing_is_added(
-    operator: Client, one_of_each: None, parent: str
-) -> None:
+def test_the_kind_is_chosen_when_a_polymorphic_thing_is_added(operator: Client, one_of_each: None, parent: str) -> None:
     parent_model = apps.get_model(parent)
     kinds = parent_model.__subclasses__()
     choice = operator.get(address(parent_model, "add")).content.decode()
@@ -143,9 +137,7 @@ def test_the_kind_is_chosen_when_a_polymorphic_thing_is_added(
 
 
 @pytest.mark.parametrize("model", MODELS, ids=label)
-def test_a_viewer_sees_lists_and_no_buttons(
-    viewer: Client, one_of_each: None, model: type[Any]
-) -> None:
+def test_a_viewer_sees_lists_and_no_buttons(viewer: Client, one_of_each: None, model: type[Any]) -> None:
     response = viewer.get(address(model, "changelist"))
 
     if model._meta.app_label == "accounts" and model not in (SystemLog, Change):
@@ -159,7 +151,7 @@ def test_a_viewer_sees_lists_and_no_buttons(
 def test_a_list_counts_no_further_than_its_bound(
     operator: Client, one_of_each: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ccatdc.common.paging.COUNTED_ROWS", 3)
+    monkeypatch.setattr("ccatdc.common.admin.paging.COUNTED_ROWS", 3)
     operations = apps.get_model("transfer.Operation")
     assert operations.objects.count() > 3
 
@@ -173,3 +165,16 @@ def test_nothing_of_the_libraries_has_a_page() -> None:
     foreign = [m._meta.label for m in admin.site._registry if m._meta.app_label not in ours]
 
     assert foreign == []
+
+
+def test_the_log_of_an_operation_is_read_in_the_portal(viewer: Client, settings: Any, tmp_path: Path) -> None:
+    settings.STORAGES = {**settings.STORAGES, "logs": {**settings.STORAGES["logs"], "OPTIONS": {"location": tmp_path}}}
+    operation = StagingFactory.create(log_path="operations/0/1-1.log")
+    page = reverse("admin:transfer_staging_log", args=[operation.pk])
+    assert page in viewer.get(reverse("admin:transfer_operation_change", args=[operation.pk])).content.decode()
+    assert "There is no log" in viewer.get(page).content.decode()
+
+    (tmp_path / "operations" / "0").mkdir(parents=True)
+    (tmp_path / "operations" / "0" / "1-1.log").write_text("<script>half-way</script>")
+    assert "&lt;script&gt;half-way" in viewer.get(page).content.decode()
+    assert Client().get(page).status_code == 302

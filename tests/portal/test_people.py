@@ -42,9 +42,7 @@ def test_a_new_token_shows_its_secret_once_and_opens_doors(operator: Client) -> 
     again = operator.get(reverse("admin:accounts_apitoken_changelist")).content.decode()
     assert secret not in again
     assert secret not in str(list(SystemLog.objects.values()))
-    assert SystemLog.objects.filter(
-        object_type="accounts.apitoken", user__username="admin"
-    ).exists()
+    assert SystemLog.objects.filter(object_type="accounts.apitoken", user__username="admin").exists()
 
 
 def test_a_token_that_was_made_keeps_its_owner_and_its_rights(operator: Client) -> None:

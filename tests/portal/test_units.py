@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from ccatdc.common.badges import COLOURS
+from ccatdc.common.admin.badges import COLOURS
 from ccatdc.common.units import NOTHING, duration_text, field_words, rate_text, size_text
 from ccatdc.templatetags.pages import KNOWN_STATES, LABELS, STATE_COLOURS, ago, ahead
 from planning.models import ObsUnit
@@ -83,9 +83,7 @@ def test_states_with_one_name_have_one_label_and_one_colour() -> None:
         ("priority", True, "priority"),
     ],
 )
-def test_fields_are_named_for_people_with_their_units(
-    name: str, is_number: bool, words: str
-) -> None:
+def test_fields_are_named_for_people_with_their_units(name: str, is_number: bool, words: str) -> None:
     assert field_words(name, is_number=is_number) == words
 
 

@@ -89,28 +89,18 @@ class World:
         self.telescope = TelescopeFactory.create(
             observatory=self.observatory, name=f"Telescope {n}", short_name=f"t{n}"
         )
-        TelescopeFactory.create(
-            observatory=first.observatory, name=f"Twin {n}", short_name=f"twin{n}"
-        )
-        self.instrument = InstrumentFactory.create(
-            telescope=self.telescope, name=f"Instrument {n}", short_name=f"i{n}"
-        )
+        TelescopeFactory.create(observatory=first.observatory, name=f"Twin {n}", short_name=f"twin{n}")
+        self.instrument = InstrumentFactory.create(telescope=self.telescope, name=f"Instrument {n}", short_name=f"i{n}")
         InstrumentFactory.create(telescope=first.telescope, name=f"Camera {n}", short_name=f"c{n}")
-        self.module = InstrumentModuleFactory.create(
-            instrument=self.instrument, name=f"Module {n}", short_name=f"m{n}"
-        )
-        InstrumentModuleFactory.create(
-            instrument=first.instrument, name=f"Array {n}", short_name=f"a{n}"
-        )
+        self.module = InstrumentModuleFactory.create(instrument=self.instrument, name=f"Module {n}", short_name=f"m{n}")
+        InstrumentModuleFactory.create(instrument=first.instrument, name=f"Array {n}", short_name=f"a{n}")
         self.line = LineFactory.create(name=f"Line {n}")
         self.line.instrument_modules.add(self.module)
         first.line.instrument_modules.add(self.module)
-        self.set_up = PrimeCamModuleConfigurationFactory.create(
-            instrument_module=self.module, name=f"set-up {n}"
+        self.module_configuration = PrimeCamModuleConfigurationFactory.create(
+            instrument_module=self.module, name=f"module configuration {n}"
         )
-        ChaiModuleConfigurationFactory.create(
-            instrument_module=self.module, name=f"tuning {n}", line=self.line
-        )
+        ChaiModuleConfigurationFactory.create(instrument_module=self.module, name=f"tuning {n}", line=self.line)
 
     def _accounts(self) -> None:
         n, first = self.n, self.first
@@ -125,13 +115,9 @@ class World:
 
     def _planning(self) -> None:
         n, first = self.n, self.first
-        self.program: ObservingProgram = ObservingProgramFactory.create(
-            short_name=f"P{n}", lead=self.user
-        )
+        self.program: ObservingProgram = ObservingProgramFactory.create(short_name=f"P{n}", lead=self.user)
         ProgramMembership.objects.create(observing_program=first.program, user=self.user)
-        sub = SubObservingProgramFactory.create(
-            observing_program=self.program, short_name=f"S{n}", lead=self.user
-        )
+        sub = SubObservingProgramFactory.create(observing_program=self.program, short_name=f"S{n}", lead=self.user)
         SubObservingProgramFactory.create(observing_program=first.program, short_name=f"X{n}")
         source = FixedSourceFactory.create(name=f"Source {n}")
         SolarSystemObjectFactory.create(name=f"Body {n}", naif_id=n)
@@ -149,26 +135,18 @@ class World:
             telescope=self.telescope,
             created_by=self.user,
         )
-        self.unit.instrument_module_configurations.add(self.set_up)
-        first.unit.instrument_module_configurations.add(self.set_up)
+        self.unit.instrument_module_configurations.add(self.module_configuration)
+        first.unit.instrument_module_configurations.add(self.module_configuration)
         ObsUnitFactory.create(observing_program=first.program, source=source, obs_mode=mode)
         PrimeCamObservationConfigurationFactory.create(obs_unit=self.unit)
-        self.chai = ChaiObservationConfigurationFactory.create(
-            obs_unit__observing_program=self.program
-        )
+        self.chai = ChaiObservationConfigurationFactory.create(obs_unit__observing_program=self.program)
         ChaiTilingFactory.create(source=source, obs_unit=self.unit)
         ChaiInparParameterFactory.create(chai_observation_configuration=self.chai, name="own")
-        ChaiInparParameterFactory.create(
-            chai_observation_configuration=first.chai, name=f"parameter {n}"
-        )
+        ChaiInparParameterFactory.create(chai_observation_configuration=first.chai, name=f"parameter {n}")
         start = START + timedelta(hours=2 * n)
-        PreScheduledSlotFactory.create(
-            obs_unit=self.unit, start_time=start, end_time=start + timedelta(minutes=30)
-        )
+        PreScheduledSlotFactory.create(obs_unit=self.unit, start_time=start, end_time=start + timedelta(minutes=30))
         start += timedelta(hours=1)
-        PreScheduledSlotFactory.create(
-            obs_unit=first.unit, start_time=start, end_time=start + timedelta(minutes=30)
-        )
+        PreScheduledSlotFactory.create(obs_unit=first.unit, start_time=start, end_time=start + timedelta(minutes=30))
         self.execution = ExecutedObsUnitFactory.create(obs_unit=self.unit, finished=True)
 
     def _places(self) -> None:
@@ -181,9 +159,7 @@ class World:
         self.archive = ArchiveLocationFactory.create(site=other)
         self.processing = ProcessingLocationFactory.create(site=other)
         TapeDataLocationFactory.create(site=site)
-        DataArchiveFactory.create(
-            name=f"Archive {n}", short_name=f"archive{n}", site=other, data_location=self.archive
-        )
+        DataArchiveFactory.create(name=f"Archive {n}", short_name=f"archive{n}", site=other, data_location=self.archive)
         DataTransferRouteFactory.create(origin_site=site, destination_site=other)
         RoundRobinCursorFactory.create(name=f"cursor {n}", last_site=site)
         ServiceHeartbeatFactory.create(name=f"service {n}")
@@ -191,15 +167,10 @@ class World:
 
     def _data(self) -> None:
         self.package = RawDataPackageFactory.create(
-            executed_obs_unit=self.execution,
-            instrument_module=self.module,
-            source_location=self.source,
-            archived=True,
+            executed_obs_unit=self.execution, instrument_module=self.module, source_location=self.source, archived=True
         )
         RawDataPackageMetadataFactory.create(raw_data_package=self.package)
-        RawDataPackagePhysicalCopyFactory.create(
-            raw_data_package=self.package, data_location=self.buffer
-        )
+        RawDataPackagePhysicalCopyFactory.create(raw_data_package=self.package, data_location=self.buffer)
         file = RawDataFileFactory.create(
             executed_obs_unit=self.execution,
             instrument_module=self.module,
@@ -214,16 +185,10 @@ class World:
 
     def _work(self) -> None:
         first, package = self.first, self.package
-        RawDataPackageCreationFactory.create(
-            raw_data_package=package, location=self.source, completed=True
-        )
-        DataTransferPackageCreationFactory.create(
-            data_transfer_package=self.bundle, location=self.buffer
-        )
+        RawDataPackageCreationFactory.create(raw_data_package=package, location=self.source, completed=True)
+        DataTransferPackageCreationFactory.create(data_transfer_package=self.bundle, location=self.buffer)
         self.transfer = DataTransferFactory.create(
-            data_transfer_package=self.bundle,
-            location=self.buffer,
-            destination_location=self.far,
+            data_transfer_package=self.bundle, location=self.buffer, destination_location=self.far
         )
         DataTransferLogFactory.create(data_transfer=self.transfer)
         DataTransferLogFactory.create(data_transfer=first.transfer)
@@ -233,9 +198,7 @@ class World:
         )
         LongTermArchiveTransferLogFactory.create(long_term_archive_transfer=self.archiving)
         LongTermArchiveTransferLogFactory.create(long_term_archive_transfer=first.archiving)
-        job = StagingJobFactory.create(
-            packages=[package], requested_by=self.user, destination_location=self.processing
-        )
+        job = StagingJobFactory.create(packages=[package], requested_by=self.user, destination_location=self.processing)
         StagingFactory.create(staging_job=job, raw_data_package=package, location=self.processing)
         StagingJobLogFactory.create(staging_job=job, raw_data_package=package)
         item = DeletionItemFactory.create(deletion__location=self.buffer)

@@ -9,9 +9,9 @@ from pathlib import Path
 import erfa  # type: ignore[import-untyped]
 import pytest
 
-from ccatdc.reference.kosma_files import read_catalogue
-from ccatdc.reference.problems import Problem
-from tests.planning.test_positions import arcseconds_between
+from ccatdc.reference.entries import Problem
+from ccatdc.reference.readers.kosma import read_catalogue
+from tests.planning.sky.test_positions import arcseconds_between
 
 #: Mean obliquity of the ecliptic at J2000 (IAU 1976), arcseconds.
 OBLIQUITY = 84381.448
@@ -36,9 +36,7 @@ def by_sofa(system: str, longitude: float, latitude: float) -> tuple[float, floa
 @pytest.mark.parametrize("system", ["J2000", "B1950", "GALACTIC", "ECLIPTIC"])
 def test_a_position_is_right_to_a_tenth_of_an_arcsecond(system: str) -> None:
     chance = random.Random(1950)  # noqa: S311 (places, no secrets)
-    places = [
-        (chance.uniform(0, 360), math.degrees(math.asin(chance.uniform(-1, 1)))) for _ in range(60)
-    ]
+    places = [(chance.uniform(0, 360), math.degrees(math.asin(chance.uniform(-1, 1)))) for _ in range(60)]
     places += [(0.0, 0.0), (359.99999, 0.0), (180.0, 89.99), (10.0, -90.0)]
     text = "".join(f"s {system} {lon!r} {lat!r}\n" for lon, lat in places)
     problems: list[Problem] = []

@@ -10,7 +10,7 @@ from django.db import connection
 
 from ccatdc.reference.declarations import DECLARATIONS
 from ccatdc.reference.export import export_reference
-from ccatdc.reference.loader import load_reference
+from ccatdc.reference.load.loader import load_reference
 from planning.models import ChaiInparParameter, FixedSource, ObservingProgram, ObsUnit
 from tests.factories.accounts import UserFactory
 from tests.reference.test_kosma_files import INPAR, TILING, USES_TEMPLATE
@@ -25,15 +25,12 @@ def loaded(tmp_path: Path) -> None:
     """Rows of every section."""
     load_reference([SHIPPED])
     tables = {
-        name: text.replace("prime-cam/280ghz/280 GHz continuum", configuration_name())
-        for name, text in TABLES.items()
+        name: text.replace("prime-cam/280ghz/280 GHz continuum", configuration_name()) for name, text in TABLES.items()
     }
     kosma = {"z.yaml": USES_TEMPLATE, "inpar/otf.inpar": INPAR, "tiling/30 Dor.tiling": TILING}
     load_reference([write(tmp_path / "more", tables | kosma)])
     # What people write in the portal.
-    FixedSource.objects.filter(name="W3").update(
-        description='A "quoted", café\r\nof two lines ', source_class="on"
-    )
+    FixedSource.objects.filter(name="W3").update(description='A "quoted", café\r\nof two lines ', source_class="on")
     ObsUnit.objects.filter(name="W3").update(state="on_hold", min_elevation_deg=30.1)
 
 
@@ -50,9 +47,7 @@ def empty_the_database() -> None:
 
 @pytest.mark.usefixtures("loaded")
 def test_an_export_loaded_into_an_empty_database_gives_the_same_rows(tmp_path: Path) -> None:
-    sources = list(
-        FixedSource.objects.order_by("name").values_list("name", "ra_deg", "description")
-    )
+    sources = list(FixedSource.objects.order_by("name").values_list("name", "ra_deg", "description"))
     count = {d.section: d.model._default_manager.count() for d in DECLARATIONS}
     export_reference(tmp_path / "first")
     empty_the_database()

@@ -6,14 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ccatdc.reference.loader import load_reference
-from ccatdc.reference.problems import ReferenceDataError
-from planning.models import (
-    ChaiInparParameter,
-    ChaiObservationConfiguration,
-    ChaiTiling,
-    FixedSource,
-)
+from ccatdc.reference.entries import ReferenceDataError
+from ccatdc.reference.load.loader import load_reference
+from planning.models import ChaiInparParameter, ChaiObservationConfiguration, ChaiTiling, FixedSource
 from tests.reference.test_loader import SHIPPED
 from tests.reference.test_tables import write
 
@@ -78,9 +73,7 @@ def test_a_template_fills_all_configurations_that_name_it(tmp_path: Path) -> Non
 
     first, again = load_reference([folder]), load_reference([folder])
 
-    rows = ChaiInparParameter.objects.filter(
-        chai_observation_configuration__obs_unit__name="30 Dor map"
-    )
+    rows = ChaiInparParameter.objects.filter(chai_observation_configuration__obs_unit__name="30 Dor map")
     assert [(r.name, r.typed_value, r.unit, r.comment) for r in rows] == [
         ("obs_coord_sys_on", "J2000", "", "system of ON"),
         ("obs_tolerance", 15.0, "arcsec", "how near is on source"),

@@ -1,4 +1,4 @@
-"""``manage.py load_reference``: what it prints and what it writes into the diary."""
+"""``manage.py load_reference``: what it prints and what it writes into the audit log."""
 
 from __future__ import annotations
 

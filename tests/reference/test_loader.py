@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ccatdc.reference.loader import load_reference
-from ccatdc.reference.problems import ReferenceDataError
+from ccatdc.reference.entries import ReferenceDataError
+from ccatdc.reference.load.loader import load_reference
 from datamgmt.models import DataLocation, DiskDataLocation, S3DataLocation, Site
 from observatory.models import Instrument, InstrumentModule, Telescope
 from planning.models import FixedSource, ObservingProgram, ObsUnit, Source
@@ -63,10 +63,7 @@ def test_the_shipped_data_loads_and_a_second_load_changes_nothing() -> None:
 def test_the_shipped_data_has_what_filing_needs() -> None:
     load_reference([SHIPPED])
 
-    assert all(
-        instrument.modules.filter(short_name="housekeeping").exists()
-        for instrument in Instrument.objects.all()
-    )
+    assert all(instrument.modules.filter(short_name="housekeeping").exists() for instrument in Instrument.objects.all())
     assert ObsUnit.objects.get(name="M17SW map").sub_observing_program is not None
     assert {location.full_name for location in DataLocation.objects.active().with_site()} == {
         "ccat_primecam_raw_data",
@@ -143,8 +140,7 @@ def test_what_an_operator_decided_is_left_alone(write_folder: WriteFolder) -> No
 def test_a_later_folder_overrides_single_fields(write_folder: WriteFolder) -> None:
     base = write_folder(a=BUFFER)
     overlay = write_folder(
-        "overlay",
-        x="disk_data_location:\n  - {site: ccat, name: output_buffer, path: /mnt/b, priority: 5}\n",
+        "overlay", x="disk_data_location:\n  - {site: ccat, name: output_buffer, path: /mnt/b, priority: 5}\n"
     )
 
     load_reference([base, overlay])
@@ -168,8 +164,7 @@ def test_the_root_of_a_location_with_copies_is_not_changed(write_folder: WriteFo
 def test_one_bad_entry_takes_the_whole_load_back(write_folder: WriteFolder) -> None:
     folder = write_folder(
         a=OBSERVATORY,
-        b="fixed_source:\n  - {name: M17, ra_deg: 275, dec_deg: -16}\n"
-        "  - {name: wrong, ra_deg: 400, dec_deg: 0}\n",
+        b="fixed_source:\n  - {name: M17, ra_deg: 275, dec_deg: -16}\n  - {name: wrong, ra_deg: 400, dec_deg: 0}\n",
     )
 
     with pytest.raises(ReferenceDataError):
@@ -183,8 +178,7 @@ def test_kinds_of_a_polymorphic_model_keep_their_own_fields(write_folder: WriteF
     load_reference(
         [
             write_folder(
-                a=BUFFER
-                + "s3_data_location:\n  - {site: ccat, name: lta, location_type: long_term_archive,"
+                a=BUFFER + "s3_data_location:\n  - {site: ccat, name: lta, location_type: long_term_archive,"
                 " bucket_name: b, endpoint_url: 'http://127.0.0.1:8333'}\n"
             )
         ]

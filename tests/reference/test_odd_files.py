@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from ccatdc.reference import folders
-from ccatdc.reference.loader import load_reference
-from ccatdc.reference.problems import ReferenceDataError
+from ccatdc.reference.entries import ReferenceDataError
+from ccatdc.reference.load.loader import load_reference
+from ccatdc.reference.readers import folders
 from observatory.models import Observatory
 from planning.models import FixedSource, ObservingProgram, ObsMode, SubObservingProgram
 from tests.reference.test_tables import write
@@ -122,11 +122,7 @@ def test_aliases_are_not_followed(tmp_path: Path) -> None:
 
     found = problems_of(tmp_path)
 
-    assert [(file, line) for file, line, _, _ in found] == [
-        ("bomb.yaml", 2),
-        ("endless.yaml", 6),
-        ("merged.yaml", 3),
-    ]
+    assert [(file, line) for file, line, _, _ in found] == [("bomb.yaml", 2), ("endless.yaml", 6), ("merged.yaml", 3)]
     assert all("*a is not read: write out what it stands for" in why for *_, why in found)
 
 
@@ -158,30 +154,15 @@ TABLES: dict[str, tuple[str | bytes, int, str, str]] = {
     "NUL": (HEADER + "a\0,1,2\n", 2, "name", "characters that do not print"),
     "UTF-16": ((HEADER + "a,1,2\n").encode("utf-16"), 1, "", "is not UTF-8"),
     "lines end as in Windows": (HEADER + "a,1,2\r\nb,x,3\r\n", 3, "ra_deg", "is not a number"),
-    "lines end as in old Macs": (
-        (HEADER + "a,1,2\nb,x,3\n").replace("\n", "\r"),
-        3,
-        "ra_deg",
-        "is not a number",
-    ),
+    "lines end as in old Macs": ((HEADER + "a,1,2\nb,x,3\n").replace("\n", "\r"), 3, "ra_deg", "is not a number"),
     "object twice the same name": (
         "name,ra_deg,dec_deg,aliases\n" + 'a,1,2,"[{""x"": 1, ""x"": 2}]"\n',
         2,
         "aliases",
         "x is given twice",
     ),
-    "endless JSON": (
-        "name,ra_deg,dec_deg,aliases\na,1,2," + "[" * 100_000 + "\n",
-        2,
-        "aliases",
-        "is not JSON",
-    ),
-    "same zero": (
-        "name,ra_deg,dec_deg\na,1,2\na,1,2\n",
-        3,
-        "name",
-        "a is given twice, first in",
-    ),
+    "endless JSON": ("name,ra_deg,dec_deg,aliases\na,1,2," + "[" * 100_000 + "\n", 2, "aliases", "is not JSON"),
+    "same zero": ("name,ra_deg,dec_deg\na,1,2\na,1,2\n", 3, "name", "a is given twice, first in"),
 }
 
 
@@ -199,9 +180,7 @@ def test_a_table_that_is_none_is_refused(mistake: str, tmp_path: Path) -> None:
 
 def test_marks_and_ends_of_lines_of_other_systems_are_read(tmp_path: Path) -> None:
     rows = HEADER + "a,1,2\nb,3,4\n"
-    (tmp_path / "fixed_source.csv").write_bytes(
-        b"\xef\xbb\xbf" + rows.encode().replace(b"\n", b"\r\n")
-    )
+    (tmp_path / "fixed_source.csv").write_bytes(b"\xef\xbb\xbf" + rows.encode().replace(b"\n", b"\r\n"))
     (tmp_path / "FIXED.CAT").write_bytes(b"c J2000 5 6\rd J2000 7 8\r")
     (tmp_path / "a.yml").write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
 
@@ -244,9 +223,7 @@ def test_hidden_files_are_not_looked_at(tmp_path: Path) -> None:
     assert len(load_reference([tmp_path]).changes) == 1
 
 
-def test_a_file_that_is_too_large_is_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert folders._LARGEST > 10_000_000
     monkeypatch.setattr(folders, "_LARGEST", 1000)
     write(tmp_path, {"fixed_source.csv": HEADER + "a,1,2\n" * 200})

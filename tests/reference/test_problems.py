@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ccatdc.reference.loader import load_reference
-from ccatdc.reference.problems import ReferenceDataError
+from ccatdc.reference.entries import ReferenceDataError
+from ccatdc.reference.load.loader import load_reference
 from observatory.models import Observatory
 from tests.reference.conftest import WriteFolder
 
@@ -27,18 +27,8 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
     ),
     "missing field": ("observatory:\n  - short_name: ccat\n", 2, "name", "is missing"),
     "missing name": ("observatory:\n  - name: CCAT\n", 2, "short_name", "is missing"),
-    "missing reference": (
-        "data_archive:\n  - {short_name: a, name: A}\n",
-        2,
-        "site",
-        "is missing",
-    ),
-    "empty where a value is needed": (
-        "observatory:\n  - short_name: ccat\n    name:\n",
-        3,
-        "name",
-        "may not be empty",
-    ),
+    "missing reference": ("data_archive:\n  - {short_name: a, name: A}\n", 2, "site", "is missing"),
+    "empty where a value is needed": ("observatory:\n  - short_name: ccat\n    name:\n", 3, "name", "may not be empty"),
     "unknown reference": (
         OBSERVATORY + "telescope:\n  - short_name: fyst\n    observatory: cat\n    name: FYST\n"
         "    lon_deg: 0\n    lat_deg: 0\n    alt_m: 0\n    aperture_m: 6\n",
@@ -84,12 +74,7 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
         "name",
         "put it in quotes",
     ),
-    "number for text": (
-        "observatory:\n  - short_name: ccat\n    name: 350\n",
-        3,
-        "name",
-        "put it in quotes",
-    ),
+    "number for text": ("observatory:\n  - short_name: ccat\n    name: 350\n", 3, "name", "put it in quotes"),
     "text for a number": (
         "fixed_source:\n  - name: a\n    ra_deg: 5h20m\n    dec_deg: 0\n",
         3,
@@ -128,21 +113,14 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
         "CCAT is taken by another site",
     ),
     "unknown choice": (
-        SITE + "disk_data_location:\n  - site: ccat\n    name: b\n    location_type: bufer\n"
-        "    path: /b\n",
+        SITE + "disk_data_location:\n  - site: ccat\n    name: b\n    location_type: bufer\n    path: /b\n",
         6,
         "location_type",
         "'bufer' is not a valid choice",
     ),
-    "name unfit for queues": (
-        "site:\n  - short_name: Ccat-1\n    name: CCAT\n",
-        2,
-        "short_name",
-        "lower-case letters",
-    ),
+    "name unfit for queues": ("site:\n  - short_name: Ccat-1\n    name: CCAT\n", 2, "short_name", "lower-case letters"),
     "relative root": (
-        SITE + "disk_data_location:\n  - site: ccat\n    name: b\n    location_type: buffer\n"
-        "    path: data/b\n",
+        SITE + "disk_data_location:\n  - site: ccat\n    name: b\n    location_type: buffer\n    path: data/b\n",
         7,
         "path",
         "Give an absolute path",
@@ -154,12 +132,7 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
         "name",
         "Mars is a fixed_source in",
     ),
-    "too long": (
-        f"observatory:\n  - short_name: ccat\n    name: {'x' * 129}\n",
-        3,
-        "name",
-        "at most 128 characters",
-    ),
+    "too long": (f"observatory:\n  - short_name: ccat\n    name: {'x' * 129}\n", 3, "name", "at most 128 characters"),
     "not YAML": ("site:\n  - {short_name: ccat\nname: x\n", 3, "", "is not YAML"),
     "tag": ("site: !!python/name:os.system\n", 1, "site", "a section is a list of entries"),
     "tagged value": (
@@ -177,9 +150,7 @@ MISTAKES: dict[str, tuple[str, int, str, str]] = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_names_file_line_field_and_reason(
-    mistake: str, write_folder: WriteFolder
-) -> None:
+def test_a_mistake_names_file_line_field_and_reason(mistake: str, write_folder: WriteFolder) -> None:
     text, line, field, reason = MISTAKES[mistake]
     folder = write_folder(good="observatory:\n  - {short_name: fine, name: Fine}\n", wrong=text)
 
@@ -193,9 +164,7 @@ def test_a_mistake_names_file_line_field_and_reason(
     assert not Observatory.objects.exists()
 
 
-def test_all_problems_are_reported_at_once_and_what_follows_from_one_is_not(
-    write_folder: WriteFolder,
-) -> None:
+def test_all_problems_are_reported_at_once_and_what_follows_from_one_is_not(write_folder: WriteFolder) -> None:
     folder = write_folder(
         a="observatory:\n  - {short_name: ccat}\n"
         "telescope:\n  - {short_name: fyst, observatory: ccat}\n"
@@ -217,9 +186,7 @@ def test_a_row_stored_as_another_kind_is_refused(write_folder: WriteFolder) -> N
     load_reference([write_folder(a="fixed_source:\n  - {name: Mars, ra_deg: 0, dec_deg: 0}\n")])
 
     with pytest.raises(ReferenceDataError, match="Mars exists already, as a fixed_source"):
-        load_reference(
-            [write_folder(a="solar_system_object:\n  - {name: Mars, ephemeris_name: mars}\n")]
-        )
+        load_reference([write_folder(a="solar_system_object:\n  - {name: Mars, ephemeris_name: mars}\n")])
 
 
 def test_a_file_that_is_not_utf8_names_the_line(write_folder: WriteFolder) -> None:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ccatdc.reference.export import export_reference
-from ccatdc.reference.loader import load_reference
+from ccatdc.reference.load.loader import load_reference
 from planning.models import (
     ChaiInparParameter,
     ChaiObservationConfiguration,
@@ -30,9 +30,7 @@ TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 NAMES = TEXTS.filter(lambda name: bool(name) and name == name.strip() and name.isprintable())
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 PLAIN = st.none() | st.booleans() | st.integers(-(10**20), 10**20) | NUMBERS | TEXTS
-JSON = st.dictionaries(
-    TEXTS, PLAIN | st.lists(PLAIN, max_size=3) | st.dictionaries(TEXTS, PLAIN, max_size=2)
-)
+JSON = st.dictionaries(TEXTS, PLAIN | st.lists(PLAIN, max_size=3) | st.dictionaries(TEXTS, PLAIN, max_size=2))
 FIELDS = {
     "name": NAMES,
     "description": TEXTS,
@@ -47,17 +45,7 @@ ODD = {
     "yaml words": ["no", "on", "~", "null", "1:30", "010", "0x10", "1e5", "2026-01-01", ".inf"],
     "yaml signs": ["- a", "a: b", "#c", "&x", "*x", "<<", "=", "'", '"', "%", "@", "`", "---", "!"],
     "csv signs": ["a,b", 'a"b', '"', ";", "\t", "a\rb", "a\nb", "a\r\nb", "\r", "\n", " a "],
-    "unseen": [
-        "\ufeff",
-        "\u2028",
-        "\x85",
-        "\x07",
-        "\x7f",
-        "\u200b",
-        "\ufffe",
-        "\U0010ffff",
-        "\xa0",
-    ],
+    "unseen": ["\ufeff", "\u2028", "\x85", "\x07", "\x7f", "\u200b", "\ufffe", "\U0010ffff", "\xa0"],
     "unicode": ["µ", "e\u0301", "Ångström", "日本", "\U0001f52d"],
 }
 
@@ -72,9 +60,7 @@ def stored() -> list[Any]:
         columns(ObsMode, "name", "description", "default_parameters"),
         columns(ObsUnit, "name", "observing_program__short_name", "source__name", "priority"),
         columns(PreScheduledSlot, "start_time", "comment"),
-        columns(ChaiInparParameter, "chai_observation_configuration__obs_unit", "name", "value")[
-            :0
-        ],
+        columns(ChaiInparParameter, "chai_observation_configuration__obs_unit", "name", "value")[:0],
         columns(ChaiInparParameter, "position", "name", "value", "unit", "comment"),
     ]
 
@@ -156,9 +142,7 @@ def test_texts_that_mean_something_to_a_format_go_round(kind: str, tmp_path: Pat
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-def test_whatever_is_written_goes_round(
-    tmp_path_factory: pytest.TempPathFactory, row: dict[str, Any]
-) -> None:
+def test_whatever_is_written_goes_round(tmp_path_factory: pytest.TempPathFactory, row: dict[str, Any]) -> None:
     FixedSource.objects.filter(name__startswith="odd ").delete()
     FixedSource.objects.create(
         name=f"odd {row['name']}",
@@ -168,9 +152,7 @@ def test_whatever_is_written_goes_round(
         aliases=row["aliases"],
         vlsr_km_s=row["vlsr_km_s"],
     )
-    ObsMode.objects.update_or_create(
-        name="focus", defaults={"default_parameters": row["parameters"]}
-    )
+    ObsMode.objects.update_or_create(name="focus", defaults={"default_parameters": row["parameters"]})
     ChaiInparParameter.objects.filter(name="obs_cookie").update(
         value=row["inpar"], comment=row["inpar"], unit=row["inpar"]
     )

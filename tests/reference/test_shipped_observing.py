@@ -1,4 +1,4 @@
-"""The lines, set-ups and configurations that are shipped: the real values, clean for a person too."""
+"""The lines, module configurations and configurations that are shipped: the real values, clean for a person too."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from ccatdc.reference.loader import load_reference
-from ccatdc.reference.problems import ReferenceDataError
+from ccatdc.reference.entries import ReferenceDataError
+from ccatdc.reference.load.loader import load_reference
 from observatory.models import InstrumentModuleConfiguration, Line
 from planning.models import ChaiTiling, ObservationConfiguration, ObsUnit
 from tests.reference.conftest import WriteFolder
@@ -67,9 +67,7 @@ prime_cam_observation_configuration:
     assert "radius is no parameter of a daisy scan; did you mean radius_deg?" in text
 
 
-def test_a_configuration_of_the_other_kind_is_not_taken_for_chais(
-    write_folder: WriteFolder,
-) -> None:
+def test_a_configuration_of_the_other_kind_is_not_taken_for_chais(write_folder: WriteFolder) -> None:
     parameter = """\
 chai_inpar_parameter:
   - {chai_observation_configuration: TD/3C279 monitoring, name: obs_lam_on, value: "1"}

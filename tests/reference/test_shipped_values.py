@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import models
 
-from ccatdc.reference.loader import load_reference
+from ccatdc.reference.load.loader import load_reference
 from datamgmt.models import DataLocation, Site
 from observatory.models import Instrument, InstrumentModule, Line, Observatory, Telescope
 from planning.models import (
@@ -43,19 +43,8 @@ def test_the_telescope_stands_on_cerro_chajnantor() -> None:
 
 
 def test_instruments_and_their_modules() -> None:
-    assert rows(Instrument, "name", "available") == {
-        ("Prime-Cam", True),
-        ("CHAI", True),
-        ("Mod-Cam", False),
-    }
-    fields = (
-        "instrument__name",
-        "name",
-        "n_pixels",
-        "freq_min_ghz",
-        "freq_max_ghz",
-        "beam_fwhm_arcsec",
-    )
+    assert rows(Instrument, "name", "available") == {("Prime-Cam", True), ("CHAI", True), ("Mod-Cam", False)}
+    fields = ("instrument__name", "name", "n_pixels", "freq_min_ghz", "freq_max_ghz", "beam_fwhm_arcsec")
     science = InstrumentModule.objects.exclude(short_name="housekeeping").values_list(*fields)
     assert set(science) == {
         ("CHAI", "LFA", 64, 455, 495, 26),

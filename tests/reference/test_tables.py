@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ccatdc.reference.loader import load_reference
-from ccatdc.reference.problems import ReferenceDataError
+from ccatdc.reference.entries import ReferenceDataError
+from ccatdc.reference.load.loader import load_reference
 from planning.models import (
     ConstantElevationAzimuthRange,
     FixedSource,
@@ -46,7 +46,7 @@ def write(folder: Path, files: dict[str, str]) -> Path:
 
 
 def configuration_name() -> str:
-    """One of the shipped set-ups of Prime-Cam."""
+    """One of the shipped module configurations of Prime-Cam."""
     from observatory.models import PrimeCamModuleConfiguration
 
     row = PrimeCamModuleConfiguration.objects.select_related("instrument_module__instrument")[0]
@@ -59,8 +59,7 @@ def folder(tmp_path: Path) -> Path:
     """All tables above; the shipped data, which they refer to, is loaded."""
     load_reference([SHIPPED])
     tables = {
-        name: text.replace("prime-cam/280ghz/280 GHz continuum", configuration_name())
-        for name, text in TABLES.items()
+        name: text.replace("prime-cam/280ghz/280 GHz continuum", configuration_name()) for name, text in TABLES.items()
     }
     return write(tmp_path / "tables", tables)
 
@@ -110,13 +109,7 @@ MISTAKES = {
     "unknown table": ("sources.csv", "name\na\n", 1, "sources", "no section"),
     "wrong unit": ("fixed_source.csv", "name,ra_h,dec_deg\na,1,1\n", 1, "ra_h", "mean ra_deg?"),
     "column twice": ("fixed_source.csv", "name,name\na,b\n", 1, "name", "is given twice"),
-    "hours for degrees": (
-        "fixed_source.csv",
-        "name,ra_deg,dec_deg\na,5h20m,1\n",
-        2,
-        "ra_deg",
-        "is not a number",
-    ),
+    "hours for degrees": ("fixed_source.csv", "name,ra_deg,dec_deg\na,5h20m,1\n", 2, "ra_deg", "is not a number"),
     "not finite": ("fixed_source.csv", "name,ra_deg,dec_deg\na,nan,1\n", 2, "ra_deg", "number"),
     "swapped coordinates": (
         "fixed_source.csv",
@@ -125,13 +118,7 @@ MISTAKES = {
         "dec_deg",
         "fixed_source_dec_range",
     ),
-    "key twice": (
-        "fixed_source.csv",
-        "name,ra_deg,dec_deg\na,1,1\na,2,2\n",
-        3,
-        "name",
-        "a is given twice",
-    ),
+    "key twice": ("fixed_source.csv", "name,ra_deg,dec_deg\na,1,1\na,2,2\n", 3, "name", "a is given twice"),
     "too few cells": ("fixed_source.csv", "name,ra_deg\na\n", 2, "", "has 1 cells"),
     "quote not closed": ("fixed_source.csv", 'name,ra_deg\n"a,1\n', 2, "", "is not CSV"),
     "unknown source": (
@@ -167,8 +154,7 @@ MISTAKES = {
     ),
     "scan parameter of another scan": (
         "prime_cam_observation_configuration.csv",
-        "obs_unit,scan_type,velocity_deg_s,radius_deg,width_deg\n"
-        "ENG/Prime-Cam test data,daisy,0.3,0.5,2\n",
+        "obs_unit,scan_type,velocity_deg_s,radius_deg,width_deg\nENG/Prime-Cam test data,daisy,0.3,0.5,2\n",
         2,
         "scan_params",
         "width_deg is no parameter of a daisy scan",

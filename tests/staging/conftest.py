@@ -8,11 +8,7 @@ from django.test import Client
 from accounts.models import User
 from datamgmt.models import RawDataPackage
 from tests.factories.accounts import RoleFactory
-from tests.factories.datamgmt import (
-    ProcessingLocationFactory,
-    RawDataPackageFactory,
-    archive_package,
-)
+from tests.factories.datamgmt import ProcessingLocationFactory, RawDataPackageFactory, archive_package
 from tests.portal.conftest import logged_in, person
 
 
@@ -39,9 +35,7 @@ def client(scientist: User) -> Client:
 
 def archived(name: str, size: int = 1000, **more: object) -> RawDataPackage:
     """A package with a good archive copy."""
-    package: RawDataPackage = RawDataPackageFactory.create(
-        name=name, size=size, archived=True, **more
-    )
+    package: RawDataPackage = RawDataPackageFactory.create(name=name, size=size, archived=True, **more)
     archive_package(package)
     return package
 

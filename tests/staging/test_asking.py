@@ -30,9 +30,7 @@ def place() -> Any:
     return DataLocation.objects.get(location_type="processing")
 
 
-def test_the_sum_is_shown_before_anything_is_asked_for(
-    client: Client, two_packages: list[RawDataPackage]
-) -> None:
+def test_the_sum_is_shown_before_anything_is_asked_for(client: Client, two_packages: list[RawDataPackage]) -> None:
     choose(client, two_packages)
 
     content = client.get(REQUEST).content.decode()
@@ -63,9 +61,7 @@ def test_a_request_becomes_a_job_and_its_page(
     assert client.get("/staging/").context["selection_count"] == 0
 
 
-def test_a_location_that_is_not_for_this_is_refused(
-    client: Client, two_packages: list[RawDataPackage]
-) -> None:
+def test_a_location_that_is_not_for_this_is_refused(client: Client, two_packages: list[RawDataPackage]) -> None:
     buffer = BufferLocationFactory.create()
     off = ProcessingLocationFactory.create(name="off", active=False)
     choose(client, two_packages)
@@ -120,9 +116,7 @@ def test_asking_for_nothing_is_no_job(client: Client, two_packages: list[RawData
 @pytest.fixture
 def job(scientist: User, two_packages: list[RawDataPackage]) -> StagingJob:
     """One package is there, one failed."""
-    row: StagingJob = StagingJobFactory.create(
-        requested_by=scientist, packages=two_packages, total_bytes=4 * 10**9
-    )
+    row: StagingJob = StagingJobFactory.create(requested_by=scientist, packages=two_packages, total_bytes=4 * 10**9)
     common = {"staging_job": row, "location": row.destination_location}
     StagingFactory.create(**common, raw_data_package=two_packages[0], completed=True)
     StagingFactory.create(
@@ -139,9 +133,7 @@ def job(scientist: User, two_packages: list[RawDataPackage]) -> StagingJob:
     return row
 
 
-def test_the_page_of_a_job_says_what_is_where_and_what_failed(
-    client: Client, job: StagingJob
-) -> None:
+def test_the_page_of_a_job_says_what_is_where_and_what_failed(client: Client, job: StagingJob) -> None:
     content = client.get(f"/staging/jobs/{job.pk}/").content.decode()
 
     assert "1 of 2 packages could not be staged." in content
@@ -150,9 +142,7 @@ def test_the_page_of_a_job_says_what_is_where_and_what_failed(
     assert "Try the failed ones again" in content
 
 
-def test_the_progress_stops_being_fetched_when_the_job_is_over(
-    client: Client, job: StagingJob
-) -> None:
+def test_the_progress_stops_being_fetched_when_the_job_is_over(client: Client, job: StagingJob) -> None:
     address = f"/staging/jobs/{job.pk}/progress/"
     assert client.get(address).headers["X-Refresh"] == "stop"
 

@@ -38,15 +38,10 @@ def strict_page(page: Page, live_server: Any) -> Iterator[Page]:
         lambda request: (
             None
             if request.url.startswith((live_server.url, "data:"))
-            else wrong.append(f"left the house: {request.url}")
+            else wrong.append(f"left our host: {request.url}")
         ),
     )
-    page.on(
-        "response",
-        lambda answer: (
-            wrong.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None
-        ),
-    )
+    page.on("response", lambda answer: wrong.append(f"{answer.status}: {answer.url}") if answer.status >= 400 else None)
     yield page
     assert wrong == []
 
@@ -113,9 +108,7 @@ def test_a_scientist_ticks_two_packages_and_follows_the_job(
     job = StagingJob.objects.get()
     assert strict_page.get_by_role("heading", level=1).inner_text() == "Orion in a browser"
     assert "0 of 2 packages" in strict_page.inner_text("main")
-    StagingJob.objects.filter(pk=job.pk).update(
-        status=Status.FAILED, failure_error_message="A disk broke."
-    )
+    StagingJob.objects.filter(pk=job.pk).update(status=Status.FAILED, failure_error_message="A disk broke.")
     # Nobody reloads it.
     strict_page.get_by_text("A disk broke.").wait_for(timeout=SOON)
     strict_page.set_viewport_size(NARROW)

@@ -15,12 +15,7 @@ from datamgmt.models import RawDataPackage
 from tests.factories.accounts import UserFactory
 from tests.factories.datamgmt import RawDataPackageFactory
 from tests.factories.observatory import InstrumentFactory, InstrumentModuleFactory
-from tests.factories.planning import (
-    ExecutedObsUnitFactory,
-    FixedSourceFactory,
-    ObservingProgramFactory,
-    ObsUnitFactory,
-)
+from tests.factories.planning import ExecutedObsUnitFactory, FixedSourceFactory, ObservingProgramFactory, ObsUnitFactory
 from tests.portal.conftest import logged_in
 from tests.staging.conftest import archived
 
@@ -31,9 +26,7 @@ def names(response: Any) -> list[str]:
     return [row.record.name for row in response.context["table"].page.object_list]
 
 
-def press(
-    client: Client, do: str, shown: list[RawDataPackage], ticked: list[Any], **more: Any
-) -> Any:
+def press(client: Client, do: str, shown: list[RawDataPackage], ticked: list[Any], **more: Any) -> Any:
     query = more.pop("query", "")
     body = {
         "do": do,
@@ -67,9 +60,7 @@ def various(db: None) -> None:
         instrument=InstrumentFactory.create(short_name="chai", name="CHAI"), short_name="lfa"
     )
     may = ExecutedObsUnitFactory.create(finished=True)
-    june = ExecutedObsUnitFactory.create(
-        obs_unit=cosmos, start_time=datetime(2026, 6, 3, 1, tzinfo=UTC)
-    )
+    june = ExecutedObsUnitFactory.create(obs_unit=cosmos, start_time=datetime(2026, 6, 3, 1, tzinfo=UTC))
     archived("orion_280", executed_obs_unit=may)
     archived("orion_lfa", executed_obs_unit=may, instrument_module=chai)
     archived("cosmos_280", executed_obs_unit=june)
@@ -95,9 +86,7 @@ def various(db: None) -> None:
     ],
     ids=lambda value: str(sorted(value)),
 )
-def test_the_list_is_narrowed(
-    client: Client, various: None, question: dict[str, str], answer: set[str]
-) -> None:
+def test_the_list_is_narrowed(client: Client, various: None, question: dict[str, str], answer: set[str]) -> None:
     from observatory.models import Instrument, InstrumentModule
     from planning.models import ObservingProgram
 
@@ -121,9 +110,7 @@ def test_a_filter_and_the_ticks_go_together(client: Client, various: None) -> No
     assert chosen(client) == 1
 
 
-def test_ticks_survive_paging_and_unticking_counts_too(
-    client: Client, two_packages: list[RawDataPackage]
-) -> None:
+def test_ticks_survive_paging_and_unticking_counts_too(client: Client, two_packages: list[RawDataPackage]) -> None:
     first, second = two_packages
 
     response = press(client, "?page=2&source=Orion", [first], [first])

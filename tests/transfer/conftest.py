@@ -17,11 +17,12 @@ from transfer.models import Operation
 
 
 @pytest.fixture
-def fake(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any
-) -> Iterator[type[FakeOperation]]:
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[type[FakeOperation]]:
     """All stages run a fake operation; logs go below ``tmp_path``."""
-    settings.LOG_DIR = tmp_path / "log"
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "logs": {**settings.STORAGES["logs"], "OPTIONS": {"location": tmp_path / "log"}},
+    }
     with faked(monkeypatch) as operation_class:
         yield operation_class
 

@@ -40,6 +40,7 @@ class FakeOperation:
         self.operation = operation
         self.lease = lease
         self.problems: list[dict[str, str]] = []
+        self.read_from: set[int] = set()
         self._note("init")
 
     def prepare(self) -> None:
@@ -84,9 +85,7 @@ class FakeOperation:
 def use(operation_class: str, manager_class: str | None = None) -> tuple[pipeline.Stage, ...]:
     """The table of stages with one class, by dotted name, for the operations of all of them."""
     return tuple(
-        dataclasses.replace(
-            stage, operation=operation_class, manager=manager_class or stage.manager
-        )
+        dataclasses.replace(stage, operation=operation_class, manager=manager_class or stage.manager)
         for stage in pipeline.PIPELINE
     )
 

@@ -8,29 +8,29 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Final
 
 import django
-
-#: What the children of a sentinel do, in the order in which django-q2 starts them.
-ROLE_OF: Final = ("worker", "monitor", "pusher")
 
 
 def main() -> None:
     """Replace the stages, then run the command."""
     django.setup()
     from django.core.management import execute_from_command_line
+    from django_q.conf import Conf
 
     from tests.transfer.fakes import FakeOperation, use
     from transfer import pipeline
 
     FakeOperation.script = staticmethod(act)
-    pipeline.PIPELINE = use(
-        "tests.transfer.fakes.FakeOperation", "tests.transfer.fakes.FakeManager"
-    )
+    pipeline.PIPELINE = use("tests.transfer.fakes.FakeOperation", "tests.transfer.fakes.FakeManager")
+    from transfer.engine.processes import supervisor  # it takes the stages when it is imported
+
+    Conf.RECYCLE = int(os.environ.get("TEST_RECYCLE", Conf.RECYCLE))
+    supervisor.FROZEN_SECONDS = float(os.environ.get("TEST_FROZEN_SECONDS", supervisor.FROZEN_SECONDS))
     execute_from_command_line(["manage.py", *sys.argv[1:]])
 
 
@@ -48,6 +48,8 @@ def act(handler: object) -> None:
         case "write":  # a line into a file
             with Path(argument).open("a") as file:
                 file.write(f"{os.getpid()}\n")
+        case "program":  # for so long, in a program that this process starts
+            subprocess.run(["/bin/sleep", argument], check=True)
         case "die" | "freeze":  # the first time; the file remembers
             if not Path(argument).exists():
                 Path(argument).write_text(str(os.getpid()))

@@ -15,7 +15,6 @@ from urllib.parse import urlsplit, urlunsplit
 import psutil
 from django.db import connection
 
-from tests.transfer.launch import ROLE_OF
 from transfer.models import Operation, ServiceHeartbeat
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +26,7 @@ def environment(log_dir: Path, **more: str) -> dict[str, str]:
     database = urlunsplit(url._replace(path="/" + connection.settings_dict["NAME"]))
     return os.environ | {
         "DATABASE_URL": database,
-        "DJANGO_SETTINGS_MODULE": "ccatdc.settings_test",
+        "DJANGO_SETTINGS_MODULE": "ccatdc.settings.test",
         "CCATDC_LOG_DIR": str(log_dir),
         "PYTHONPATH": str(ROOT),
         **more,
@@ -38,9 +37,7 @@ def environment(log_dir: Path, **more: str) -> dict[str, str]:
 def running(*arguments: str, log_dir: Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
     """A management command, with fake stages, until the end of the block."""
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.transfer.launch", *arguments],
-        env=environment(log_dir, **more),
-        cwd=ROOT,
+        [sys.executable, "-m", "tests.transfer.launch", *arguments], env=environment(log_dir, **more), cwd=ROOT
     ) as process:
         try:
             yield process
@@ -70,13 +67,6 @@ def tree(pid: int) -> list[psutil.Process]:
         return psutil.Process(pid).children(recursive=True)
     except psutil.NoSuchProcess:
         return []
-
-
-def roles(pid: int) -> dict[str, psutil.Process]:
-    """The processes of a supervisor's only cluster, by what they do: they start in this order."""
-    (sentinel,) = psutil.Process(pid).children()
-    children = sorted(sentinel.children(), key=lambda each: each.pid)
-    return {"sentinel": sentinel, **dict(zip(ROLE_OF, children, strict=True))}
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:

@@ -11,7 +11,7 @@ from datamgmt.models import RawDataPackage
 from datamgmt.states import Integrity, PackageState
 from tests.factories.transfer import LongTermArchiveTransferFactory
 from tests.transfer.world import World
-from transfer import dispatch
+from transfer.engine import dispatch
 from transfer.managers.s50_archive import ArchiveManager
 from transfer.models import LongTermArchiveTransfer, Operation
 

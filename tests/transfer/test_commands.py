@@ -21,11 +21,11 @@ from tests.factories.datamgmt import (
     SourceLocationFactory,
 )
 from tests.factories.transfer import DeletionFactory
-from transfer import database
+from transfer.engine import database
+from transfer.engine.processes.supervisor import Supervisor
+from transfer.engine.queue import location_named
 from transfer.management.commands import run_location
 from transfer.models import CircuitBreaker, ServiceHeartbeat
-from transfer.queues import location_named
-from transfer.supervisor import Supervisor
 
 pytestmark = pytest.mark.django_db
 
@@ -55,11 +55,13 @@ def test_list_queues_prints_the_matrix_of_the_seeds() -> None:
         "ccat_output_buffer_data_transfer_unpacking",
         "ccat_output_buffer_deletion",
         "ccat_output_buffer_monitoring",
+        "ccat_output_buffer_verification",
         "ccat_primecam_raw_data_deletion",
         "ccat_primecam_raw_data_monitoring",
         "ccat_primecam_raw_data_raw_data_package_creation",
         "cologne_long_term_archive_long_term_archive_transfer",
         "cologne_long_term_archive_monitoring",
+        "cologne_long_term_archive_verification",
         "cologne_ramses_processing_deletion",
         "cologne_ramses_processing_monitoring",
         "cologne_ramses_processing_staging",
@@ -68,8 +70,8 @@ def test_list_queues_prints_the_matrix_of_the_seeds() -> None:
 
 @pytest.mark.usefixtures("locations")
 def test_list_queues_can_be_narrowed_down() -> None:
-    assert output("list_queues", site="cologne").count("\n") == 5
-    assert output("list_queues", location="ccat_output_buffer").count("\n") == 5
+    assert output("list_queues", site="cologne").count("\n") == 6
+    assert output("list_queues", location="ccat_output_buffer").count("\n") == 6
     assert output("list_queues", location="output_buffer", site="cologne") == ""
 
 
@@ -79,6 +81,7 @@ def test_list_queues_prints_json() -> None:
         "cologne_long_term_archive": [
             "cologne_long_term_archive_long_term_archive_transfer",
             "cologne_long_term_archive_monitoring",
+            "cologne_long_term_archive_verification",
         ]
     }
 
@@ -95,9 +98,7 @@ def test_run_location_names_the_locations_that_exist() -> None:
 
 @pytest.mark.usefixtures("locations")
 @pytest.mark.usefixtures("locations")
-def test_run_location_waits_for_a_database_that_comes_up_later(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_run_location_waits_for_a_database_that_comes_up_later(monkeypatch: pytest.MonkeyPatch) -> None:
     real = location_named
     answers = [OperationalError("the database system is starting up"), None]
     begun: list[str] = []
@@ -111,9 +112,7 @@ def test_run_location_waits_for_a_database_that_comes_up_later(
     monkeypatch.setattr(run_location, "location_named", asked)
     monkeypatch.setattr(database, "ASK_AGAIN_SECONDS", 0.0)
     monkeypatch.setattr(connections, "close_all", lambda: None)
-    monkeypatch.setattr(
-        Supervisor, "run", lambda self: begun.extend(each.full_name for each in self.clusters)
-    )
+    monkeypatch.setattr(Supervisor, "run", lambda self: begun.extend(each.full_name for each in self.slots))
     output("run_location", "ccat_primecam_raw_data")
     assert begun == ["ccat_primecam_raw_data"]
 
@@ -139,7 +138,7 @@ def test_a_part_of_the_managers_beats_under_its_own_name() -> None:
 
 
 @pytest.fixture
-def trouble() -> None:
+def problem() -> None:
     """A silent worker, an open breaker, a paused and a failed operation."""
     paused = DeletionFactory.create(paused_at=timezone.now(), error_message="Killed 8 workers.")
     DeletionFactory.create(failed=True, subject="batch:failed")
@@ -150,12 +149,10 @@ def trouble() -> None:
         pid=4711,
         waiting=[{"what": "bundle", "why": "No route."}],
     )
-    ServiceHeartbeat.objects.filter(pk=silent.pk).update(
-        last_seen=timezone.now() - timedelta(minutes=5)
-    )
+    ServiceHeartbeat.objects.filter(pk=silent.pk).update(last_seen=timezone.now() - timedelta(minutes=5))
     CircuitBreaker.objects.create(
         location=paused.location,
-        operation_type=paused.operation_type,
+        scope="location",
         failures=5,
         opened_at=timezone.now(),
         next_trial_at=timezone.now() + timedelta(minutes=5),
@@ -164,11 +161,11 @@ def trouble() -> None:
     )
 
 
-@pytest.mark.usefixtures("trouble")
+@pytest.mark.usefixtures("problem")
 def test_ops_status_tells_a_person_what_is_wrong() -> None:
     text = output("ops", "status")
     assert "SILENT, last heard 5 min" in text
-    assert "Held back: Deletion at ccat_output_buffer" in text
+    assert "Held back: All work at ccat_output_buffer" in text
     assert "The disk did not answer." in text
     assert "Killed 8 workers." in text
     assert "waits: bundle: No route." in text
@@ -176,7 +173,7 @@ def test_ops_status_tells_a_person_what_is_wrong() -> None:
     assert row.split()[1:5] == ["1", "0", "0", "1"]
 
 
-@pytest.mark.usefixtures("trouble")
+@pytest.mark.usefixtures("problem")
 def test_ops_status_tells_programs_the_same() -> None:
     document = json.loads(output("ops", "status", json=True))
     deletion = next(each for each in document["stages"] if each["stage"] == "delete")

@@ -30,9 +30,7 @@ def refused(made: DataTransferRoute) -> str:
 
 
 @pytest.mark.parametrize("destination", ["input_buffer", "archive"])
-def test_a_custom_route_from_a_buffer_to_a_buffer_or_an_archive_is_right(
-    world: World, destination: str
-) -> None:
+def test_a_custom_route_from_a_buffer_to_a_buffer_or_an_archive_is_right(world: World, destination: str) -> None:
     route(
         world,
         route_type=RouteType.CUSTOM,
@@ -48,20 +46,14 @@ def test_a_custom_route_needs_both_its_ends(world: World) -> None:
 
 def test_a_custom_route_begins_in_a_buffer(world: World) -> None:
     made = route(
-        world,
-        route_type=RouteType.CUSTOM,
-        origin_location=world.source,
-        destination_location=world.input_buffer,
+        world, route_type=RouteType.CUSTOM, origin_location=world.source, destination_location=world.input_buffer
     )
     assert refused(made) == "origin_location"
 
 
 def test_a_custom_route_does_not_end_where_data_is_processed(world: World) -> None:
     made = route(
-        world,
-        route_type=RouteType.CUSTOM,
-        origin_location=world.output_buffer,
-        destination_location=world.processing,
+        world, route_type=RouteType.CUSTOM, origin_location=world.output_buffer, destination_location=world.processing
     )
     assert refused(made) == "destination_location"
 
@@ -102,10 +94,7 @@ def test_a_relay_needs_a_third_site(world: World) -> None:
 
 def test_a_relay_names_no_location(world: World) -> None:
     made = route(
-        world,
-        route_type=RouteType.RELAY,
-        relay_site=world.site("us"),
-        destination_location=world.input_buffer,
+        world, route_type=RouteType.RELAY, relay_site=world.site("us"), destination_location=world.input_buffer
     )
     assert refused(made) == "destination_location"
 
@@ -122,12 +111,7 @@ def test_relays_do_not_lead_in_a_circle(world: World) -> None:
     back.active = False
     back.full_clean()
     to_another = route(
-        world,
-        name="d",
-        route_type=RouteType.RELAY,
-        origin_site=japan,
-        relay_site=world.ccat,
-        destination_site=us,
+        world, name="d", route_type=RouteType.RELAY, origin_site=japan, relay_site=world.ccat, destination_site=us
     )
     to_another.full_clean()
 

@@ -49,7 +49,12 @@ def days_ago(days: float) -> datetime:
 
 
 class World:
-    """Two sites with their locations, and short names for what tests put there."""
+    """Two sites with their locations, and short names for what tests put there.
+
+    ``is_scrubbed``: stage 90 has read every archive copy an hour ago, and just looked at it.
+    """
+
+    is_scrubbed = False
 
     def __init__(self) -> None:
         self.ccat: Site = SiteFactory.create(short_name="ccat")
@@ -112,9 +117,7 @@ class World:
             RawDataFilePhysicalCopyFactory.create(raw_data_file=file)
         return files
 
-    def package(
-        self, *places: DataLocation, state: str = PackageState.WAITING, **fields: Any
-    ) -> RawDataPackage:
+    def package(self, *places: DataLocation, state: str = PackageState.WAITING, **fields: Any) -> RawDataPackage:
         """A built package with a good copy at each of these places."""
         fields.setdefault("instrument_module", self.module)
         fields.setdefault("source_location", self.source)
@@ -125,35 +128,27 @@ class World:
 
     def archived(self, *places: DataLocation, days: float = 365, **fields: Any) -> RawDataPackage:
         """A package archived so many days ago, with good copies in the archive and at these places."""
-        return self.package(
-            self.archive,
-            *places,
-            state=PackageState.ARCHIVED,
-            archived_at=days_ago(days),
-            **fields,
-        )
+        return self.package(self.archive, *places, state=PackageState.ARCHIVED, archived_at=days_ago(days), **fields)
 
     def copy(self, package: RawDataPackage, place: DataLocation, **fields: Any) -> PhysicalCopy:
-        """A good copy of a package: an archive's was read back an hour ago."""
+        """A good copy of a package: an archive's was read back when the package was archived, or by stage 90 since; any other an
+        hour ago.
+        """
         is_archive = place.location_type == LocationType.LONG_TERM_ARCHIVE
         is_processing = place.location_type == LocationType.PROCESSING
-        fields.setdefault("verified_at", days_ago(1 / 24))
-        fields.setdefault(
-            "verified_how", VerifiedHow.READ_BACK if is_archive else VerifiedHow.WRITTEN
-        )
+        archived_at = package.archived_at if is_archive and not self.is_scrubbed else None
+        fields.setdefault("verified_at", archived_at or days_ago(1 / 24))
+        fields.setdefault("seen_at", days_ago(0) if self.is_scrubbed else fields["verified_at"])
+        fields.setdefault("verified_how", VerifiedHow.READ_BACK if is_archive else VerifiedHow.WRITTEN)
         if is_processing:
             fields.setdefault("status", PhysicalCopyStatus.STAGED)
-        return RawDataPackagePhysicalCopyFactory.create(
-            raw_data_package=package, data_location=place, **fields
-        )
+        return RawDataPackagePhysicalCopyFactory.create(raw_data_package=package, data_location=place, **fields)
 
     def source_file(self, package: RawDataPackage | None, **fields: Any) -> PhysicalCopy:
         """The copy at SOURCE of a file of a package, as packaging leaves it."""
         file = RawDataFileFactory.create(
             raw_data_package=package,
-            executed_obs_unit=package.executed_obs_unit
-            if package is not None
-            else self.observation(),
+            executed_obs_unit=package.executed_obs_unit if package is not None else self.observation(),
             instrument_module=self.module,
             source_location=self.source,
             digest=DIGEST,
@@ -172,14 +167,10 @@ class World:
         fields.setdefault("completed", True)
         fields.setdefault("unpack_status", Status.COMPLETED)
         fields.setdefault("destination_location", self.input_buffer)
-        return DataTransferFactory.create(
-            data_transfer_package=bundle, location=bundle.origin_location, **fields
-        )
+        return DataTransferFactory.create(data_transfer_package=bundle, location=bundle.origin_location, **fields)
 
     @staticmethod
-    def bundle_copy(
-        bundle: DataTransferPackage, place: DataLocation, **fields: Any
-    ) -> PhysicalCopy:
+    def bundle_copy(bundle: DataTransferPackage, place: DataLocation, **fields: Any) -> PhysicalCopy:
         """A bundle's copy somewhere."""
         return DataTransferPackagePhysicalCopyFactory.create(
             data_transfer_package=bundle, data_location=place, **fields

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ccatdc.standalone.s3server import S3Server
-from datamgmt.storage.s3_client import make_client
+from ccatdc.dev.s3server import S3Server
+from datamgmt.storage.s3.client import make_client
 from tests.datamgmt.storage.places import DiskPlace, S3Place, S3Row
 
 if TYPE_CHECKING:

@@ -69,9 +69,7 @@ class StorageContract:
     # Writing and reading
 
     @pytest.mark.parametrize("key", ODD_KEYS)
-    def test_what_is_written_under_an_odd_name_is_read_back(
-        self, storage: LocationStorage, key: str
-    ) -> None:
+    def test_what_is_written_under_an_odd_name_is_read_back(self, storage: LocationStorage, key: str) -> None:
         write(storage, key, b"bytes of " + key.encode())
 
         assert read(storage, key) == b"bytes of " + key.encode()
@@ -272,7 +270,7 @@ class StorageContract:
 
         assert caught.value.code == "location.marker_missing"
         assert caught.value.retryable  # the disk will be mounted again;
-        assert not caught.value.counts  # until then work waits and does not fail
+        assert not caught.value.consumes_attempt  # until then work waits and does not fail
         self.require_untouched(place)
 
     @pytest.mark.parametrize("name", [*WRITES, *NEGATIVE_ANSWERS])

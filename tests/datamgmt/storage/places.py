@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from datamgmt.storage.disk import DiskStorage
+from datamgmt.storage.disk.store import DiskStorage
 from datamgmt.storage.keys import MARKER_KEY
-from datamgmt.storage.s3 import S3Storage
+from datamgmt.storage.s3.store import S3Storage
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -24,9 +24,7 @@ REPOSITORY = Path(__file__).parents[3]
 CHILD_SECONDS = 60
 
 
-def start_child(
-    script: str, *arguments: str, wrapper: tuple[str, ...] = ()
-) -> subprocess.Popen[bytes]:
+def start_child(script: str, *arguments: str, wrapper: tuple[str, ...] = ()) -> subprocess.Popen[bytes]:
     """Run a Python script in a process of its own, with the repository to import from."""
     command = [*wrapper, sys.executable, "-c", script, *arguments]
     return subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(REPOSITORY)})
@@ -47,7 +45,7 @@ class DiskRow:
     path: str
     uuid: UUID = OURS
     full_name: str = "cologne_buffer"
-    storage: str = "datamgmt.storage.disk.DiskStorage"
+    storage: str = "datamgmt.storage.disk.store.DiskStorage"
 
 
 @dataclass
@@ -59,7 +57,7 @@ class S3Row:
     region: str = ""
     uuid: UUID = OURS
     full_name: str = "cologne_archive"
-    storage: str = "datamgmt.storage.s3.S3Storage"
+    storage: str = "datamgmt.storage.s3.store.S3Storage"
 
     def get_s3_credentials(self) -> tuple[str, str]:
         return self.credentials

@@ -10,16 +10,9 @@ import pytest
 
 from ccatdc.common.errors import DataIntegrityError
 from datamgmt.checksums import BUFFER_BYTES, digest_stream
-from datamgmt.storage import s3_streams
+from datamgmt.packaging.tarballs import ExpectedMember, Member, TarWritten, extract_verified, tar_size, write_tar
 from datamgmt.storage.base import LocationStorage
-from datamgmt.tarballs import (
-    ExpectedMember,
-    Member,
-    TarWritten,
-    extract_verified,
-    tar_size,
-    write_tar,
-)
+from datamgmt.storage.s3 import streams
 from tests.datamgmt.storage.contract import MIB, read, write
 from tests.datamgmt.storage.places import DiskPlace, S3Place
 
@@ -42,10 +35,7 @@ def source(tmp_path: Path) -> DiskPlace:
 
 def pack(source: LocationStorage, buffer: LocationStorage, key: str) -> TarWritten:
     found = sorted(source.walk())
-    members = [
-        Member(name, stored.size, partial(source.open, name), stored.mtime_ns)
-        for name, stored in found
-    ]
+    members = [Member(name, stored.size, partial(source.open, name), stored.mtime_ns) for name, stored in found]
     size = tar_size((name, stored.size) for name, stored in found)
     with buffer.writer(key, "a1", size) as out:
         return write_tar(members, out)
@@ -61,7 +51,7 @@ def copy(origin: LocationStorage, target: LocationStorage, key: str) -> None:
 def test_a_package_goes_all_the_way(
     source: DiskPlace, disk_place: DiskPlace, s3_place: S3Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_streams, "PART_BYTES", 5 * MIB)
+    monkeypatch.setattr(streams, "PART_BYTES", 5 * MIB)
     buffer, archive = disk_place.storage(), s3_place.storage()
 
     written = pack(source.storage(), buffer, "p1.a1.tar")
@@ -70,18 +60,13 @@ def test_a_package_goes_all_the_way(
     with archive.open("p1.a1.tar") as stream:
         assert digest_stream(stream) == (written.size, written.digest)
     expected = {found.name: ExpectedMember(found.size, found.digest) for found in written.members}
-    with (
-        archive.open("p1.a1.tar") as stream,
-        buffer.make_tree("packages/p1.a1", "a1") as folder,
-    ):
+    with archive.open("p1.a1.tar") as stream, buffer.make_tree("packages/p1.a1", "a1") as folder:
         extract_verified(stream, folder, expected, digest=written.digest)
     for name, content in FILES.items():
         assert read(buffer, f"packages/p1.a1/{name}") == content
 
 
-def test_a_damaged_object_gives_no_tree(
-    source: DiskPlace, disk_place: DiskPlace, s3_place: S3Place
-) -> None:
+def test_a_damaged_object_gives_no_tree(source: DiskPlace, disk_place: DiskPlace, s3_place: S3Place) -> None:
     buffer, archive = disk_place.storage(), s3_place.storage()
     written = pack(source.storage(), buffer, "p1.a1.tar")
     package = bytearray(read(buffer, "p1.a1.tar"))

@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, OperationalError
 
-from ccatdc.common.errors import ConflictError
+from ccatdc.common.errors import Blocked, ConflictError
 from datamgmt.models import Site
 from tests.factories.datamgmt import SiteFactory
 from transfer.managers.base import StageManager
-from transfer.waits import Waits
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +47,7 @@ def one() -> int:
     return 1
 
 
-NO_BUFFER = Waits("No active buffer.", code="route.no_buffer", remedy="Add one.")
+NO_BUFFER = Blocked("No active buffer.", code="route.no_buffer", remedy="Add one.")
 
 
 def test_a_pass_counts_what_it_planned() -> None:
@@ -77,10 +76,8 @@ def test_a_piece_that_cannot_be_planned_leaves_nothing_behind() -> None:
 
 
 def test_what_waits_for_the_same_thing_is_one_entry() -> None:
-    other = Waits("Another reason.", code="route.no_buffer")
-    manager = Scripted(
-        a=raising(NO_BUFFER), b=raising(NO_BUFFER), c=raising(NO_BUFFER), d=raising(other)
-    )
+    other = Blocked("Another reason.", code="route.no_buffer")
+    manager = Scripted(a=raising(NO_BUFFER), b=raising(NO_BUFFER), c=raising(NO_BUFFER), d=raising(other))
     manager.run_once()
     assert [entry["what"] for entry in manager.waiting] == ["a and 2 more", "d"]
 
@@ -122,9 +119,7 @@ def test_an_error_is_reported_and_the_others_go_on(
     assert manager.run_once() == 1
     assert [entry["code"] for entry in manager.waiting] == [code]
     assert str(error) in manager.waiting[0]["why"]
-    assert any(
-        str(error) in record.getMessage() + str(record.exc_text) for record in caplog.records
-    )
+    assert any(str(error) in record.getMessage() + str(record.exc_text) for record in caplog.records)
 
 
 def test_a_database_that_is_away_ends_the_pass() -> None:

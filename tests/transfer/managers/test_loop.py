@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import OperationalError, connection
 
+from ccatdc.common.db.notify import MANAGERS, Listener, notify_managers
 from ccatdc.common.states import Status
 from tests.factories.datamgmt import BufferLocationFactory
 from tests.factories.transfer import DeletionFactory
@@ -17,7 +18,6 @@ from tests.transfer.conftest import other_session
 from tests.transfer.processes import becomes, eventually, running, stop
 from transfer.managers.loop import ManagerLoop
 from transfer.models import Operation, ServiceHeartbeat
-from transfer.wake import MANAGERS, Listener, wake_managers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,9 +68,7 @@ def test_a_pass_runs_every_manager_and_hands_over_what_is_due() -> None:
     assert operation.status == Status.SCHEDULED
 
 
-def test_a_failing_manager_stops_no_other_and_is_left_alone_for_a_while(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_failing_manager_stops_no_other_and_is_left_alone_for_a_while(caplog: pytest.LogCaptureFixture) -> None:
     broken, sound = Failing(ZeroDivisionError("division by zero")), Counting(1)
     loop = ManagerLoop([broken, sound])
     assert loop.run_pass() == 1
@@ -140,7 +138,7 @@ def test_a_ring_is_heard_at_once() -> None:
     listener = Listener(MANAGERS)
     listener.wait(0)
     begun = time.monotonic()
-    thread = in_background(wake_managers)
+    thread = in_background(notify_managers)
 
     assert listener.wait(20)
     assert time.monotonic() - begun < 2
@@ -153,7 +151,7 @@ def test_many_rings_are_one() -> None:
 
     def ring_often() -> None:
         for _ in range(20):
-            wake_managers()
+            notify_managers()
 
     in_background(ring_often).join()
     time.sleep(0.5)  # all have been delivered before anybody listens
@@ -178,7 +176,7 @@ def test_the_process_is_woken_and_stops_when_asked(tmp_path: Path) -> None:
         time.sleep(0.5)
         begun = time.monotonic()
         operation = DeletionFactory.create(location=buffer)
-        wake_managers()
+        notify_managers()
         assert becomes(operation, Status.SCHEDULED)
         assert time.monotonic() - begun < 2
         assert stop(command) < 2
@@ -193,7 +191,7 @@ def test_two_copies_share_the_work(tmp_path: Path) -> None:
         assert eventually(lambda: listening() == 2)
         for number in range(5):
             DeletionFactory.create(location=buffer, subject=f"batch:{number}")
-        wake_managers()
+        notify_managers()
         assert eventually(lambda: not Operation.objects.exclude(status=Status.SCHEDULED).exists())
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM django_q_ormq")

@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from ccatdc.common.states import Status
 from datamgmt.models import PhysicalCopy, RawDataFile, RawDataPackage
+from datamgmt.packaging.tarballs import tar_size
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
-from datamgmt.tarballs import tar_size
 from planning.models import ExecutedObsUnit
 from tests.factories.datamgmt import SourceLocationFactory
 from tests.factories.observatory import InstrumentModuleFactory
@@ -54,10 +54,7 @@ def test_the_files_of_an_observation_become_a_package(world: World) -> None:
     assert package.source_location == world.source
     operation = RawDataPackageCreation.objects.get()
     assert operation.status == Status.SCHEDULED
-    assert (operation.location, operation.destination_location) == (
-        world.source,
-        world.output_buffer,
-    )
+    assert (operation.location, operation.destination_location) == (world.source, world.output_buffer)
     assert (operation.priority, operation.total_bytes) == (3, 1400)
     assert manager.waiting == []
 
@@ -99,10 +96,7 @@ def test_each_source_has_packages_of_its_own_and_none_is_late(world: World) -> N
     world.files(execution, "a")
     world.files(execution, "b", location=other)
     assert PackageManager().run_once() == 2
-    assert set(RawDataPackageCreation.objects.values_list("location", flat=True)) == {
-        world.source.pk,
-        other.pk,
-    }
+    assert set(RawDataPackageCreation.objects.values_list("location", flat=True)) == {world.source.pk, other.pk}
     assert RawDataPackage.objects.filter(is_late=True).count() == 0
 
 
@@ -138,9 +132,7 @@ def test_a_file_that_has_just_been_filed_lets_the_others_wait_for_more(world: Wo
     assert PackageManager().run_once() == 1
 
 
-def test_the_clock_of_settling_is_the_databases(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_clock_of_settling_is_the_databases(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     change(world.source, settle_seconds=60)
     world.files(world.observation(finished=1), "a")
     long_ago = timezone.now() - timedelta(days=9)
@@ -148,7 +140,7 @@ def test_the_clock_of_settling_is_the_databases(
     assert PackageManager().run_once() == 1
 
 
-# Files in trouble
+# Files that are set aside
 
 
 @pytest.mark.parametrize("integrity", [Integrity.MISSING, Integrity.DAMAGED, Integrity.SUSPECT])
@@ -173,17 +165,11 @@ def test_a_file_that_was_deleted_and_filed_again_is_packaged_once(world: World) 
     PhysicalCopy.objects.filter(raw_data_file=file).update(status=PhysicalCopyStatus.DELETED)
     world.files(world.observation(), "other")
     PhysicalCopy.objects.create(
-        type="raw_data_file_physical_copy",
-        raw_data_file=file,
-        data_location=world.source,
-        size=file.size,
+        type="raw_data_file_physical_copy", raw_data_file=file, data_location=world.source, size=file.size
     )
     assert PackageManager().run_once() == 2
     assert sorted(RawDataPackage.objects.values_list("file_count", flat=True)) == [1, 1]
-    assert sorted(RawDataPackageCreation._base_manager.values_list("total_bytes", flat=True)) == [
-        1000,
-        1000,
-    ]
+    assert sorted(RawDataPackageCreation._base_manager.values_list("total_bytes", flat=True)) == [1000, 1000]
 
 
 # Late files
@@ -202,9 +188,7 @@ def test_files_filed_after_the_package_was_made_go_into_a_further_one(world: Wor
     assert (first.name[-3:], second.name[-3:]) == ("001", "002")
 
 
-def test_files_filed_long_after_the_end_are_late_although_nothing_was_packaged(
-    world: World,
-) -> None:
+def test_files_filed_long_after_the_end_are_late_although_nothing_was_packaged(world: World) -> None:
     change(world.source, settle_seconds=3600)
     execution = world.observation(finished=1)
     world.files(execution, "on_time", filed=1.5)
@@ -212,19 +196,14 @@ def test_files_filed_long_after_the_end_are_late_although_nothing_was_packaged(
     world.files(execution, "late", filed=0.5)
     assert PackageManager().run_once() == 2
     found = {package.is_late: package.raw_data_files for package in RawDataPackage.objects.all()}
-    assert sorted(found[False].values_list("relative_path", flat=True)) == [
-        "on_time",
-        "within_the_delay",
-    ]
+    assert sorted(found[False].values_list("relative_path", flat=True)) == ["on_time", "within_the_delay"]
     assert list(found[True].values_list("relative_path", flat=True)) == ["late"]
 
 
 # Splitting
 
 
-def test_packages_hold_at_most_so_many_bytes_of_tar(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_packages_hold_at_most_so_many_bytes_of_tar(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s10_package, "PACKAGE_MAX_BYTES", 20_480)
     world.files(world.observation(), *[f"file{n}" for n in range(9)], size=4000)
     assert PackageManager().run_once() == 3
@@ -253,9 +232,7 @@ def test_a_file_larger_than_a_package_is_a_package_of_its_own() -> None:
     assert [[file.relative_path for file in part] for part in split(files)] == [["a"], ["b"], ["c"]]
 
 
-def test_long_and_foreign_names_take_the_room_that_they_take(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_long_and_foreign_names_take_the_room_that_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
     files = filed(*[("ü" * 100 + f"/{n}", 0) for n in range(20)])
     monkeypatch.setattr(s10_package, "PACKAGE_MAX_BYTES", 10_240)
     for part in split(files):
@@ -296,18 +273,16 @@ def test_a_site_that_is_off_waits(world: World) -> None:
     assert codes(manager) == ["location.inactive"]
 
 
-@pytest.mark.parametrize("trouble", ["off", "full"])
-def test_without_a_buffer_files_wait_and_go_on_when_there_is_one(
-    world: World, trouble: str
-) -> None:
-    if trouble == "off":
+@pytest.mark.parametrize("problem", ["off", "full"])
+def test_without_a_buffer_files_wait_and_go_on_when_there_is_one(world: World, problem: str) -> None:
+    if problem == "off":
         change(world.output_buffer, active=False)
     else:
         fill(world.output_buffer, 96)
     world.files(world.observation(), "a")
     manager = PackageManager()
     assert manager.run_once() == 0
-    assert codes(manager) == ["route.no_buffer" if trouble == "off" else "route.buffers_full"]
+    assert codes(manager) == ["route.no_buffer" if problem == "off" else "route.buffers_full"]
     change(world.output_buffer, active=True, used_bytes=0)
     assert manager.run_once() == 1
     assert manager.waiting == []
@@ -332,7 +307,7 @@ def test_what_does_not_settle_yet_does_not_wait_for_a_buffer(world: World) -> No
     assert manager.waiting == []
 
 
-# Turning
+# Redirecting
 
 
 def planned(world: World) -> RawDataPackageCreation:
@@ -344,7 +319,7 @@ def planned(world: World) -> RawDataPackageCreation:
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.SCHEDULED])
-def test_a_package_is_turned_when_its_buffer_is_switched_off(world: World, status: str) -> None:
+def test_a_package_is_redirected_when_its_buffer_is_switched_off(world: World, status: str) -> None:
     operation = planned(world)
     Operation.objects.non_polymorphic().update(status=status)
     spare = world.buffer(world.ccat, "spare", priority=9)
@@ -366,12 +341,10 @@ def test_without_another_buffer_it_waits(world: World) -> None:
     assert codes(manager) == ["route.no_buffer"]
 
 
-def test_what_a_worker_holds_is_not_turned(world: World) -> None:
+def test_what_a_worker_holds_is_not_redirected(world: World) -> None:
     operation = planned(world)
     world.buffer(world.ccat, "spare", priority=9)
-    Operation.objects.non_polymorphic().update(
-        status=Status.IN_PROGRESS, owner="w", lease_until=timezone.now()
-    )
+    Operation.objects.non_polymorphic().update(status=Status.IN_PROGRESS, owner="w", lease_until=timezone.now())
     change(world.output_buffer, active=False)
     assert PackageManager().run_once() == 0
     operation.refresh_from_db()

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from ccatdc.common.states import Status
-from datamgmt.models import (
-    BundleFormat,
-    DataLocation,
-    DataTransferPackage,
-    PhysicalCopy,
-    RawDataPackage,
-)
+from datamgmt.models import BundleFormat, DataLocation, DataTransferPackage, PhysicalCopy, RawDataPackage
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
 from tests.factories.transfer import DataTransferRouteFactory
-from tests.transfer.parallel import race
+from tests.transfer.parallel import at_once, race
 from tests.transfer.world import World, change, days_ago
-from transfer.managers.s20_bundle import URGENT_PRIORITY, BundleManager, due_bundle
+from transfer.managers.s20_bundle import URGENT_PRIORITY, BundleManager, Outgoing, due_bundle
 from transfer.models import DataTransferPackageCreation, RouteType
-from transfer.routes import BundleLimits
+from transfer.routing.routes import BundleLimits, Hop, next_hop
 
 pytestmark = pytest.mark.django_db
 
@@ -68,9 +66,7 @@ def test_packages_that_waited_long_enough_become_a_bundle(world: World) -> None:
     assert bundle.destination_site == bundle.final_site == world.cologne
     assert bundle.destination_location is None
     assert bundle.bundle_format == BundleFormat.MANIFEST
-    assert set(RawDataPackage.objects.values_list("state", flat=True)) == {
-        PackageState.TRANSFERRING
-    }
+    assert set(RawDataPackage.objects.values_list("state", flat=True)) == {PackageState.TRANSFERRING}
     operation = DataTransferPackageCreation.objects.get()
     assert operation.location == world.output_buffer
     assert (operation.priority, operation.total_bytes) == (4, 2000)
@@ -161,19 +157,12 @@ def test_a_bundle_is_never_larger_than_its_limit_unless_one_package_is(world: Wo
     ready(world, "d", days=1, size=9000)
     BundleManager().run_once()
     assert bundles() == [["a", "b"], ["c"], ["d"]]
-    assert list(DataTransferPackage.objects.order_by("id").values_list("size", flat=True)) == [
-        2000,
-        1000,
-        9000,
-    ]
+    assert list(DataTransferPackage.objects.order_by("id").values_list("size", flat=True)) == [2000, 1000, 9000]
 
 
 def test_the_limits_of_the_route_come_before_those_of_the_buffer(world: World) -> None:
     DataTransferRouteFactory.create(
-        origin_site=world.ccat,
-        destination_site=world.cologne,
-        bundle_max_bytes=1000,
-        bundle_format=BundleFormat.TAR,
+        origin_site=world.ccat, destination_site=world.cologne, bundle_max_bytes=1000, bundle_format=BundleFormat.TAR
     )
     ready(world, "a", "b", days=0)
     assert BundleManager().run_once() == 2
@@ -182,9 +171,7 @@ def test_the_limits_of_the_route_come_before_those_of_the_buffer(world: World) -
 
 
 def test_another_pairs_limits_do_not_matter(world: World) -> None:
-    DataTransferRouteFactory.create(
-        origin_site=world.ccat, destination_site=world.site("us"), bundle_max_bytes=1000
-    )
+    DataTransferRouteFactory.create(origin_site=world.ccat, destination_site=world.site("us"), bundle_max_bytes=1000)
     ready(world, "a", "b", days=0)
     assert BundleManager().run_once() == 0
 
@@ -321,10 +308,7 @@ def hub(world: World) -> DataLocation:
     site = world.site("hub")
     buffer = world.buffer(site, "hub_buffer")
     DataTransferRouteFactory.create(
-        route_type=RouteType.RELAY,
-        origin_site=world.ccat,
-        relay_site=site,
-        destination_site=world.cologne,
+        route_type=RouteType.RELAY, origin_site=world.ccat, relay_site=site, destination_site=world.cologne
     )
     return buffer
 
@@ -343,9 +327,7 @@ def test_a_relays_first_hop_knows_the_end_of_the_way(world: World, hub: DataLoca
     assert (bundle.destination_site, bundle.final_site) == (hub.site, world.cologne)
 
 
-def test_what_arrived_at_the_relay_is_sent_on_at_once_and_once(
-    world: World, hub: DataLocation
-) -> None:
+def test_what_arrived_at_the_relay_is_sent_on_at_once_and_once(world: World, hub: DataLocation) -> None:
     package = world.package(state=PackageState.TRANSFERRING, finalized_at=days_ago(1))
     arrive(world, hub, package)
     assert [BundleManager().run_once(), BundleManager().run_once()] == [1, 0]
@@ -357,22 +339,16 @@ def test_what_arrived_at_the_relay_is_sent_on_at_once_and_once(
     assert package.state == PackageState.TRANSFERRING
 
 
-def test_what_the_relays_own_archive_has_already_is_sent_on_and_stays_archived(
-    world: World, hub: DataLocation
-) -> None:
+def test_what_the_relays_own_archive_has_already_is_sent_on_and_stays_archived(world: World, hub: DataLocation) -> None:
     own = world.lta(hub.site)
-    package = world.package(
-        own, state=PackageState.ARCHIVED, finalized_at=days_ago(1), archived_at=days_ago(1)
-    )
+    package = world.package(own, state=PackageState.ARCHIVED, finalized_at=days_ago(1), archived_at=days_ago(1))
     arrive(world, hub, package)
     assert BundleManager().run_once() == 1
     package.refresh_from_db()
     assert package.state == PackageState.ARCHIVED
 
 
-def test_what_failed_on_its_way_on_waits_at_the_relay_until_it_is_sent_again(
-    world: World, hub: DataLocation
-) -> None:
+def test_what_failed_on_its_way_on_waits_at_the_relay_until_it_is_sent_again(world: World, hub: DataLocation) -> None:
     package = world.package(state=PackageState.TRANSFERRING, finalized_at=days_ago(1))
     arrive(world, hub, package)
     RawDataPackage.objects.update(state=PackageState.FAILED)
@@ -395,9 +371,7 @@ def test_what_arrived_at_its_end_is_not_sent_on(world: World) -> None:
     assert BundleManager().run_once() == 0
 
 
-def test_a_package_that_came_twice_to_the_relay_is_in_a_bundle_once(
-    world: World, hub: DataLocation
-) -> None:
+def test_a_package_that_came_twice_to_the_relay_is_in_a_bundle_once(world: World, hub: DataLocation) -> None:
     package = world.package(state=PackageState.TRANSFERRING, finalized_at=days_ago(1))
     arrive(world, hub, package)
     again = world.bundle(package, destination_site=hub.site, final_site=world.cologne)
@@ -415,16 +389,13 @@ def test_packages_for_two_ends_are_sent_on_in_two_bundles(world: World, hub: Dat
         world.sent(bundle, destination_location=hub)
         world.copy(package, hub)
     assert BundleManager().run_once() == 2
-    assert set(
-        DataTransferPackage.objects.filter(origin_location=hub).values_list(
-            "destination_site", flat=True
-        )
-    ) == {world.cologne.pk, us.pk}
+    assert set(DataTransferPackage.objects.filter(origin_location=hub).values_list("destination_site", flat=True)) == {
+        world.cologne.pk,
+        us.pk,
+    }
 
 
-def test_a_relay_whose_end_cannot_receive_waits_and_new_packages_go_on(
-    world: World, hub: DataLocation
-) -> None:
+def test_a_relay_whose_end_cannot_receive_waits_and_new_packages_go_on(world: World, hub: DataLocation) -> None:
     package = world.package(state=PackageState.TRANSFERRING, finalized_at=days_ago(1))
     arrive(world, hub, package)
     change(world.input_buffer, active=False)
@@ -452,6 +423,30 @@ def test_two_managers_at_once_bundle_each_package_once(world: World) -> None:
     assert len(bundles()) == 3
     sites = DataTransferPackage.objects.order_by("id").values_list("destination_site__short_name")
     assert [site for (site,) in sites] == ["cologne", "us", "cologne"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_managers_of_two_buffers_bundle_a_package_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both have a copy. Each manager has read what waits in its BUFFER before the other closes its bundle."""
+    second = world.buffer(world.ccat, "output_buffer_b")
+    world.package(world.output_buffer, second, finalized_at=days_ago(1))
+    limit(world, max_bytes=1)
+    change(second, bundle_max_bytes=1)
+    both_have_read = threading.Barrier(2)
+
+    def hop(buffer: DataLocation) -> Hop:
+        with suppress(threading.BrokenBarrierError):
+            both_have_read.wait(1)
+        return next_hop(buffer)
+
+    monkeypatch.setattr("transfer.managers.s20_bundle.next_hop", hop)
+
+    def close(buffer: DataLocation) -> int:
+        with transaction.atomic():
+            return BundleManager().plan(Outgoing(buffer))
+
+    assert sorted(at_once(partial(close, world.output_buffer), partial(close, second))) == [0, 1]
+    assert DataTransferPackage.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

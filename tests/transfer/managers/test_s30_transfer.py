@@ -8,13 +8,14 @@ from django.utils import timezone
 
 from ccatdc.common.states import Status
 from datamgmt.models import DataTransferPackage
-from tests.factories.transfer import DataTransferRouteFactory
+from tests.factories.transfer import DataTransferPackageCreationFactory, DataTransferRouteFactory
 from tests.transfer.parallel import at_once, race
 from tests.transfer.world import World, change, fill
-from transfer import dispatch, runner
-from transfer.lease import clock
+from transfer.engine import dispatch
+from transfer.engine.worker import runner
+from transfer.engine.worker.lease import clock
 from transfer.managers.s30_transfer import TransferManager
-from transfer.models import DataTransfer, Operation, RouteType
+from transfer.models import DataTransfer, DataTransferRoute, Operation, RouteType
 
 pytestmark = pytest.mark.django_db
 
@@ -57,20 +58,17 @@ def test_a_failed_transfer_is_not_planned_again(world: World) -> None:
 
 
 def test_a_transfer_is_as_urgent_as_its_most_urgent_package(world: World) -> None:
-    packages = [
-        world.package(executed_obs_unit=world.observation(priority=priority))
-        for priority in (7, 1, 5)
-    ]
+    packages = [world.package(executed_obs_unit=world.observation(priority=priority)) for priority in (7, 1, 5)]
     world.bundle(*packages)
     TransferManager().run_once()
     assert DataTransfer.objects.get().priority == 1
 
 
 def test_a_bundle_goes_where_its_route_said_when_it_was_closed(world: World) -> None:
-    route = DataTransferRouteFactory.create(
-        origin_site=world.ccat, destination_site=world.cologne, method="cp"
-    )
-    world.bundle(world.package(), destination_location=world.archive)
+    route = DataTransferRouteFactory.create(origin_site=world.ccat, destination_site=world.cologne, method="cp")
+    bundle = world.bundle(world.package(), destination_location=world.archive)
+    DataTransferPackageCreationFactory.create(data_transfer_package=bundle, route=route, completed=True)
+    DataTransferRoute.objects.update(active=False)
     TransferManager().run_once()
     transfer = DataTransfer.objects.get()
     assert (transfer.destination_location, transfer.route) == (world.archive, route)
@@ -78,9 +76,7 @@ def test_a_bundle_goes_where_its_route_said_when_it_was_closed(world: World) -> 
 
 def test_a_route_written_later_is_not_the_bundles_own(world: World) -> None:
     world.bundle(world.package())
-    DataTransferRouteFactory.create(
-        origin_site=world.ccat, destination_site=world.cologne, route_type=RouteType.DIRECT
-    )
+    DataTransferRouteFactory.create(origin_site=world.ccat, destination_site=world.cologne, route_type=RouteType.DIRECT)
     TransferManager().run_once()
     transfer = DataTransfer.objects.get()
     assert (transfer.destination_location, transfer.route) == (world.input_buffer, None)
@@ -89,18 +85,16 @@ def test_a_route_written_later_is_not_the_bundles_own(world: World) -> None:
 # What work waits for
 
 
-@pytest.mark.parametrize("trouble", ["off", "full"])
-def test_without_a_buffer_the_bundle_waits_and_goes_on_when_there_is_one(
-    world: World, trouble: str
-) -> None:
+@pytest.mark.parametrize("problem", ["off", "full"])
+def test_without_a_buffer_the_bundle_waits_and_goes_on_when_there_is_one(world: World, problem: str) -> None:
     world.bundle(world.package())
-    if trouble == "off":
+    if problem == "off":
         change(world.input_buffer, active=False)
     else:
         fill(world.input_buffer, 96)
     manager = TransferManager()
     assert manager.run_once() == 0
-    assert codes(manager) == ["route.no_buffer" if trouble == "off" else "route.buffers_full"]
+    assert codes(manager) == ["route.no_buffer" if problem == "off" else "route.buffers_full"]
     assert DataTransfer.objects.count() == 0
     change(world.input_buffer, active=True, used_bytes=0)
     assert manager.run_once() == 1
@@ -126,7 +120,7 @@ def test_one_bundle_that_waits_does_not_stop_another(world: World) -> None:
     assert DataTransfer.objects.get().destination_location == far
 
 
-# Turning
+# Redirecting
 
 
 def planned(world: World) -> DataTransfer:
@@ -138,7 +132,7 @@ def planned(world: World) -> DataTransfer:
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.SCHEDULED])
-def test_a_transfer_is_turned_when_its_buffer_is_switched_off(world: World, status: str) -> None:
+def test_a_transfer_is_redirected_when_its_buffer_is_switched_off(world: World, status: str) -> None:
     transfer = planned(world)
     Operation.objects.non_polymorphic().update(status=status)
     spare = world.buffer(world.cologne, "spare", priority=9)
@@ -160,11 +154,9 @@ def test_without_another_buffer_the_transfer_waits(world: World) -> None:
     assert codes(manager) == ["route.no_buffer"]
 
 
-def test_a_transfer_in_progress_is_not_turned(world: World) -> None:
+def test_a_transfer_in_progress_is_not_redirected(world: World) -> None:
     transfer = planned(world)
-    Operation.objects.non_polymorphic().update(
-        status=Status.IN_PROGRESS, owner="w", lease_until=timezone.now()
-    )
+    Operation.objects.non_polymorphic().update(status=Status.IN_PROGRESS, owner="w", lease_until=timezone.now())
     world.buffer(world.cologne, "spare", priority=9)
     change(world.input_buffer, active=False)
     assert TransferManager().run_once() == 0
@@ -172,7 +164,7 @@ def test_a_transfer_in_progress_is_not_turned(world: World) -> None:
     assert transfer.destination_location == world.input_buffer
 
 
-def test_a_transfer_to_the_place_of_a_route_is_not_turned(world: World) -> None:
+def test_a_transfer_to_the_place_of_a_route_is_not_redirected(world: World) -> None:
     spare = world.buffer(world.cologne, "spare", priority=9)
     world.bundle(world.package(), destination_location=spare)
     TransferManager().run_once()
@@ -183,19 +175,19 @@ def test_a_transfer_to_the_place_of_a_route_is_not_turned(world: World) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_that_read_the_transfer_before_it_was_turned_cannot_claim_it(
+def test_a_worker_that_read_the_transfer_before_it_was_redirected_cannot_claim_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     transfer = planned(world)
     spare = world.buffer(world.cologne, "spare", priority=9)
     change(world.input_buffer, active=False)
 
-    def turn_meanwhile() -> float:
+    def redirect_meanwhile() -> float:
         """Between the worker's look at the row and its claim."""
         at_once(TransferManager().run_once)
         return clock()
 
-    monkeypatch.setattr(runner, "clock", turn_meanwhile)
+    monkeypatch.setattr(runner, "clock", redirect_meanwhile)
     assert runner.claim(transfer.pk) is None
     monkeypatch.setattr(runner, "clock", clock)
     transfer.refresh_from_db()
@@ -208,7 +200,7 @@ def test_a_worker_that_read_the_transfer_before_it_was_turned_cannot_claim_it(
     assert claimed[0].destination_location == spare
 
 
-def test_what_is_turned_is_handed_out_again(world: World) -> None:
+def test_what_is_redirected_is_scheduled_again(world: World) -> None:
     transfer = planned(world)
     assert dispatch.take_back(transfer)
     world.buffer(world.cologne, "spare", priority=9)
@@ -230,9 +222,7 @@ def test_two_managers_at_once_send_each_bundle_once(world: World) -> None:
     assert [manager.waiting for manager in managers] == [[], []]
 
 
-def test_a_bundle_that_another_manager_sent_meanwhile_is_not_sent_elsewhere_too(
-    world: World,
-) -> None:
+def test_a_bundle_that_another_manager_sent_meanwhile_is_not_sent_elsewhere_too(world: World) -> None:
     world.bundle(world.package())
     slow = TransferManager()
     found = list(slow.find_work())

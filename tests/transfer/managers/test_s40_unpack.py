@@ -27,11 +27,7 @@ def test_a_bundle_that_arrived_is_unpacked_where_it_is(world: World) -> None:
     unpacking = DataTransferUnpacking.objects.get()
     assert unpacking.data_transfer == transfer
     assert unpacking.location == world.input_buffer
-    assert (unpacking.status, unpacking.priority, unpacking.total_bytes) == (
-        Status.SCHEDULED,
-        2,
-        77,
-    )
+    assert (unpacking.status, unpacking.priority, unpacking.total_bytes) == (Status.SCHEDULED, 2, 77)
     assert DataTransfer.objects.get().unpack_status == Status.SCHEDULED
     assert manager.waiting == []
 

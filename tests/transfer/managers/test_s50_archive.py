@@ -10,9 +10,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from ccatdc.common.states import Status
-from datamgmt.copy_querysets import IN_TROUBLE
 from datamgmt.models import PhysicalCopy, RawDataPackage
-from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
+from datamgmt.states import NEEDS_ATTENTION, Integrity, PackageState, PhysicalCopyStatus
 from tests.factories.transfer import LongTermArchiveTransferFactory
 from tests.transfer.parallel import at_once, race
 from tests.transfer.world import World, change, days_ago
@@ -26,11 +25,7 @@ pytestmark = pytest.mark.django_db
 def planned() -> list[tuple[str, str, str]]:
     """Package, origin and destination of each archive transfer."""
     return [
-        (
-            transfer.raw_data_package.name,
-            transfer.origin_location.full_name,
-            transfer.destination_location.full_name,
-        )
+        (transfer.raw_data_package.name, transfer.origin_location.full_name, transfer.destination_location.full_name)
         for transfer in LongTermArchiveTransfer.objects.order_by("pk")
     ]
 
@@ -45,9 +40,7 @@ def codes(manager: ArchiveManager) -> list[str]:
 
 def test_a_package_in_a_buffer_of_the_site_is_archived(world: World) -> None:
     package = world.package(
-        world.input_buffer,
-        state=PackageState.TRANSFERRING,
-        executed_obs_unit=world.observation(priority=2),
+        world.input_buffer, state=PackageState.TRANSFERRING, executed_obs_unit=world.observation(priority=2)
     )
     manager = ArchiveManager()
     assert manager.run_once() == 1
@@ -119,35 +112,29 @@ def test_an_archive_beside_the_source_gets_its_copy_from_the_buffer_there(world:
 def test_where_a_transfer_is_open_or_failed_no_other_is_planned(world: World, status: str) -> None:
     package = world.package(world.input_buffer)
     traits = {"in_progress": True} if status == Status.IN_PROGRESS else {"status": status}
-    LongTermArchiveTransferFactory.create(
-        raw_data_package=package, location=world.archive, **traits
-    )
+    LongTermArchiveTransferFactory.create(raw_data_package=package, location=world.archive, **traits)
     assert ArchiveManager().run_once() == 0
 
 
 def test_a_failure_for_one_archive_stops_no_other(world: World) -> None:
     second = world.lta(world.cologne, "second")
     package = world.package(world.input_buffer)
-    LongTermArchiveTransferFactory.create(
-        raw_data_package=package, location=world.archive, failed=True
-    )
+    LongTermArchiveTransferFactory.create(raw_data_package=package, location=world.archive, failed=True)
     assert ArchiveManager().run_once() == 1
     assert LongTermArchiveTransfer.objects.latest("pk").location == second
 
 
 @pytest.mark.parametrize("integrity", sorted(Integrity))
-def test_an_archive_that_has_a_copy_gets_no_second_one(world: World, integrity: str) -> None:
+def test_an_archive_that_has_a_good_copy_gets_no_second_one(world: World, integrity: str) -> None:
     package = world.package(world.input_buffer)
     world.copy(package, world.archive, integrity=integrity)
-    assert ArchiveManager().run_once() == 0
+    assert ArchiveManager().run_once() == (integrity in NEEDS_ATTENTION)
 
 
 def test_an_archive_whose_copy_was_deleted_gets_a_new_one(world: World) -> None:
     package = world.archived(world.input_buffer)
     PhysicalCopy.objects.at(world.archive).update(status=PhysicalCopyStatus.DELETED)
-    LongTermArchiveTransferFactory.create(
-        raw_data_package=package, location=world.archive, completed=True
-    )
+    LongTermArchiveTransferFactory.create(raw_data_package=package, location=world.archive, completed=True)
     assert ArchiveManager().run_once() == 1
 
 
@@ -190,7 +177,7 @@ def test_what_is_archived_at_the_third_site_comes_to_the_first_too(world: World)
     assert planned() == [("p", "us_long_term_archive", "cologne_long_term_archive")]
 
 
-@pytest.mark.parametrize("integrity", sorted(IN_TROUBLE))
+@pytest.mark.parametrize("integrity", sorted(NEEDS_ATTENTION))
 def test_a_copy_in_trouble_is_not_replicated(world: World, integrity: str) -> None:
     world.archived()
     PhysicalCopy.objects.at(world.archive).update(integrity=integrity)
@@ -230,22 +217,15 @@ def test_what_a_bundle_is_bringing_is_not_fetched_a_second_way(world: World) -> 
     bundle, far, _ = bundled(world, package)
     manager = ArchiveManager()
     assert manager.run_once() == 0
-    transfer = world.sent(
-        bundle, destination_location=far, completed=False, unpack_status=Status.PENDING
-    )
-    for status, unpack_status in (
-        (Status.COMPLETED, Status.PENDING),
-        (Status.COMPLETED, Status.SCHEDULED),
-    ):
+    transfer = world.sent(bundle, destination_location=far, completed=False, unpack_status=Status.PENDING)
+    for status, unpack_status in ((Status.COMPLETED, Status.PENDING), (Status.COMPLETED, Status.SCHEDULED)):
         Operation.objects.non_polymorphic().filter(pk=transfer.pk).update(status=status)
         type(transfer)._base_manager.filter(pk=transfer.pk).update(unpack_status=unpack_status)
         assert ArchiveManager().run_once() == 0
 
 
 @pytest.mark.parametrize("where", ["bundle", "transfer", "unpacking"])
-def test_what_a_bundle_failed_to_bring_comes_from_the_other_archive(
-    world: World, where: str
-) -> None:
+def test_what_a_bundle_failed_to_bring_comes_from_the_other_archive(world: World, where: str) -> None:
     package = world.archived()
     bundle, far, _ = bundled(world, package)
     if where == "bundle":
@@ -299,9 +279,7 @@ def test_what_the_relay_has_lost_is_fetched_from_the_archive(world: World) -> No
 # Portions
 
 
-def test_history_comes_in_portions_and_new_data_before_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_history_comes_in_portions_and_new_data_before_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(s50_archive, "PASS_LIMIT", 3)
     for number in range(5):
         world.archived(name=f"old{number}")
@@ -336,9 +314,7 @@ def test_all_history_is_asked_for_now_and_then_and_what_is_recent_always(world: 
 # What work waits for
 
 
-def test_an_archive_that_is_not_registered_waits_once_and_not_for_each_package(
-    world: World,
-) -> None:
+def test_an_archive_that_is_not_registered_waits_once_and_not_for_each_package(world: World) -> None:
     change(world.archive, registered_at=None)
     for name in ("a", "b", "c"):
         world.package(world.input_buffer, name=name)

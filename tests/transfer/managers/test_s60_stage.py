@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from datetime import timedelta
-from smtplib import SMTPServerDisconnected
 from typing import Any
 
 import pytest
@@ -16,12 +17,13 @@ from datamgmt.models import PhysicalCopy
 from datamgmt.states import Integrity
 from tests.factories.accounts import UserFactory
 from tests.factories.transfer import StagingJobFactory
-from tests.transfer.parallel import race
+from tests.transfer.parallel import at_once, race
+from tests.transfer.processes import eventually
 from tests.transfer.world import World, change, days_ago
-from transfer import dispatch
-from transfer.managers import s60_stage
+from transfer.engine import dispatch
 from transfer.managers.s60_stage import StagingManager
 from transfer.models import Operation, Staging, StagingJob, StagingJobLog
+from transfer.staging.mail import MailThread, send_waiting
 from transfer.staging.requests import cancel_job, retry_job
 
 pytestmark = pytest.mark.django_db
@@ -79,9 +81,7 @@ def test_a_second_pass_plans_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "fields",
-    [{"cancelled_at": days_ago(1)}, {"expires_at": days_ago(1)}],
-    ids=["cancelled", "expired"],
+    "fields", [{"cancelled_at": days_ago(1)}, {"expires_at": days_ago(1)}], ids=["cancelled", "expired"]
 )
 def test_a_job_that_is_over_is_not_served(world: World, fields: dict[str, Any]) -> None:
     job = job_for(world, world.archived(), **fields)
@@ -98,7 +98,7 @@ def test_older_jobs_are_served_first(world: World) -> None:
 
 
 def test_a_large_job_is_planned_in_portions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(s60_stage, "PASS_LIMIT", 2)
+    monkeypatch.setattr("transfer.managers.s60_stage.PASS_LIMIT", 2)
     job = job_for(world, *[world.archived() for _ in range(5)])
     manager = StagingManager()
     assert [manager.run_once() for _ in range(4)] == [2, 2, 1, 0]
@@ -302,7 +302,7 @@ def test_who_asked_is_told_where_the_data_is(world: World) -> None:
     assert mail.outbox == []
     end(job, Status.COMPLETED)
     manager.run_once()
-    manager.run_once()
+    assert (send_waiting(), send_waiting()) == (1, 0)
     (message,) = mail.outbox
     assert message.to == ["vera@example.org"]
     assert message.subject == "[CCAT] Orion: completed."
@@ -314,41 +314,76 @@ def test_who_asked_is_told_where_the_data_is(world: World) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_who_asked_is_told_that_it_failed_and_again_when_it_succeeds_after_all(
-    world: World,
-) -> None:
+def test_who_asked_is_told_that_it_failed_and_again_when_it_succeeds_after_all(world: World) -> None:
     job = job_for(world, world.archived(), name="Orion")
     manager = StagingManager()
     manager.run_once()
     end(job, Status.FAILED)
     manager.run_once()
-    manager.run_once()
+    assert (send_waiting(), send_waiting()) == (1, 0)
     assert [message.subject for message in mail.outbox] == ["[CCAT] Orion: failed."]
     assert "1 of 1 packages could not be staged." in mail.outbox[0].body
     retry_job(job, user=job.requested_by)
     end(job, Status.COMPLETED)
     manager.run_once()
+    assert send_waiting() == 1
     assert mail.outbox[1].subject == "[CCAT] Orion: completed."
 
 
-@pytest.mark.django_db(transaction=True)
-def test_a_mail_server_that_is_away_stops_nothing(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def away(*_: object, **__: object) -> int:
-        raise SMTPServerDisconnected("no answer")
+@pytest.fixture
+def silent_server(settings: Any) -> Iterator[None]:
+    """It accepts and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
+        yield
 
-    monkeypatch.setattr(s60_stage, "send_mail", away)
-    job = job_for(world, world.archived())
-    second = job_for(world, world.archived())
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_server_that_says_nothing_stops_nothing_and_is_tried_again(
+    world: World, silent_server: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("transfer.staging.mail.MAIL_SECONDS", 0.2)
+    jobs = [job_for(world, world.archived()) for _ in range(2)]
+    manager = StagingManager()
+    manager.run_once()
+    for job in jobs:
+        end(job, Status.COMPLETED)
+    manager.run_once()
+    with pytest.raises(OSError, match="timed out"):
+        send_waiting()
+    assert {status_of(job) for job in jobs} == {Status.COMPLETED}
+
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    assert send_waiting() == 2
+    assert len(mail.outbox) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_name_of_two_lines_is_one_line_of_the_subject(world: World) -> None:
+    job = job_for(world, world.archived(), name="a\nBcc: x@example.org")
     manager = StagingManager()
     manager.run_once()
     end(job, Status.COMPLETED)
-    end(second, Status.COMPLETED)
     manager.run_once()
-    assert status_of(job) == status_of(second) == Status.COMPLETED
-    assert job.notified_at is None
-    assert "was not sent" in caplog.text
+    assert send_waiting() == 1
+    assert mail.outbox[0].subject == "[CCAT] a Bcc: x@example.org: completed."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_thread_sends_what_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("transfer.staging.mail.LOOK_SECONDS", 0.05)
+    job = job_for(world, world.archived())
+    StagingManager().run_once()
+    end(job, Status.COMPLETED)
+    StagingManager().run_once()
+    thread = MailThread()
+    thread.start()
+    try:
+        assert eventually(lambda: len(mail.outbox) == 1)
+    finally:
+        thread.stop()
+        thread.join(5)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -358,6 +393,7 @@ def test_who_has_no_address_is_not_written_to(world: World) -> None:
     manager.run_once()
     end(job, Status.COMPLETED)
     manager.run_once()
+    assert send_waiting() == 0
     assert mail.outbox == []
     assert status_of(job) == Status.COMPLETED
 
@@ -382,6 +418,7 @@ def test_two_managers_at_once_tell_it_once(world: World) -> None:
     end(job, Status.COMPLETED)
     managers = race(StagingManager)
     assert [manager.waiting for manager in managers] == [[], []]
+    assert sum(at_once(send_waiting, send_waiting)) == 1
     assert len(mail.outbox) == 1
     assert status_of(job) == Status.COMPLETED
 

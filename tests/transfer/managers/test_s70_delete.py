@@ -7,19 +7,28 @@ from typing import Any
 import pytest
 
 from ccatdc.common.states import Status
+from datamgmt.copies.recording import note_good
 from datamgmt.models import DeletionMode, PhysicalCopy
 from datamgmt.states import Integrity, PhysicalCopyStatus
+from tests.factories.accounts import UserFactory
 from tests.factories.transfer import StagingJobFactory
 from tests.transfer.parallel import race
 from tests.transfer.world import World, change, days_ago, fill
-from transfer import dispatch
-from transfer.deletions import schedule
+from transfer.engine import dispatch
 from transfer.managers import s70_delete
 from transfer.managers.s70_delete import DeletionManager
 from transfer.models import Deletion, DeletionItem
+from transfer.retention.deletions import approve, schedule
 
 pytestmark = pytest.mark.django_db
 Copy = PhysicalCopyStatus
+
+
+@pytest.fixture
+def world(world: World) -> World:
+    """Whose archive copies are read regularly: what is kept is kept for another reason."""
+    world.is_scrubbed = True
+    return world
 
 
 def status_of(copy: PhysicalCopy) -> str:
@@ -63,14 +72,8 @@ def test_packages_bundles_and_trees_go_too_each_location_in_its_own_batch(world:
     world.bundle_copy(bundle, world.output_buffer)
     world.bundle_copy(bundle, world.input_buffer)
     assert DeletionManager().run_once() == 3
-    counts = {
-        deletion.location.full_name: deletion.items.count() for deletion in Deletion.objects.all()
-    }
-    assert counts == {
-        "ccat_output_buffer": 2,
-        "cologne_input_buffer": 2,
-        "cologne_ramses_processing": 1,
-    }
+    counts = {deletion.location.full_name: deletion.items.count() for deletion in Deletion.objects.all()}
+    assert counts == {"ccat_output_buffer": 2, "cologne_input_buffer": 2, "cologne_ramses_processing": 1}
 
 
 def test_the_bundle_of_a_failed_transfer_goes_when_its_packages_are_archived(world: World) -> None:
@@ -132,12 +135,8 @@ def test_what_an_active_job_needs_stays(world: World) -> None:
     assert DeletionManager().run_once() == 1
 
 
-@pytest.mark.parametrize(
-    "fields", [{"active": False}, {"deletion_mode": DeletionMode.OFF}], ids=str
-)
-def test_a_location_that_is_off_or_deletes_nothing_is_left_alone(
-    world: World, fields: dict[str, Any]
-) -> None:
+@pytest.mark.parametrize("fields", [{"active": False}, {"deletion_mode": DeletionMode.OFF}], ids=str)
+def test_a_location_that_is_off_or_deletes_nothing_is_left_alone(world: World, fields: dict[str, Any]) -> None:
     file = world.source_file(world.archived())
     change(world.source, **fields)
     assert DeletionManager().run_once() == 0
@@ -222,6 +221,74 @@ def test_the_mark_goes_when_a_reason_to_keep_appears(world: World) -> None:
     assert status_of(file) == Copy.PRESENT
 
 
+# Old evidence
+
+
+def wanted(world: World) -> dict[str, str]:
+    """What stage 90 is asked to do, by archive."""
+    copies = PhysicalCopy.objects.in_archives().exclude(wanted_check="")
+    return {copy.data_location.full_name: copy.wanted_check for copy in copies}
+
+
+def test_what_waits_for_a_read_of_the_archive_asks_for_it_and_goes_afterwards(world: World) -> None:
+    file = world.source_file(world.archived())
+    PhysicalCopy.objects.at(world.archive).update(verified_at=days_ago(100))
+    manager = DeletionManager()
+    assert manager.run_once() == 0
+    assert wanted(world) == {"cologne_long_term_archive": "read"}
+    assert status_of(file) == Copy.PRESENT
+    note_good(PhysicalCopy.objects.at(world.archive))
+    assert wanted(world) == {}
+    assert manager.run_once() == 1
+
+
+def test_one_of_several_archives_is_read(world: World) -> None:
+    package = world.archived()
+    world.source_file(package)
+    second = world.lta(world.cologne, "second_archive")
+    world.copy(package, second)
+    PhysicalCopy.objects.at(world.archive).update(verified_at=days_ago(100))
+    PhysicalCopy.objects.at(second).update(verified_at=days_ago(101))
+    DeletionManager().run_once()
+    assert wanted(world) == {"cologne_second_archive": "read"}
+
+
+def test_evidence_that_is_too_old_to_count_is_read_again(world: World) -> None:
+    world.source_file(world.archived())
+    PhysicalCopy.objects.at(world.archive).update(verified_at=days_ago(1000))
+    DeletionManager().run_once()
+    assert wanted(world) == {"cologne_long_term_archive": "read"}
+
+
+def test_nothing_is_read_where_reading_does_not_help(world: World) -> None:
+    world.archived(world.input_buffer)
+    world.lta(world.cologne, "second_archive")  # has no copy yet
+    world.source_file(world.archived())
+    change(world.source, min_archive_copies=2)
+    assert DeletionManager().run_once() == 0
+    assert wanted(world) == {}
+
+
+def test_nothing_is_read_before_its_time(world: World) -> None:
+    file = world.source_file(world.archived(days=20))
+    PhysicalCopy.objects.at(world.archive).update(verified_at=days_ago(20), seen_at=days_ago(20))
+    DeletionManager().run_once()
+    assert wanted(world) == {}
+    assert status_of(file) == Copy.DELETION_POSSIBLE
+
+
+def test_what_waits_for_approval_stays_so_when_the_evidence_grows_old(world: World) -> None:
+    change(world.source, deletion_mode=DeletionMode.APPROVAL)
+    file = world.source_file(world.archived())
+    manager = DeletionManager()
+    manager.run_once()
+    PhysicalCopy.objects.at(world.archive).update(verified_at=days_ago(9), seen_at=days_ago(9))
+    manager.run_once()
+    assert status_of(file) == Copy.DELETION_PENDING
+    assert wanted(world) == {}
+    assert approve([file], UserFactory.create()) == 1
+
+
 # Approval
 
 
@@ -298,9 +365,7 @@ def test_after_the_last_copy_the_walk_begins_again(
     assert {status_of(file) for file in files} == {Copy.DELETION_SCHEDULED}
 
 
-def test_after_a_look_in_vain_a_large_location_is_left_alone_for_a_while(
-    world: World, small_pages: None
-) -> None:
+def test_after_a_look_in_vain_a_large_location_is_left_alone_for_a_while(world: World, small_pages: None) -> None:
     for _ in range(5):
         world.source_file(world.package())
     manager = DeletionManager()

@@ -59,9 +59,7 @@ def test_a_location_is_checked_again_when_its_interval_is_over(world: World) -> 
 
 
 @pytest.mark.parametrize("fields", [{"active": False}, {"registered_at": None}], ids=str)
-def test_what_is_off_or_not_registered_is_not_checked(
-    world: World, fields: dict[str, None]
-) -> None:
+def test_what_is_off_or_not_registered_is_not_checked(world: World, fields: dict[str, None]) -> None:
     change(world.archive, **fields)
     MonitorManager().run_once()
     assert "cologne_long_term_archive" not in checked()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ccatdc.standalone.s3server import S3Server
+from ccatdc.dev.s3server import S3Server
 from tests.flow import Flow
 
 

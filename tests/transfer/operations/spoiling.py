@@ -13,7 +13,7 @@ import pytest
 
 from datamgmt.models import BundleFormat, DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.states import Integrity
-from datamgmt.storage.disk import DiskStorage
+from datamgmt.storage.disk.store import DiskStorage
 from tests.flow import Flow
 from transfer.models import DataTransferRoute, RouteType
 
@@ -95,8 +95,5 @@ def as_tar(flow: Flow) -> None:
 def directly(flow: Flow) -> None:
     """Bundles end in the archive."""
     DataTransferRoute.objects.create(
-        name="direct",
-        route_type=RouteType.DIRECT,
-        origin_site=flow.ccat,
-        destination_site=flow.cologne,
+        name="direct", route_type=RouteType.DIRECT, origin_site=flow.ccat, destination_site=flow.cologne
     )

@@ -5,13 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ccatdc.common.states import Status
-from datamgmt.models import (
-    BundleFormat,
-    DataTransferPackage,
-    LocationType,
-    PhysicalCopy,
-    RawDataPackage,
-)
+from datamgmt.models import BundleFormat, DataTransferPackage, LocationType, PhysicalCopy, RawDataPackage
 from datamgmt.states import PackageState
 from datamgmt.storage import storage_for
 from tests.factories.datamgmt import SiteFactory
@@ -25,9 +19,7 @@ UP_TO_ARCHIVE = ("package", "bundle", "transfer", "unpack", "archive")
 def archived_bytes(flow: Flow, archive) -> list[dict[str, bytes]]:  # type: ignore[no-untyped-def]
     """Contents of every tar in an archive."""
     return [
-        members_of(flow.object_path(archive, key))
-        for key, _ in storage_for(archive).walk()
-        if key.endswith(".tar")
+        members_of(flow.object_path(archive, key)) for key, _ in storage_for(archive).walk() if key.endswith(".tar")
     ]
 
 
@@ -36,10 +28,7 @@ def test_the_automatic_route_goes_from_buffer_to_buffer(flow: Flow) -> None:
     flow.run(*UP_TO_ARCHIVE)
 
     transfer = DataTransfer.objects.get()
-    assert (transfer.origin_location, transfer.destination_location) == (
-        flow.output_buffer,
-        flow.input_buffer,
-    )
+    assert (transfer.origin_location, transfer.destination_location) == (flow.output_buffer, flow.input_buffer)
     assert transfer.checksum_verified
     assert transfer.unpack_status == Status.COMPLETED
     assert archived_bytes(flow, flow.archive) == [FILES]
@@ -94,9 +83,7 @@ def test_bundles_take_turns_between_archive_sites_and_both_end_up_with_all(flow:
         flow.run("package", "bundle", "transfer", "unpack")
     flow.run()
 
-    sites = DataTransferPackage.objects.order_by("created_at").values_list(
-        "destination_site__short_name", flat=True
-    )
+    sites = DataTransferPackage.objects.order_by("created_at").values_list("destination_site__short_name", flat=True)
     assert list(sites) == ["cologne", "us", "cologne", "us"]
     assert len(archived_bytes(flow, flow.archive)) == len(archived_bytes(flow, replica)) == 4
     assert flow.failures() == []
@@ -104,10 +91,7 @@ def test_bundles_take_turns_between_archive_sites_and_both_end_up_with_all(flow:
 
 def test_a_direct_route_skips_the_buffer_of_the_destination(flow: Flow) -> None:
     DataTransferRoute.objects.create(
-        name="direct",
-        route_type=RouteType.DIRECT,
-        origin_site=flow.ccat,
-        destination_site=flow.cologne,
+        name="direct", route_type=RouteType.DIRECT, origin_site=flow.ccat, destination_site=flow.cologne
     )
     flow.observe(FILES)
     flow.run()
@@ -125,18 +109,12 @@ def test_a_relay_goes_through_its_site(flow: Flow) -> None:
     replica = flow.bucket(us, "lta")
     type(flow.archive).objects.filter(pk=flow.archive.pk).update(active=False)
     DataTransferRoute.objects.create(
-        name="relay",
-        route_type=RouteType.RELAY,
-        origin_site=flow.ccat,
-        relay_site=flow.cologne,
-        destination_site=us,
+        name="relay", route_type=RouteType.RELAY, origin_site=flow.ccat, relay_site=flow.cologne, destination_site=us
     )
     flow.observe(FILES)
     flow.run()
 
-    hops = DataTransfer.objects.order_by("pk").values_list(
-        "origin_location__name", "destination_location__name"
-    )
+    hops = DataTransfer.objects.order_by("pk").values_list("origin_location__name", "destination_location__name")
     assert list(hops) == [("output_buffer", "input_buffer"), ("input_buffer", "buffer")]
     assert PhysicalCopy.objects.at(far).filter(raw_data_package__isnull=False).exists()
     assert archived_bytes(flow, replica) == [FILES]
@@ -190,14 +168,8 @@ def test_late_files_go_into_a_further_package_that_is_flagged(flow: Flow) -> Non
     flow.run()
 
     packages = RawDataPackage.objects.order_by("created_at")
-    assert [(p.is_late, p.state) for p in packages] == [
-        (False, PackageState.ARCHIVED),
-        (True, PackageState.ARCHIVED),
-    ]
-    assert sorted(archived_bytes(flow, flow.archive), key=str) == [
-        {"run1/a": b"a"},
-        {"run1/late": b"late"},
-    ]
+    assert [(p.is_late, p.state) for p in packages] == [(False, PackageState.ARCHIVED), (True, PackageState.ARCHIVED)]
+    assert sorted(archived_bytes(flow, flow.archive), key=str) == [{"run1/a": b"a"}, {"run1/late": b"late"}]
 
 
 def test_a_cut_transfer_does_not_send_again_what_was_received(flow: Flow, monkeypatch) -> None:  # type: ignore[no-untyped-def]

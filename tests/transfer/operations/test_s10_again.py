@@ -14,10 +14,10 @@ from datamgmt.storage import storage_for
 from tests.factories.accounts import UserFactory
 from tests.flow import Flow, members_of
 from tests.transfer.operations.spoiling import copy_of, flip, packages, path_of
-from transfer import dispatch
+from transfer.engine import dispatch
 from transfer.models import RawDataPackageCreation
 from transfer.operations.s10_package import CreatePackage
-from transfer.sending_again import send_again
+from transfer.operators.resend import send_again
 
 
 def lost(flow: Flow) -> RawDataPackage:
@@ -108,10 +108,7 @@ def test_other_bytes_of_the_same_size_are_found_out_without_a_filed_checksum(flo
     flow.run_scheduled()
 
     at_source = PhysicalCopy.objects.get(raw_data_file__relative_path="run0/a")
-    assert (at_source.integrity, at_source.error_code) == (
-        Integrity.DAMAGED,
-        "file.checksum_differs",
-    )
+    assert (at_source.integrity, at_source.error_code) == (Integrity.DAMAGED, "file.checksum_differs")
     assert package.raw_data_files.count() == 2
 
 

@@ -65,21 +65,14 @@ def test_package_and_copies_are_recorded_with_their_digests(flow: Flow) -> None:
         at_source = file.copies.get()
         assert file.digest == digest_of(source) == at_source.digest
         assert at_source.integrity == Integrity.OK
-        assert (at_source.mtime_ns, at_source.inode) == (
-            source.stat().st_mtime_ns,
-            source.stat().st_ino,
-        )
+        assert (at_source.mtime_ns, at_source.inode) == (source.stat().st_mtime_ns, source.stat().st_ino)
 
 
 @pytest.mark.parametrize(
     ("spoil", "integrity", "code"),
     [
         (lambda path: path.unlink(), Integrity.MISSING, "file.missing"),
-        (
-            lambda path: path.write_bytes(b"longer than filed"),
-            Integrity.DAMAGED,
-            "file.size_differs",
-        ),
+        (lambda path: path.write_bytes(b"longer than filed"), Integrity.DAMAGED, "file.size_differs"),
     ],
 )
 def test_a_bad_file_is_set_aside_and_the_others_go_on(  # type: ignore[no-untyped-def]
@@ -162,7 +155,7 @@ def test_a_restored_file_goes_into_a_further_package_when_checked_again(flow: Fl
     bad.unlink()
     flow.run("package")
     bad.write_bytes(b"bad")
-    PhysicalCopy.objects.in_trouble().update(integrity=Integrity.UNVERIFIED)
+    PhysicalCopy.objects.needing_attention().update(integrity=Integrity.UNVERIFIED)
     flow.run("package")
 
     assert RawDataFile.objects.unpackaged().count() == 0

@@ -15,10 +15,10 @@ from ccatdc.common.states import Status
 from datamgmt.models import PhysicalCopy, RawDataFile
 from datamgmt.states import Integrity
 from datamgmt.storage.base import Stored
-from datamgmt.storage.disk import DiskStorage
-from datamgmt.storage.paths import os_errors
+from datamgmt.storage.disk.paths import os_errors
+from datamgmt.storage.disk.store import DiskStorage
 from tests.flow import Flow, members_of
-from transfer.dispatch import dispatch_due
+from transfer.engine.dispatch import dispatch_due
 from transfer.models import CircuitBreaker, RawDataPackageCreation
 
 
@@ -41,9 +41,7 @@ def the_tar(flow: Flow) -> Path:
     return Path(copy.full_path)
 
 
-def test_all_wrong_checksums_are_found_in_one_pass(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_wrong_checksums_are_found_in_one_pass(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     flow.observe({f"run1/{number}": b"as it is" for number in range(6)})
     RawDataFile.objects.exclude(relative_path="run1/0").update(
         checksum=hashlib.sha256(b"as it was").hexdigest(), checksum_algorithm="sha256"
@@ -59,7 +57,7 @@ def test_all_wrong_checksums_are_found_in_one_pass(
     flow.run("package")
 
     assert members_of(the_tar(flow)) == {"run1/0": b"as it is"}
-    in_trouble = PhysicalCopy.objects.in_trouble().at(flow.source)
+    in_trouble = PhysicalCopy.objects.needing_attention().at(flow.source)
     assert set(in_trouble.values_list("error_code", flat=True)) == {"file.checksum_differs"}
     assert in_trouble.count() == 5
     assert opened.count("run1/0") == 2
@@ -101,9 +99,7 @@ def test_a_file_on_a_bad_sector_is_set_aside_by_the_last_attempt_only(
     assert (copy.integrity, copy.error_code) == (Integrity.SUSPECT, "file.unreadable")
 
 
-def test_a_file_that_vanishes_between_look_and_read_is_set_aside(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_vanishes_between_look_and_read_is_set_aside(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     flow.observe({"run1/good": b"good", "run1/gone": b"gone"})
     real = DiskStorage.stat
 

@@ -38,16 +38,12 @@ def members(flow: Flow) -> set[str]:
 def test_a_package_that_is_not_good_any_more_leaves_the_bundle(flow: Flow) -> None:
     bad, good = packages(flow)
     flow.plan("bundle")
-    PhysicalCopy.objects.of_package(bad.pk).at(flow.output_buffer).update(
-        integrity=Integrity.DAMAGED
-    )
+    PhysicalCopy.objects.of_package(bad.pk).at(flow.output_buffer).update(integrity=Integrity.DAMAGED)
     flow.run_scheduled()
 
     operation = DataTransferPackageCreation.objects.get()
     assert operation.status == Status.COMPLETED
-    assert [(p["code"], p["subject"]) for p in operation.problems] == [
-        ("bundle.package_gone", bad.name)
-    ]
+    assert [(p["code"], p["subject"]) for p in operation.problems] == [("bundle.package_gone", bad.name)]
     bad.refresh_from_db()
     good.refresh_from_db()
     assert (bad.state, good.state) == (PackageState.FAILED, PackageState.TRANSFERRING)
@@ -89,9 +85,7 @@ def test_all_that_are_bad_are_left_out_however_they_are_found(flow: Flow) -> Non
     assert len(DataTransferPackageCreation.objects.get().problems) == 3
 
 
-def test_what_cannot_be_read_is_set_aside_by_the_last_attempt_only(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_read_is_set_aside_by_the_last_attempt_only(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     as_tar(flow)
     bad, good = packages(flow)
     put_on_bad_sector(monkeypatch, path_of(bad, flow.output_buffer))
@@ -110,9 +104,7 @@ def test_what_cannot_be_read_is_set_aside_by_the_last_attempt_only(
 
 
 @pytest.mark.parametrize("bundles", [lambda flow: None, as_tar], ids=["manifest", "tar"])
-def test_a_bundle_without_any_good_package_fails(
-    flow: Flow, bundles: Callable[[Flow], None]
-) -> None:
+def test_a_bundle_without_any_good_package_fails(flow: Flow, bundles: Callable[[Flow], None]) -> None:
     bundles(flow)
     (bad,) = packages(flow, 1)
     flow.plan("bundle")

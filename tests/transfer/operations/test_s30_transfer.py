@@ -108,9 +108,7 @@ def test_what_was_received_whole_counts_though_its_origin_is_lost_since(
     assert (state_of(first), state_of(second)) == (PackageState.ARCHIVED, PackageState.ARCHIVED)
 
 
-def test_what_cannot_be_read_is_set_aside_by_the_last_attempt_only(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_cannot_be_read_is_set_aside_by_the_last_attempt_only(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     bad, good = packages(flow)
     flow.run("bundle")
     put_on_bad_sector(monkeypatch, path_of(bad, flow.output_buffer))
@@ -152,9 +150,7 @@ def test_a_bundle_that_is_damaged_itself_fails_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("way", [lambda flow: None, directly], ids=["buffer", "direct"])
-def test_a_copy_to_be_checked_again_is_good_when_it_was_sent(
-    flow: Flow, way: Callable[[Flow], None]
-) -> None:
+def test_a_copy_to_be_checked_again_is_good_when_it_was_sent(flow: Flow, way: Callable[[Flow], None]) -> None:
     way(flow)
     (package,) = packages(flow, 1)
     PhysicalCopy.objects.of_package(package.pk).update(

@@ -84,9 +84,7 @@ def test_what_was_not_proved_on_the_way_is_read(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("spoil", [flip, Path.unlink], ids=["damaged", "gone"])
-def test_a_bad_manifest_is_noted_and_holds_nothing_up(
-    flow: Flow, spoil: Callable[[Path], None]
-) -> None:
+def test_a_bad_manifest_is_noted_and_holds_nothing_up(flow: Flow, spoil: Callable[[Path], None]) -> None:
     some = packages(flow)
     flow.run("bundle", "transfer")
     spoil(arrived(flow))
@@ -122,9 +120,7 @@ def test_of_a_tar_that_is_cut_off_what_came_whole_is_taken(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: flip(path, 0)], ids=["gone", "no tar"])
-def test_of_a_tar_that_is_none_nothing_is_taken_and_nothing_waits(
-    flow: Flow, spoil: Callable[[Path], None]
-) -> None:
+def test_of_a_tar_that_is_none_nothing_is_taken_and_nothing_waits(flow: Flow, spoil: Callable[[Path], None]) -> None:
     as_tar(flow)
     some = packages(flow)
     flow.run("bundle", "transfer")
@@ -173,18 +169,11 @@ def test_what_comes_takes_the_place_of_a_copy_that_is_not_good(flow: Flow, integ
     assert new.pk != old.pk
     assert keys(flow) == {new.key}
     old.refresh_from_db()
-    assert (old.status, old.evidence) == (
-        PhysicalCopyStatus.DELETED,
-        {"replaced_because": f"{package} was sent again."},
-    )
+    assert (old.status, old.evidence) == (PhysicalCopyStatus.DELETED, {"replaced_because": f"{package} was resent."})
 
 
-@pytest.mark.parametrize(
-    "status", [PhysicalCopyStatus.PRESENT, PhysicalCopyStatus.DELETION_PENDING]
-)
-def test_what_is_here_already_is_left_alone_and_what_came_again_goes(
-    flow: Flow, status: str
-) -> None:
+@pytest.mark.parametrize("status", [PhysicalCopyStatus.PRESENT, PhysicalCopyStatus.DELETION_PENDING])
+def test_what_is_here_already_is_left_alone_and_what_came_again_goes(flow: Flow, status: str) -> None:
     (package,) = packages(flow, 1)
     flow.run("bundle", "transfer", "unpack")
     old = copy_of(package, flow.input_buffer)

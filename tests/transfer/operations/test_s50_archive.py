@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 
 from ccatdc.common.states import Status
-from datamgmt.copies import record_package_copy
+from datamgmt.copies.recording import record_package_copy
 from datamgmt.models import LocationType, PhysicalCopy, RawDataPackage
-from datamgmt.states import Integrity, PackageState, VerifiedHow
-from datamgmt.storage.s3 import S3Storage
+from datamgmt.packaging.naming import sidecar_key
+from datamgmt.states import NEEDS_ATTENTION, Integrity, PackageState, VerifiedHow
+from datamgmt.storage.s3.store import S3Storage
 from tests.factories.accounts import UserFactory
 from tests.flow import Flow, digest_of
 from tests.transfer.operations.spoiling import copy_of, path_of, put_on_bad_sector
 from transfer.models import LongTermArchiveTransfer
-from transfer.sending_again import send_again
+from transfer.operators.resend import send_again
 
 TO_BUFFER = ("package", "bundle", "transfer", "unpack")
 
@@ -39,15 +40,10 @@ def test_object_and_sidecar_are_in_the_archive_and_the_package_is_archived(flow:
         f"{module.instrument.short_name}/{module.short_name}/{start:%Y/%m/%d}/{execution.pk}/{package.name}."
     )
     assert digest_of(flow.object_path(flow.archive, copy.key)) == package.digest
-    sidecar = json.loads(
-        flow.object_path(flow.archive, copy.key.removesuffix(".tar") + ".json").read_text()
-    )
+    sidecar = json.loads(flow.object_path(flow.archive, copy.key.removesuffix(".tar") + ".json").read_text())
     assert sidecar["package"]["digest"] == package.digest
     assert sidecar["executed_obs_unit"]["id"] == str(execution.pk)
-    assert [(f["relative_path"], f["size"]) for f in sidecar["files"]] == [
-        ("run1/a", 5000),
-        ("run1/b", 1),
-    ]
+    assert [(f["relative_path"], f["size"]) for f in sidecar["files"]] == [("run1/a", 5000), ("run1/b", 1)]
 
 
 def test_a_damaged_origin_is_marked_and_nothing_of_it_stays_in_the_archive(flow: Flow) -> None:
@@ -70,9 +66,7 @@ def test_a_damaged_origin_is_marked_and_nothing_of_it_stays_in_the_archive(flow:
     assert tar.read_bytes() == bytes(damaged), "evidence of damage is kept"
 
 
-def test_a_store_that_damages_what_it_stores_is_found_out(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_store_that_damages_what_it_stores_is_found_out(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     flow.observe({"run1/a": b"a" * 5000})
     flow.run(*TO_BUFFER)
     honest = S3Storage.writer
@@ -92,10 +86,7 @@ def test_a_store_that_damages_what_it_stores_is_found_out(
         flow.run_scheduled()
 
     operation = LongTermArchiveTransfer.objects.get()
-    assert (operation.status, operation.error_code) == (
-        Status.PENDING,
-        "archive.read_back_differs",
-    )
+    assert (operation.status, operation.error_code) == (Status.PENDING, "archive.read_back_differs")
     assert not PhysicalCopy.objects.at(flow.archive).exists()
     assert [k for k, _ in S3Storage(flow.archive).walk()] == []
 
@@ -112,9 +103,7 @@ def test_a_repointed_bucket_refuses_the_write(flow: Flow) -> None:
     assert not PhysicalCopy.objects.at(flow.archive).exists()
 
 
-def test_a_copy_that_cannot_be_read_gives_way_to_another_one(
-    flow: Flow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_copy_that_cannot_be_read_gives_way_to_another_one(flow: Flow, monkeypatch: pytest.MonkeyPatch) -> None:
     spare = flow.disk(flow.cologne, "input_buffer_b", LocationType.BUFFER, priority=9)
     flow.observe({"run1/a": b"a" * 5000})
     flow.run(*TO_BUFFER)
@@ -165,17 +154,8 @@ def test_without_another_copy_it_fails_and_goes_on_when_there_is_one(flow: Flow)
     assert flow.failures() == []
 
 
-@pytest.mark.parametrize(
-    ("integrity", "status"),
-    [
-        (Integrity.OK, Status.COMPLETED),
-        (Integrity.UNVERIFIED, Status.COMPLETED),
-        (Integrity.DAMAGED, Status.FAILED),
-    ],
-)
-def test_a_copy_that_is_there_already_is_not_doubled(
-    flow: Flow, integrity: str, status: str
-) -> None:
+@pytest.mark.parametrize("integrity", sorted(Integrity))
+def test_a_good_copy_that_is_there_is_not_doubled_and_a_bad_one_is_replaced(flow: Flow, integrity: str) -> None:
     flow.observe({"run1/a": b"a"})
     flow.run(*TO_BUFFER)
     flow.plan("archive")
@@ -185,19 +165,19 @@ def test_a_copy_that_is_there_already_is_not_doubled(
     flow.run_scheduled()
 
     operation = LongTermArchiveTransfer.objects.get()
-    assert operation.status == status
-    assert operation.error_code == ("archive.bad_copy_here" if status == Status.FAILED else "")
-    assert copy_of(package, flow.archive).key == "another/way.tar"
-    assert [k for k, _ in S3Storage(flow.archive).walk()] == []
+    assert operation.status == Status.COMPLETED
+    there = PhysicalCopy.objects.at(flow.archive).existing().get()
+    assert (there.key == "another/way.tar") == (integrity not in NEEDS_ATTENTION)
+    keys = sorted(key for key, _ in S3Storage(flow.archive).walk())
+    written = [] if there.key == "another/way.tar" else [there.key, sidecar_key(there.key)]
+    assert keys == sorted(written)
 
 
 def test_a_copy_to_be_checked_again_is_good_when_it_was_archived(flow: Flow) -> None:
     flow.observe({"run1/a": b"a"})
     flow.run(*TO_BUFFER)
     package = RawDataPackage.objects.get()
-    PhysicalCopy.objects.at(flow.input_buffer).update(
-        integrity=Integrity.UNVERIFIED, verified_at=None, verified_how=""
-    )
+    PhysicalCopy.objects.at(flow.input_buffer).update(integrity=Integrity.UNVERIFIED, verified_at=None, verified_how="")
     flow.run("archive")
 
     copy = copy_of(package, flow.input_buffer)

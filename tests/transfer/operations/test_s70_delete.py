@@ -76,9 +76,7 @@ def test_a_source_file_that_changed_since_packaging_is_kept_and_marked(flow: Flo
 def test_a_reason_that_appears_after_scheduling_keeps_the_copy(flow: Flow) -> None:
     flow.observe(FILES)
     flow.run(*ARCHIVED)
-    StagingJobFactory.create(
-        destination_location=flow.processing, packages=RawDataPackage.objects.all()
-    )
+    StagingJobFactory.create(destination_location=flow.processing, packages=RawDataPackage.objects.all())
     flow.run("stage")
     StagingJob.objects.update(cancelled_at=timezone.now() - timedelta(days=1))
     flow.plan("delete")
@@ -97,9 +95,7 @@ def test_a_reason_that_appears_after_scheduling_keeps_the_copy(flow: Flow) -> No
 def test_staged_data_goes_with_its_last_job_and_takes_the_links_along(flow: Flow) -> None:
     flow.observe(FILES)
     flow.run(*ARCHIVED)
-    StagingJobFactory.create(
-        destination_location=flow.processing, packages=RawDataPackage.objects.all()
-    )
+    StagingJobFactory.create(destination_location=flow.processing, packages=RawDataPackage.objects.all())
     flow.run()
     assert left(flow.processing) != []
     StagingJob.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
@@ -142,9 +138,9 @@ def test_a_batch_that_is_retried_does_not_get_round_an_approval(flow: Flow) -> N
     flow.observe(FILES)
     flow.run(*ARCHIVED)
     flow.plan("delete")
-    PhysicalCopy.objects.at(flow.output_buffer).filter(
-        status=PhysicalCopyStatus.DELETION_SCHEDULED
-    ).update(status=PhysicalCopyStatus.DELETION_PENDING)
+    PhysicalCopy.objects.at(flow.output_buffer).filter(status=PhysicalCopyStatus.DELETION_SCHEDULED).update(
+        status=PhysicalCopyStatus.DELETION_PENDING
+    )
     flow.run_scheduled()
 
     waiting = PhysicalCopy.objects.at(flow.output_buffer).exclude(status=PhysicalCopyStatus.DELETED)

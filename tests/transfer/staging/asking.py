@@ -10,15 +10,9 @@ from accounts.models import User
 from ccatdc.common.errors import RequestError
 from datamgmt.models import RawDataPackage
 from tests.factories.accounts import UserFactory
-from tests.factories.datamgmt import (
-    ProcessingLocationFactory,
-    RawDataPackageFactory,
-    archive_package,
-)
+from tests.factories.datamgmt import ProcessingLocationFactory, RawDataPackageFactory, archive_package
 from transfer.models import StagingJob
-from transfer.staging.requests import (
-    request_staging,
-)
+from transfer.staging.requests import request_staging
 
 
 def scientist() -> User:
@@ -34,9 +28,7 @@ def archived(**fields: Any) -> RawDataPackage:
 def refusal(packages: list[RawDataPackage], location: Any = None) -> RequestError:
     with pytest.raises(RequestError) as refused:
         request_staging(
-            scientist(),
-            [package.pk for package in packages],
-            location or ProcessingLocationFactory.create(),
+            scientist(), [package.pk for package in packages], location or ProcessingLocationFactory.create()
         )
     assert not StagingJob.objects.exists()
     return refused.value

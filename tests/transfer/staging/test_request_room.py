@@ -9,16 +9,10 @@ import pytest
 from ccatdc.common.errors import RequestError
 from datamgmt.models import RawDataPackage
 from tests.factories.accounts import UserFactory
-from tests.factories.datamgmt import (
-    ProcessingLocationFactory,
-    RawDataPackagePhysicalCopyFactory,
-)
+from tests.factories.datamgmt import ProcessingLocationFactory, RawDataPackagePhysicalCopyFactory
 from tests.transfer.staging.asking import archived, refusal, scientist
 from transfer.models import StagingJob
-from transfer.staging.requests import (
-    cancel_job,
-    request_staging,
-)
+from transfer.staging.requests import cancel_job, request_staging
 
 pytestmark = pytest.mark.django_db
 
@@ -27,9 +21,7 @@ class TestRoom:
     """A disk of 10,000 bytes that is critical at 85 %: 8,500."""
 
     def place(self, used: int) -> Any:
-        return ProcessingLocationFactory.create(
-            capacity_bytes=10_000, used_bytes=used, critical_pct=85, warning_pct=70
-        )
+        return ProcessingLocationFactory.create(capacity_bytes=10_000, used_bytes=used, critical_pct=85, warning_pct=70)
 
     def ask(self, place: Any, *packages: RawDataPackage) -> StagingJob:
         return request_staging(scientist(), [p.pk for p in packages], place)
@@ -61,9 +53,7 @@ class TestRoom:
 
     def test_what_is_there_already_costs_nothing(self) -> None:
         place, package = self.place(used=8400), archived(size=5000)
-        RawDataPackagePhysicalCopyFactory.create(
-            raw_data_package=package, staged=True, data_location=place
-        )
+        RawDataPackagePhysicalCopyFactory.create(raw_data_package=package, staged=True, data_location=place)
         self.ask(place, package)
 
     def test_a_location_that_tells_no_capacity_is_not_judged(self) -> None:

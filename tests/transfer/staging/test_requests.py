@@ -29,13 +29,7 @@ from transfer.managers.s60_stage import StagingManager
 from transfer.models import Staging, StagingJob, StagingJobLog
 from transfer.models.jobs import DEFAULT_KEEP_DAYS, MAX_KEEP_DAYS
 from transfer.staging import requests
-from transfer.staging.requests import (
-    cancel_job,
-    extend_job,
-    progress_of,
-    request_staging,
-    retry_job,
-)
+from transfer.staging.requests import cancel_job, extend_job, progress_of, request_staging, retry_job
 
 pytestmark = pytest.mark.django_db
 
@@ -58,9 +52,7 @@ class TestRequest:
 
     def test_a_package_that_is_named_twice_counts_once(self) -> None:
         package = archived()
-        job = request_staging(
-            scientist(), [package.pk, package.pk], ProcessingLocationFactory.create()
-        )
+        job = request_staging(scientist(), [package.pk, package.pk], ProcessingLocationFactory.create())
         assert job.total_bytes == package.size
 
     def test_nothing_is_no_request(self) -> None:
@@ -76,9 +68,7 @@ class TestRequest:
         assert refused.code == "staging.unknown_package"
         assert str(unknown.pk) in str(refused)
 
-    @pytest.mark.parametrize(
-        "state", [PackageState.WAITING, PackageState.TRANSFERRING, PackageState.FAILED]
-    )
+    @pytest.mark.parametrize("state", [PackageState.WAITING, PackageState.TRANSFERRING, PackageState.FAILED])
     def test_a_package_that_is_not_archived_is_named(self, state: PackageState) -> None:
         early = RawDataPackageFactory.create(built=True, state=state)
         archive_package(early)
@@ -89,9 +79,7 @@ class TestRequest:
     @pytest.mark.parametrize("integrity", [Integrity.DAMAGED, Integrity.MISSING, Integrity.SUSPECT])
     def test_a_package_without_a_good_archive_copy_is_named(self, integrity: Integrity) -> None:
         package = RawDataPackageFactory.create(archived=True)
-        RawDataPackagePhysicalCopyFactory.create(
-            raw_data_package=package, archived=True, integrity=integrity
-        )
+        RawDataPackagePhysicalCopyFactory.create(raw_data_package=package, archived=True, integrity=integrity)
         RawDataPackagePhysicalCopyFactory.create(raw_data_package=package)  # in a buffer only
         refused = refusal([package])
         assert refused.code == "staging.no_good_copy"
@@ -149,8 +137,7 @@ class TestExtend:
         assert extend_job(job, until, user=UserFactory.create()).expires_at == until
 
     @pytest.mark.parametrize(
-        ("days", "code"),
-        [(MAX_KEEP_DAYS + 0.001, "staging.kept_too_long"), (1, "staging.not_longer")],
+        ("days", "code"), [(MAX_KEEP_DAYS + 0.001, "staging.kept_too_long"), (1, "staging.not_longer")]
     )
     def test_not_for_too_long_and_not_shorter(self, days: float, code: str) -> None:
         job = StagingJobFactory.create()
@@ -234,9 +221,7 @@ class TestProgress:
         job = cancel_job(job, user=UserFactory.create())
         assert [row.path for row in progress_of(job)] == [""]
 
-    def test_many_packages_take_as_many_queries_as_few(
-        self, django_assert_max_num_queries: Any
-    ) -> None:
+    def test_many_packages_take_as_many_queries_as_few(self, django_assert_max_num_queries: Any) -> None:
         job = StagingJobFactory.create(packages=[archived() for _ in range(12)])
         for package in job.raw_data_packages.all():
             StagingFactory.create(staging_job=job, raw_data_package=package)

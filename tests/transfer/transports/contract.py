@@ -40,9 +40,7 @@ class TransportContract:
 
     def move(self, cargo: Cargo, attempt: str = "7-1") -> None:
         """Move it."""
-        self.transport.move(
-            cargo, Place(self.origin), Place(self.destination), attempt, StillHeld()
-        )
+        self.transport.move(cargo, Place(self.origin), Place(self.destination), attempt, StillHeld())
 
     def left_at_destination(self) -> list[str]:
         """Every file there but the marker."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ccatdc.common.errors import DataIntegrityError
-from datamgmt.registration import register
+from datamgmt.storage.registration import register
 from tests.factories.datamgmt import DiskDataLocationFactory, SiteFactory
 from tests.transfer.transports.contract import KEY, TransportContract
 from transfer.transports import Place
@@ -22,9 +22,7 @@ class TestCopying(TransportContract):
 
     @pytest.fixture(autouse=True)
     def places(self, tmp_path: Path, db: None) -> None:
-        self.origin = DiskDataLocationFactory.create(
-            name="origin", path=str(tmp_path / "origin"), registered_at=None
-        )
+        self.origin = DiskDataLocationFactory.create(name="origin", path=str(tmp_path / "origin"), registered_at=None)
         self.destination = DiskDataLocationFactory.create(
             site=SiteFactory.create(short_name="cologne"),
             name="destination",

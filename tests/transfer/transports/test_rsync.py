@@ -15,11 +15,11 @@ import pytest
 
 from ccatdc.common.errors import TransportError
 from datamgmt.models import DiskDataLocation
-from datamgmt.registration import register
+from datamgmt.storage.registration import register
 from tests.factories.datamgmt import DiskDataLocationFactory, SiteFactory
 from tests.transfer.operations.spoiling import put_on_bad_sector
 from tests.transfer.transports.contract import StillHeld, TransportContract
-from transfer.origins import OriginUnreadableError
+from transfer.routing.sources import OriginUnreadableError
 from transfer.transports import Place
 from transfer.transports.rsync import Rsync
 
@@ -35,11 +35,7 @@ def ssh_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An sshd of our own with one key; the ssh command that reaches it."""
     missing = [
         package
-        for program, package in (
-            (SSHD, "openssh-server"),
-            ("rsync", "rsync"),
-            ("ssh", "openssh-client"),
-        )
+        for program, package in ((SSHD, "openssh-server"), ("rsync", "rsync"), ("ssh", "openssh-client"))
         if shutil.which(program) is None
     ]
     if missing or os.geteuid() != 0:
@@ -49,11 +45,7 @@ def ssh_command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("ssh")
     for name in ("host", "user"):
-        subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name],
-            check=True,
-            timeout=30,
-        )
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True, timeout=30)
     shutil.copy(folder / "user.pub", folder / "authorized")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -96,13 +88,9 @@ class TestRsync(TransportContract):
     transport = Rsync()
 
     @pytest.fixture(autouse=True)
-    def places(
-        self, tmp_path: Path, db: None, ssh_command: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def places(self, tmp_path: Path, db: None, ssh_command: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CCATDC_SSH_COMMAND", ssh_command)
-        self.origin = DiskDataLocationFactory.create(
-            name="origin", path=str(tmp_path / "origin"), registered_at=None
-        )
+        self.origin = DiskDataLocationFactory.create(name="origin", path=str(tmp_path / "origin"), registered_at=None)
         self.destination = DiskDataLocationFactory.create(
             site=SiteFactory.create(short_name="cologne"),
             name="destination",
@@ -119,9 +107,7 @@ class TestRsync(TransportContract):
 
         assert not self.transport.can_move(Place(self.origin), Place(here))
 
-    def test_a_host_that_refuses_is_an_error_that_may_pass(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_host_that_refuses_is_an_error_that_may_pass(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("CCATDC_SSH_COMMAND", "ssh -p 1")
         cargo = self.cargo()
         with pytest.raises(TransportError) as caught:
@@ -136,9 +122,7 @@ class TestRsync(TransportContract):
 
         cargo = self.cargo()
         with pytest.raises(Stopped):
-            self.transport.move(
-                cargo, Place(self.origin), Place(self.destination), "7-1", TakenAway()
-            )
+            self.transport.move(cargo, Place(self.origin), Place(self.destination), "7-1", TakenAway())
 
         assert not (Path(self.destination.path) / cargo.destination_key).exists()
         self.transport.discard_attempt(cargo.destination_key, "7-1", Place(self.destination))
