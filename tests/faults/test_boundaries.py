@@ -1,6 +1,6 @@
 """A worker dies before each thing that it does to the world, in each operation. What comes after is right, without a click.
 
-Each way of dying has an observation of its own, all in one world, which an independent checker reads in the end.
+Each death has an observation of its own, all in one world, which an independent checker reads in the end.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from django_q.models import OrmQ
 from ccatdc.common.states import Status
 from ccatdc.dev.s3server import S3Server
 from checker.check import Report, check
-from datamgmt.models import PhysicalCopy, RawDataPackage, UnrecordedFile
+from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile, RawDataPackage, UnrecordedFile
 from tests.factories.transfer import StagingJobFactory
 from tests.faults.boundaries import run_in_worker
 from tests.flow import Flow
 from transfer.engine import dispatch, watchdog
+from transfer.managers import s70_delete
 from transfer.models import CircuitBreaker, Operation
 from transfer.pipeline import OperationType
 
@@ -50,52 +51,42 @@ PLANNED_BY = {
     Op.DELETION: "delete",
 }
 ALL = ("package", "bundle", "transfer", "unpack", "archive", "resend", "scrub", "delete")
-#: No operation does more to the world than this for two small files.
-MOST = 120
 
 
 @pytest.fixture
 def flow(tmp_path: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Flow:
+    """Each package in a bundle of its own, two copies in each deletion."""
     monkeypatch.setenv("CCATDC_LOG_DIR", str(tmp_path / "log"))
-    return Flow(tmp_path / "stores", s3_server, ("ccat-test-access", "ccat-test-secret"))
+    monkeypatch.setattr(s70_delete, "BATCH", 2)
+    monkeypatch.setattr(dispatch, "QUEUE_DEPTH", 100)
+    flow = Flow(tmp_path / "stores", s3_server, ("ccat-test-access", "ccat-test-secret"))
+    DataLocation.objects.non_polymorphic().update(bundle_max_bytes=1)
+    return flow
 
 
-def scheduled(operation_type: str) -> list[int]:
+def observed(flow: Flow, operation_type: OperationType, count: int) -> list[int]:
+    """The operations of this type for so many new observations of two files."""
+    for _ in range(count):
+        number = RawDataFile.objects.count()
+        flow.observe({f"run{number}/a": b"a" * 3000 + b"%d" % number, f"run{number}/b": b"%d" % number})
+    if BEFORE[operation_type]:
+        flow.run(*BEFORE[operation_type])
+    if operation_type == Op.STAGING:
+        for package in RawDataPackage.objects.filter(staging_jobs=None):
+            StagingJobFactory.create(packages=[package], destination_location=flow.processing)
+    flow.plan(PLANNED_BY[operation_type])
+    dispatch.dispatch_due()
+    OrmQ.objects.all().delete()
     rows = Operation.objects.non_polymorphic().filter(status=Status.SCHEDULED, operation_type=operation_type)
     return list(rows.order_by("pk").values_list("pk", flat=True))
 
 
-def recover(flow: Flow, operation_type: str) -> None:
-    """What managers and supervisors do about a dead worker; the waits are over. The rest of the flow comes in the end."""
-    Operation.objects.non_polymorphic().filter(status=Status.IN_PROGRESS).update(
-        lease_until=Now() - timedelta(seconds=1)
-    )
+def recover(flow: Flow) -> None:
+    """What managers and supervisors do about dead workers; the waits are over."""
+    in_progress = Operation.objects.non_polymorphic().filter(status=Status.IN_PROGRESS)
+    in_progress.update(lease_until=Now() - timedelta(seconds=1))
     watchdog.recover()
     flow.retry_now()
-    flow.run(PLANNED_BY[OperationType(operation_type)])
-
-
-def prepare(flow: Flow, operation_type: str, number: int) -> None:
-    """An observation whose next step is this one."""
-    files = {f"run{number}/a": b"a" * 3000 + bytes([number]), f"run{number}/b": bytes([number])}
-    flow.observe(files)
-    if BEFORE[OperationType(operation_type)]:
-        flow.run(*BEFORE[OperationType(operation_type)])
-    if operation_type == Op.STAGING:
-        StagingJobFactory.create(packages=[newest()], destination_location=flow.processing)
-
-
-def newest() -> RawDataPackage:
-    package: RawDataPackage = RawDataPackage.objects.latest("created_at")
-    return package
-
-
-def plan(flow: Flow, operation_type: str) -> int:
-    """Its operation."""
-    flow.plan(PLANNED_BY[OperationType(operation_type)])
-    dispatch.dispatch_due()
-    OrmQ.objects.all().delete()
-    return scheduled(operation_type)[0]
 
 
 def at_rest(flow: Flow) -> Report:
@@ -115,21 +106,26 @@ def parameters() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("operation_type", list(BEFORE), ids=str)
-def test_a_worker_dies_before_each_thing_that_it_does(flow: Flow, operation_type: str, tmp_path: Path) -> None:
-    names: list[str] | None = None
-    tried = 0
-    while names is None:
-        assert tried < MOST, "an operation that does so much to the world is not what this test is about"
-        prepare(flow, operation_type, tried)
-        names = run_in_worker(plan(flow, operation_type), tmp_path / "report", dies_before=tried)
-        recover(flow, operation_type)
-        failed = Operation.objects.non_polymorphic().filter(status=Status.FAILED)
-        assert list(failed.values_list("operation_type", "error_code", "error_message")) == []
-        tried += 1
-    assert tried > 4
-    assert {"commit"} < set(names)
+def test_a_worker_dies_before_each_thing_that_it_does(
+    flow: Flow, operation_type: OperationType, tmp_path: Path
+) -> None:
+    # The first one makes folders that the others find.
+    for _ in range(2):
+        undisturbed = [run_in_worker(pk, tmp_path / "report") for pk in observed(flow, operation_type, 1)]
+    # Deletions of other kinds of copies do other things.
+    count = max(len(names or ()) for names in undisturbed)
+    assert count > 3
+    victims = observed(flow, operation_type, count)
+    assert len(victims) >= count
+    deaths = sum(
+        run_in_worker(pk, tmp_path / "report", dies_before=number % count) is None for number, pk in enumerate(victims)
+    )
+    assert deaths > count * 0.8
+    recover(flow)
+    failed = Operation.objects.non_polymorphic().filter(status=Status.FAILED)
+    assert list(failed.values_list("operation_type", "error_code", "error_message")) == []
     assert not CircuitBreaker.objects.open().exists()
     report = at_rest(flow)
     assert [str(finding) for finding in report.findings] == []
-    # Of the two files of each observation.
-    assert PhysicalCopy.objects.at(flow.archive).good().count() == tried
+    assert report.copies > 0
+    assert PhysicalCopy.objects.at(flow.archive).good().count() == 2 + count

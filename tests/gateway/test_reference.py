@@ -53,6 +53,7 @@ OWN = {
     "executedobsunit": "filed",
     "rawdatafile": "filed",
     "physicalcopy": "filed",
+    "unrecordedfile": "what the inventories of the main site found",
     "rawdatapackage": "the flow",
     "rawdatapackagemetadata": "the flow",
     "datatransferpackage": "the flow",

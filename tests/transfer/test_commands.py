@@ -54,15 +54,19 @@ def test_list_queues_prints_the_matrix_of_the_seeds() -> None:
         "ccat_output_buffer_data_transfer_package_creation",
         "ccat_output_buffer_data_transfer_unpacking",
         "ccat_output_buffer_deletion",
+        "ccat_output_buffer_inventory",
         "ccat_output_buffer_monitoring",
         "ccat_output_buffer_verification",
         "ccat_primecam_raw_data_deletion",
+        "ccat_primecam_raw_data_inventory",
         "ccat_primecam_raw_data_monitoring",
         "ccat_primecam_raw_data_raw_data_package_creation",
+        "cologne_long_term_archive_inventory",
         "cologne_long_term_archive_long_term_archive_transfer",
         "cologne_long_term_archive_monitoring",
         "cologne_long_term_archive_verification",
         "cologne_ramses_processing_deletion",
+        "cologne_ramses_processing_inventory",
         "cologne_ramses_processing_monitoring",
         "cologne_ramses_processing_staging",
     ]
@@ -70,8 +74,8 @@ def test_list_queues_prints_the_matrix_of_the_seeds() -> None:
 
 @pytest.mark.usefixtures("locations")
 def test_list_queues_can_be_narrowed_down() -> None:
-    assert output("list_queues", site="cologne").count("\n") == 6
-    assert output("list_queues", location="ccat_output_buffer").count("\n") == 6
+    assert output("list_queues", site="cologne").count("\n") == 8
+    assert output("list_queues", location="ccat_output_buffer").count("\n") == 7
     assert output("list_queues", location="output_buffer", site="cologne") == ""
 
 
@@ -82,6 +86,7 @@ def test_list_queues_prints_json() -> None:
             "cologne_long_term_archive_long_term_archive_transfer",
             "cologne_long_term_archive_monitoring",
             "cologne_long_term_archive_verification",
+            "cologne_long_term_archive_inventory",
         ]
     }
 
