@@ -16,7 +16,7 @@ import pgtrigger
 from django.apps import apps
 from django.db import connections, transaction
 
-from accounts.models import ApiToken, Change, Permission, Role, User
+from accounts.models import ApiToken, Change, Permission, Role, SystemLog, User
 from ccatdc.common.audit.triggers import Tracked, TrackedLink
 from datamgmt.models import DataArchive, DataLocation, RawDataPackageMetadata, Site
 from observatory.models import Instrument, InstrumentModule, InstrumentModuleConfiguration, Line, Observatory, Telescope
@@ -53,7 +53,7 @@ _TABLES: Final = (
     Tracked(User, "{r}.username", ("last_login",), ("password",)),
     Tracked(Role, "{r}.name"),
     Tracked(Permission, "{r}.codename"),
-    Tracked(ApiToken, "{r}.name", ("last_used_at",), ("token_hash", "token_prefix")),
+    Tracked(ApiToken, "{r}.name", ("last_used_at", "last_used_from", "use_count"), ("token_hash", "token_prefix")),
     Tracked(ObservingProgram, "{r}.short_name"),
     Tracked(
         SubObservingProgram,
@@ -111,14 +111,14 @@ def tracked_links() -> tuple[TrackedLink, ...]:
     )
 
 
-#: History itself is written once.
+#: History and the audit log are written once.
 APPEND_ONLY: Final = pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
 
 
 @cache
 def triggers() -> tuple[tuple[Any, pgtrigger.Trigger], ...]:
     """Every trigger of history, with the model of its table. ``manage.py pgtrigger ls`` lists them."""
-    found: list[tuple[Any, pgtrigger.Trigger]] = [(Change, APPEND_ONLY)]
+    found: list[tuple[Any, pgtrigger.Trigger]] = [(Change, APPEND_ONLY), (SystemLog, APPEND_ONLY)]
     every: list[Tracked | TrackedLink] = [*tracked_tables(), *tracked_links()]
     for tracked in every:
         found += [(tracked.model, trigger) for trigger in tracked.triggers()]

@@ -13,10 +13,14 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 
+from accounts.auth.uses import of_sessions, of_tokens
+from ccatdc.database_roles.granting import create_database_roles
 from ccatdc.dev.s3server import S3Server
+from tests.roles import enter_as_processes_do
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+    from pytest_django.plugin import DjangoDbBlocker
 
 _bucket_numbers = count(1)
 
@@ -31,6 +35,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def database_roles() -> Iterator[None]:
+    """Requests, managers and operations have the rights of their role of the database, and no others."""
+    with pytest.MonkeyPatch.context() as patch:
+        enter_as_processes_do(patch)
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """The test database, with the roles."""
+    with django_db_blocker.unblock():
+        create_database_roles()
+
+
 @pytest.fixture
 def database_url(transactional_db: None) -> str:
     """``DATABASE_URL`` of this test's database, for real processes: rows in it are committed."""
@@ -42,6 +61,8 @@ def database_url(transactional_db: None) -> str:
 def no_earlier_requests() -> None:
     """Limits of addresses count in the memory of the process (accounts/auth/guessing.py)."""
     cache.clear()
+    of_tokens.forget()
+    of_sessions.forget()
 
 
 @pytest.fixture(scope="session")

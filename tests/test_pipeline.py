@@ -22,10 +22,13 @@ from datamgmt.states import PackageState, PhysicalCopyStatus
 from datamgmt.storage import storage_for
 from tests.factories.transfer import StagingJobFactory
 from tests.flow import Flow, members_of
+from tests.roles import url_as
 from transfer.models import DeletionItem, Operation
 
 pytestmark = pytest.mark.pipeline
 LIMIT_SECONDS = 150
+#: With whose rights in the database a command runs.
+ROLE_OF = {"run_managers": "managers", "run_location": "worker"}
 
 
 @pytest.fixture
@@ -38,7 +41,6 @@ def flow(transactional_db: None, tmp_path: Path, s3_server: S3Server) -> Flow:
 def running(database_url: str, tmp_path: Path, *commands: list[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
     """``manage.py`` processes on this test's database; stopped, and their children with them, whatever happens."""
     environment = os.environ | {
-        "DATABASE_URL": database_url,
         "DJANGO_SETTINGS_MODULE": "ccatdc.settings.test",
         "CCATDC_LOG_DIR": str(tmp_path / "log"),
     }
@@ -50,7 +52,7 @@ def running(database_url: str, tmp_path: Path, *commands: list[str]) -> Iterator
                     subprocess.Popen(
                         [sys.executable, "-W", "ignore", "manage.py", *command],
                         cwd=settings.BASE_DIR,
-                        env=environment,
+                        env=environment | {"DATABASE_URL": url_as(ROLE_OF[command[0]], database_url)},
                         stdin=subprocess.DEVNULL,
                         stdout=log,
                         stderr=log,

@@ -70,6 +70,8 @@ class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
             "expires_at",
             "revoked_at",
             "last_used_at",
+            "last_used_from",
+            "use_count",
         ]
         read_only_fields = fields
 

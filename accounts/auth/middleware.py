@@ -11,10 +11,14 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from pghistory.middleware import HistoryMiddleware
 
+from accounts.addresses import client_address
+from accounts.auth.uses import of_sessions
+from accounts.sessions import note_use
 from ccatdc.common.api.problems import is_too_costly
 
 #: Beginnings of addresses, and what the requests below them are called; any other is "pages".
@@ -32,6 +36,24 @@ class KeptByNobody:
         is_known = "Authorization" in request.headers or settings.SESSION_COOKIE_NAME in request.COOKIES
         if is_known and "Cache-Control" not in response:
             response["Cache-Control"] = "private, no-store"
+        return response
+
+
+class UseOfSessions:
+    """Remembers when and from where each session was used last."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self._get_response(request)
+        key = request.session.session_key
+        # Where the database gave a question up, nothing more is asked of it.
+        if response.status_code < HTTPStatus.BAD_REQUEST and key is not None and SESSION_KEY in request.session:
+            count = of_sessions.note(key)
+            if count:
+                program = request.headers.get("User-Agent", "")
+                note_use(request.session, address=client_address(request), program=program, count=count)
         return response
 
 

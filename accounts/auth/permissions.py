@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from accounts.auth.tokens import may
 from accounts.models import ApiToken
+from accounts.people import refusal
 
 if TYPE_CHECKING:  # the framework's views read the setting that names this class
     from rest_framework.views import APIView
@@ -49,4 +50,4 @@ def _reason(request: Request, needed: str | None) -> str:
         return "Nobody may do this."
     if isinstance(request.auth, ApiToken) and needed not in request.auth.scopes:
         return f"This needs {needed}, which is not among the scopes of this token."
-    return f"This needs {needed}, which none of the roles of {request.user} holds."
+    return refusal(needed)

@@ -5,24 +5,24 @@ One query by a unique index, with the owner's permissions in it, and no password
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, Final
 
 import pghistory
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q
+from django.db.models import F, OuterRef
+from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.request import Request
 
+from accounts.addresses import client_address
 from accounts.auth.guessing import refuse_token
+from accounts.auth.uses import of_tokens
 from accounts.models import ApiToken, Permission, User
 from accounts.rates import count_request
 
 SCHEMES: Final = (b"bearer", b"token")
-#: How exactly the last use of a token is known: one write a minute, however many requests come.
-LAST_USE_RESOLUTION: Final = timedelta(minutes=1)
 
 
 class ApiTokenAuthentication(BaseAuthentication):
@@ -46,7 +46,7 @@ class ApiTokenAuthentication(BaseAuthentication):
             refuse_token(request._request)
             raise exceptions.AuthenticationFailed("The token is not valid: unknown, expired or revoked.")
         count_request(token.pk)
-        _note_use(token)
+        _note_use(token, request._request)
         # Added to what history keeps of this request, if the request writes.
         pghistory.context(token=token.name)
         return token.user, token
@@ -66,12 +66,12 @@ def _token_with_rights(secret: str) -> ApiToken | None:
     return token
 
 
-def _note_use(token: ApiToken) -> None:
-    """The condition stands in the UPDATE too: of many requests at once, one writes."""
-    now = timezone.now()
-    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USE_RESOLUTION)
-    if token.last_used_at is None or token.last_used_at <= now - LAST_USE_RESOLUTION:
-        ApiToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+def _note_use(token: ApiToken, request: HttpRequest) -> None:
+    count = of_tokens.note(str(token.pk))
+    if count:
+        ApiToken.objects.filter(pk=token.pk).update(
+            last_used_at=timezone.now(), last_used_from=client_address(request), use_count=F("use_count") + count
+        )
 
 
 def user_of(request: Request) -> User:

@@ -3,6 +3,7 @@
 from accounts.models.audit import Change, ChangeAction, LogLevel, SystemLog, record
 from accounts.models.log_ins import FailedLogIn
 from accounts.models.people import ALL_SEEING, Permission, Role, User
+from accounts.models.sessions import UserSession
 from accounts.models.tokens import TOKEN_MARK, ApiToken, hash_token
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Role",
     "SystemLog",
     "User",
+    "UserSession",
     "hash_token",
     "record",
 ]

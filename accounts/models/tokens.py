@@ -52,6 +52,8 @@ class ApiToken(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_from = models.GenericIPAddressField(null=True, blank=True, editable=False)
+    use_count = models.PositiveBigIntegerField(default=0, editable=False, help_text="Requests, written once a minute.")
 
     objects = ApiTokenQuerySet.as_manager()
 
@@ -71,6 +73,11 @@ class ApiToken(models.Model):
         secret = TOKEN_MARK + random_part
         row = cls.objects.create(token_hash=hash_token(secret), token_prefix=random_part[:8], **fields)
         return row, secret
+
+    @property
+    def is_usable(self) -> bool:
+        """Not revoked and not expired. Its owner may be switched off all the same."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())
 
     def may(self, codename: str) -> bool:
         """What the scopes name and the owner's roles hold."""

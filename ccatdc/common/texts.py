@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
+
 
 def is_storable(text: str) -> bool:
     """Whether PostgreSQL can hold the text: no NUL, no lone surrogate."""
@@ -15,3 +17,9 @@ def has_control_characters(text: str, *, but: str = "") -> bool:
     return any(
         (ord(char) < 32 or 127 <= ord(char) < 160 or char in "\u2028\u2029") and char not in but for char in text
     )
+
+
+def one_line(text: str) -> None:
+    """For fields of forms. ValidationError for control characters: no forged lines of logs or headers of mails."""
+    if has_control_characters(text):
+        raise ValidationError("Give one line of text, without control characters.", code="control_character")

@@ -115,10 +115,10 @@ class PostgresServer:
             processes.end(process, [(signal.SIGINT, 60.0), (signal.SIGQUIT, 15.0)])
             shutil.rmtree(self.socket_dir, ignore_errors=True)
 
-    def url(self, database: str) -> str:
-        """The address of a database, as libpq, psycopg and django-environ read it alike."""
+    def url(self, database: str, user: str = USER) -> str:
+        """The address of a database, as libpq, psycopg and django-environ read it alike. Users need no password."""
         where = urlencode({"host": str(self.socket_dir), "port": 5432})
-        return f"postgres://{USER}@/{quote(database, safe='')}?{where}"
+        return f"postgres://{user}@/{quote(database, safe='')}?{where}"
 
     def ensure_database(self, name: str) -> None:
         """Create a database if it is missing."""

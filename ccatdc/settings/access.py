@@ -35,6 +35,7 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_HTTPONLY = True
+SESSION_ENGINE = "accounts.sessions"
 SESSION_COOKIE_AGE = int(3600 * _env.float("CCATDC_SESSION_HOURS", default=12.0))
 
 # --- Passwords --------------------------------------------------------------------------------------------------------
@@ -48,6 +49,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"{_VALIDATION}.CommonPasswordValidator"},
     {"NAME": f"{_VALIDATION}.NumericPasswordValidator"},
 ]
+
+PASSWORD_RESET_TIMEOUT = 3600
 
 # --- Guessing, and asking too often (accounts/auth/guessing.py, accounts/rates.py) ------------------------------------
 

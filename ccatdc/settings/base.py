@@ -89,6 +89,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "accounts.auth.middleware.ChangesBearAName",
+    "accounts.auth.middleware.UseOfSessions",
     "accounts.auth.middleware.KeptByNobody",
     "accounts.auth.middleware.TooCostly",
     "django.contrib.messages.middleware.MessageMiddleware",

@@ -88,7 +88,7 @@ _MODELS: Final[Sequence[Table]] = (
     ),
     Table(
         ApiToken,
-        frozenset({"last_used_at"}),
+        frozenset({"last_used_at", "last_used_from", "use_count"}),
         {"revoked_at": "COALESCE(revoked_at, now())"},
         ("name",),
         has_local_rows=True,

@@ -57,7 +57,16 @@ def shown(**variables: str) -> dict[str, Any]:
 
 
 @pytest.mark.django_db
-def test_production_has_nothing_that_djangos_check_warns_of() -> None:
+def shipped(key: Path) -> dict[str, str]:
+    """The settings of deploy/environment, with a key that is there."""
+    lines = (ROOT / "deploy" / "environment").read_text().splitlines()
+    found = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    assert found["CCATDC_SECRET_KEY_FILE"] == "/etc/ccatdc/secret_key"
+    key.write_text(secrets.token_urlsafe(50))
+    return {**found, "CCATDC_SECRET_KEY_FILE": str(key)}
+
+
+def test_the_shipped_environment_has_nothing_that_djangos_check_warns_of(tmp_path: Path) -> None:
     database = urlsplit(os.environ["DATABASE_URL"])  # with tables: the description of the API reads some
     done = run(
         "manage.py",
@@ -65,8 +74,10 @@ def test_production_has_nothing_that_djangos_check_warns_of() -> None:
         "--deploy",
         "--fail-level",
         "WARNING",
-        CCATDC_BEHIND_TLS_PROXY="1",
-        DATABASE_URL=database._replace(path=f"/{connection.settings_dict['NAME']}").geturl(),
+        **{
+            **shipped(tmp_path / "key"),
+            "DATABASE_URL": database._replace(path=f"/{connection.settings_dict['NAME']}").geturl(),
+        },
     )
     assert done.returncode == 0, done.stderr
     assert "no issues" in done.stdout

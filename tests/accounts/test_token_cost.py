@@ -8,11 +8,11 @@ import pytest
 from django.contrib.auth import hashers
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.test import APIRequestFactory
 
 from accounts.auth.tokens import ApiTokenAuthentication, may
+from accounts.auth.uses import of_tokens
 from accounts.models import ApiToken
 from tests.factories.accounts import ApiTokenFactory, UserFactory
 
@@ -24,7 +24,8 @@ def request_with_token() -> Request:
     """Of a token that was used a moment ago, among others."""
     ApiTokenFactory.create_batch(3)
     owner = UserFactory.create(permissions=("write:observations",))
-    token: Any = ApiTokenFactory.create(user=owner, scopes=["write:observations"], last_used_at=timezone.now())
+    token: Any = ApiTokenFactory.create(user=owner, scopes=["write:observations"])
+    of_tokens.note(str(token.pk))
     headers = {"authorization": f"Bearer {token.secret}"}
     return Request(APIRequestFactory().post("/", headers=headers), authenticators=[ApiTokenAuthentication()])
 

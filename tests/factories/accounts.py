@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import factory
 from factory.django import DjangoModelFactory
 
 from accounts.auth.guessing import account_key
-from accounts.models import ApiToken, FailedLogIn, LogLevel, Permission, Role, SystemLog, User
+from accounts.models import ApiToken, FailedLogIn, LogLevel, Permission, Role, SystemLog, User, UserSession
+from accounts.sessions import SessionStore
 
 PASSWORD = "correct-horse-battery"
 
@@ -116,3 +118,20 @@ class FailedLogInFactory(DjangoModelFactory[FailedLogIn]):
     ip_address = "192.0.2.7"
     username = factory.LazyFunction(lambda: account_key("guessed"))
     failures_since_start = 2
+
+
+class UserSessionFactory(DjangoModelFactory[UserSession]):
+    """A log-in on 2026-01-15 from one address, good for ever."""
+
+    class Meta:
+        model = UserSession
+
+    user = factory.SubFactory(UserFactory)
+    session_key = factory.Sequence(lambda n: f"session{n:025}")
+    expire_date = datetime(2126, 1, 15, tzinfo=UTC)
+
+    @factory.lazy_attribute
+    def session_data(self: Any) -> str:
+        at = "2026-01-15T20:00:00+00:00"
+        use = {"began": at, "last": at, "address": "192.0.2.9", "program": "Firefox", "count": 3}
+        return SessionStore().encode({"use": use, "_auth_user_id": str(self.user.pk)})

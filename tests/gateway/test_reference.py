@@ -50,6 +50,7 @@ ADDRESS = "/api/reference/snapshot"
 OWN = {
     "systemlog": "the audit log of each site",
     "change": "the history of each site",
+    "usersession": "the log-ins of each site",
     "executedobsunit": "filed",
     "rawdatafile": "filed",
     "physicalcopy": "filed",

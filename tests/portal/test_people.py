@@ -134,3 +134,10 @@ def test_a_change_is_in_the_history_of_what_was_changed(operator: Client) -> Non
     content = operator.get(history).content.decode()
     assert "Changed instrument Prime-Cam, new name: Name." in content
     assert "admin" in content
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "a\x1b[31mterminal", "next\u2028line"])
+def test_a_text_of_one_line_has_no_control_characters(operator: Client, name: str) -> None:
+    answer = operator.post("/portal/accounts/role/add/", {"name": name, "description": "x"})
+    assert answer.status_code == 200
+    assert "Give one line of text" in answer.content.decode()

@@ -43,6 +43,13 @@ def test_the_sum_is_shown_before_anything_is_asked_for(client: Client, two_packa
     assert not StagingJob.objects.exists()
 
 
+def test_a_name_of_two_lines_is_refused(client: Client, two_packages: list[RawDataPackage]) -> None:
+    choose(client, two_packages)
+    answer = client.post(REQUEST, {"location": place().pk, "name": "Orion\nBcc: everybody@example.org"})
+    assert "Give one line of text" in answer.content.decode()
+    assert not StagingJob.objects.exists()
+
+
 def test_a_request_becomes_a_job_and_its_page(
     client: Client, scientist: User, two_packages: list[RawDataPackage]
 ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from ccatdc.common.texts import one_line
 from ccatdc.common.units import size_text
 from datamgmt.models import DataLocation, LocationType
 from transfer.models.jobs import MAX_KEEP_DAYS
@@ -29,6 +30,7 @@ class RequestForm(forms.Form):
         label="Name of the job",
         max_length=128,
         required=False,
+        validators=[one_line],
         help_text="For you to find it again. May be empty.",
         widget=forms.TextInput(attrs={"placeholder": "Orion-KL, first look"}),
     )

@@ -21,7 +21,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_tables2 import RequestConfig
 
-from accounts.people import person_of
+from accounts.people import person_of, refusal
 from ccatdc.common.admin.paging import BoundedPaginator
 from ccatdc.common.errors import CcatError
 from ccatdc.common.visibility import visible
@@ -47,7 +47,7 @@ def needs(codename: str) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not person_of(request).may(codename):
-                raise PermissionDenied(f"Your roles do not include {codename}. Ask whoever manages users.")
+                raise PermissionDenied(refusal(codename))
             return view(request, *args, **kwargs)
 
         return login_required(guarded)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest, HttpResponse
@@ -19,6 +20,7 @@ from django.utils.text import capfirst
 
 from ccatdc.common.admin.badges import NO_VALUE, list_url, state_badge
 from ccatdc.common.admin.paging import BoundedPaginator
+from ccatdc.common.texts import one_line
 from ccatdc.common.units import NOTHING, size_text
 from ccatdc.common.visibility import visible
 
@@ -38,7 +40,17 @@ SEARCH_LENGTH = 200
 SEARCH_WORDS = 10
 
 
-class PortalAdmin(UnfoldModelAdmin):  # type: ignore[type-arg]
+class OneLineTexts:
+    """Fields of forms for texts of one line refuse control characters."""
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
+        if isinstance(db_field, models.CharField) and isinstance(field, forms.CharField):
+            field.validators.append(one_line)
+        return field
+
+
+class PortalAdmin(OneLineTexts, UnfoldModelAdmin):  # type: ignore[type-arg]
     """Base of all pages. What people do is written to the audit log; which fields it changed is kept by the database
     (ccatdc/common/audit/triggers.py). An object's history shows both.
     """
@@ -205,7 +217,7 @@ class ReadOnlyInline(UnfoldTabularInline):  # type: ignore[type-arg]
         return False
 
 
-class PortalInline(UnfoldTabularInline):  # type: ignore[type-arg]
+class PortalInline(OneLineTexts, UnfoldTabularInline):  # type: ignore[type-arg]
     """Rows one step down the hierarchy, edited on the page of what they belong to. Deleting is for their own page,
     which shows what hangs on them.
     """

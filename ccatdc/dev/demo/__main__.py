@@ -94,6 +94,7 @@ def _data_center(home: Home, running: Servers, display: Display) -> Iterator[Cal
     from datamgmt.models import DataLocation
 
     furnish(home, running.s3.endpoint_url, display.say)
+    running.make_roles()
     collect_static(home)
     home.write_environment(running.environment)
     children, served = Children(home.log, display.say), set[str]()
@@ -108,7 +109,8 @@ def _data_center(home: Home, running: Servers, display: Display) -> Iterator[Cal
         if new:
             if served:
                 display.say(f"Active now: {', '.join(sorted(new))}")
-            children.start(f"workers {len(served)}" if served else "workers", manage, "run_location", *sorted(new))
+            name = f"workers {len(served)}" if served else "workers"
+            children.start(name, manage, "run_location", *sorted(new), DATABASE_URL=running.database_url("worker"))
             served.update(new)
 
     try:
@@ -116,8 +118,9 @@ def _data_center(home: Home, running: Servers, display: Display) -> Iterator[Cal
             "portal",
             *("-P", "-m", "gunicorn", "ccatdc.wsgi", f"--bind={HOST}:{running.port}"),
             *("--workers=2", "--threads=4", "--preload", f"--chdir={REPOSITORY}", "--graceful-timeout=5"),
+            DATABASE_URL=running.database_url("web"),
         )
-        children.start("managers", manage, "run_managers")
+        children.start("managers", manage, "run_managers", DATABASE_URL=running.database_url("managers"))
         watch()
         wait_until_healthy(running.portal_url, _PORTAL_SECONDS, watch)
         yield watch

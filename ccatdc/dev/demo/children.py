@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,8 +31,9 @@ _POLL_SECONDS = 0.05
 class Child:
     """One process that must run as long as we do. Started from the main thread, whose end would be taken for ours."""
 
-    def __init__(self, name: str, arguments: Sequence[str], log: Path) -> None:
+    def __init__(self, name: str, arguments: Sequence[str], log: Path, environment: Mapping[str, str]) -> None:
         self.name = name
+        self._environment = environment
         self._arguments = arguments
         self._log = log
         self._deaths: deque[float] = deque(maxlen=_DEATHS)
@@ -44,7 +45,7 @@ class Child:
             [sys.executable, *self._arguments],
             log=self._log,
             last_signal=signal.SIGTERM,
-            environment={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            environment={**os.environ, "PYTHONPATH": str(REPOSITORY), **self._environment},
         )
 
     def watch(self, say: Callable[[str], None]) -> None:
@@ -94,9 +95,9 @@ class Children:
         self._say = say
         self._all: list[Child] = []
 
-    def start(self, name: str, *arguments: str) -> None:
-        """Start ``python arguments``; its output goes to ``<log>/<name>.log``."""
-        self._all.append(Child(name, arguments, self._log / f"{name.replace(' ', '-')}.log"))
+    def start(self, name: str, *arguments: str, **environment: str) -> None:
+        """Start ``python arguments`` with these variables besides ours; its output goes to ``<log>/<name>.log``."""
+        self._all.append(Child(name, arguments, self._log / f"{name.replace(' ', '-')}.log", environment))
 
     def watch(self) -> None:
         """Look after all of them once; see :meth:`Child.watch`."""

@@ -17,6 +17,7 @@ import environ
 from django.db import DatabaseError, connection
 
 from ccatdc.common.errors import ConfigurationError, ExternalError
+from ccatdc.database_roles.granting import create_database_roles, role_name
 from ccatdc.dev import processes
 from ccatdc.dev.demo.home import Home
 from ccatdc.dev.postgres import PostgresServer
@@ -37,10 +38,22 @@ class Servers:
     postgres_log: Path
     port: int
     environment: dict[str, str]
+    postgres: PostgresServer | None
+
+    def database_url(self, role: str) -> str:
+        """The address for processes of one role of the database. In a database of somebody else's all are the same."""
+        if self.postgres is None:
+            return self.environment["DATABASE_URL"]
+        return self.postgres.url(_DATABASE, role_name(role))
 
     @property
     def portal_url(self) -> str:
         return f"http://{HOST}:{self.port}"
+
+    def make_roles(self) -> None:
+        """The roles, in a database of our own."""
+        if self.postgres is not None:
+            create_database_roles()
 
     def require_running(self) -> None:
         """ExternalError, with the end of its log, for a server that is gone."""
@@ -64,7 +77,7 @@ def servers(home: Home, wanted_port: int | None) -> Iterator[Servers]:
     """
     port = _portal_port(wanted_port)
     access_key, secret_key = home.secret("S3_ACCESS_KEY", length=12), home.secret("S3_SECRET_KEY")
-    with _database(home) as database_url, _s3(home, access_key, secret_key) as s3:
+    with _database(home) as (database_url, postgres), _s3(home, access_key, secret_key) as s3:
         environment = {
             "DATABASE_URL": database_url,
             "DJANGO_SETTINGS_MODULE": "ccatdc.settings.base",
@@ -85,21 +98,21 @@ def servers(home: Home, wanted_port: int | None) -> Iterator[Servers]:
             os.environ.pop(f"{name}_FILE", None)  # it would win over the value
         os.environ.pop("GUNICORN_CMD_ARGS", None)  # gunicorn would add these to what it is told
         os.environ.update(environment)
-        yield Servers(s3, home.log / "postgres.log", port, environment)
+        yield Servers(s3, home.log / "postgres.log", port, environment, postgres)
 
 
 @contextmanager
-def _database(home: Home) -> Iterator[str]:
+def _database(home: Home) -> Iterator[tuple[str, PostgresServer | None]]:
     given = environ.FileAwareEnv().str("DATABASE_URL", default="")
     if given:
-        yield given
+        yield given, None
         return
     with PostgresServer(home.postgres, durable=True) as postgres:
         link = home.log / "postgres.log"  # the server writes beside its folder; all logs are found in one place
         if not link.is_symlink():
             link.symlink_to(os.path.relpath(postgres.log, home.log))
         postgres.ensure_database(_DATABASE)
-        yield postgres.url(_DATABASE)
+        yield postgres.url(_DATABASE), postgres
 
 
 @contextmanager

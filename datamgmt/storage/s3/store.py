@@ -64,7 +64,7 @@ class S3Storage(LocationStorage):
 
     @cached_property
     def client(self) -> S3Client:
-        """The boto3 client of this location. Made at the first use: that takes 0.1 s."""
+        """The boto3 client of this location."""
         with s3_errors(f"reach {self.name}"):
             return make_client(self._location)
 
