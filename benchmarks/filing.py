@@ -104,7 +104,8 @@ def prepare() -> tuple[str, str]:
 
 @contextmanager
 def web_server(secret: str) -> Iterator[httpx.Client]:
-    """gunicorn as ``deploy`` runs it, on a port of its own; a client that has the token."""
+    """gunicorn as ``deploy`` runs it, on a port of its own; a client that has the token. Sessions made here are good there."""
+    from django.conf import settings
     from django.db import connection
 
     given = urlsplit(os.environ["DATABASE_URL"])
@@ -113,7 +114,7 @@ def web_server(secret: str) -> Iterator[httpx.Client]:
         "DATABASE_URL": given._replace(path="/" + quote(name)).geturl(),
         "CCATDC_DEBUG": "0",
         "CCATDC_PLAIN_HTTP": "1",  # on this machine only
-        "CCATDC_SECRET_KEY": "only-for-this-benchmark-" + uuid4().hex,
+        "CCATDC_SECRET_KEY": settings.SECRET_KEY,
     }
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -13,11 +13,11 @@ when a wanted figure is missed.
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import random
 import statistics
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -87,8 +87,10 @@ def run(requests: int, chance: random.Random, only: str) -> int:
     seen = Seen()
     with web_server(secret) as client:
         sender = Sender(client, cookie, web_processes(), seen)
-        stop = threading.Event()
-        prober = threading.Thread(target=ask_health, args=(int(client.base_url.port or 0), stop, seen.health))
+        # In a process of its own: ours is busy with making bodies.
+        context = multiprocessing.get_context("spawn")
+        stop, found = context.Event(), context.Queue()
+        prober = context.Process(target=ask_health, args=(int(client.base_url.port or 0), stop, found))
         prober.start()
         try:
             for number, (target, attack) in enumerate(chosen(requests, Attacks(chance, words), chance, only)):
@@ -97,6 +99,7 @@ def run(requests: int, chance: random.Random, only: str) -> int:
                     print(f"{number + 1:,} requests, worst {max(seen.cpu)[0]:.2f} s", flush=True)
         finally:
             stop.set()
+            seen.health = found.get(timeout=60)
             prober.join()
         peak = max(peak_mib(pid) for pid in web_processes())
     return report(seen, peak)
@@ -163,7 +166,9 @@ def targets() -> list[Target]:
             address = address.replace(placeholder, value)
         if not address.startswith("/api/") and not any(sign in address for sign in "<^(["):
             found += [Target(method, address, is_page=True) for method in ("GET", "POST")]
-    return [target for target in found if "logout" not in target.address and "sessions/end" not in target.address]
+    # Token and session are needed to the end; /health is asked all the time.
+    left_out = ("logout", "sessions/end", "/health", "revoke", "/accounts/user/", "/accounts/apitoken/", "password")
+    return [target for target in found if not any(part in target.address for part in left_out)]
 
 
 def chosen(requests: int, attacks: Attacks, chance: random.Random, only: str) -> Iterator[tuple[Target, Attack]]:
@@ -220,12 +225,15 @@ class Sender:
             return
         self.seen.statuses[answer.status_code] += 1
         self.seen.cpu.append((cpu_seconds(self.processes) - before, what))
+        if answer.headers.get("Location", "").startswith("/accounts/login") or answer.status_code == 401:
+            self.seen.errors.append(f"not logged in any more: {what}")
         if answer.status_code >= 500:
             self.seen.errors.append(f"{answer.status_code}: {what}: {answer.text[:200]!r}")
 
 
-def ask_health(port: int, stop: threading.Event, found: list[float]) -> None:
-    """Seconds of each answer, from a new connection on."""
+def ask_health(port: int, stop: Any, to: Any) -> None:
+    """Seconds of each answer, from a new connection on, until it shall stop; then all of them go into the queue ``to``."""
+    found: list[float] = []
     while not stop.wait(HEALTH_EVERY):
         began = time.monotonic()
         connection = HTTPConnection("127.0.0.1", port, timeout=60)
@@ -233,6 +241,7 @@ def ask_health(port: int, stop: threading.Event, found: list[float]) -> None:
         connection.getresponse().read()
         connection.close()
         found.append(time.monotonic() - began)
+    to.put(found)
 
 
 def web_processes() -> list[int]:

@@ -55,13 +55,24 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 @cache
-def _described(media_type: str) -> tuple[bytes, str]:
-    """The description of the API in one form, and its ETag: made once in each process."""
-    renderer = next(each for each in Description.renderer_classes if each.media_type == media_type)()
+def _description() -> Any:
     generator: Any = SchemaGenerator
-    rendered = renderer.render(generator().get_schema(public=True), renderer_context={})
+    return generator().get_schema(public=True)
+
+
+@cache
+def _described(media_type: str) -> tuple[bytes, str]:
+    """The description in one form, and its ETag."""
+    renderer = next(each for each in Description.renderer_classes if each.media_type == media_type)()
+    rendered = renderer.render(_description(), renderer_context={})
     text = rendered.encode() if isinstance(rendered, str) else bytes(rendered)
     return text, f'"{hashlib.sha256(text).hexdigest()[:32]}"'
+
+
+def describe() -> None:
+    """Make the description of the API, in every form: a second of processor time that no request shall take."""
+    for renderer in Description.renderer_classes:
+        _described(renderer.media_type)
 
 
 class Description(SpectacularAPIView):

@@ -127,7 +127,9 @@ class ChaiModuleConfiguration(InstrumentModuleConfiguration):
 
     def clean(self) -> None:
         """The tuning is one that the module can reach."""
-        module = self.instrument_module
+        module = getattr(self, "instrument_module", None)
+        if module is None or self.tuning_frequency_ghz is None:
+            return  # reported by its own field
         low, high = module.freq_min_ghz, module.freq_max_ghz
         low, high = 0 if low is None else low, math.inf if high is None else high
         if not low <= self.tuning_frequency_ghz <= high:

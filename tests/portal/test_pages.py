@@ -114,6 +114,11 @@ def test_a_form_to_add_opens(operator: Client, model: type[Any]) -> None:
     assert operator.get(address(model, "add")).status_code == 200
 
 
+@pytest.mark.parametrize("model", EDITED, ids=label)
+def test_an_empty_form_is_told_what_lacks(operator: Client, model: type[Any]) -> None:
+    assert operator.post(address(model, "add"), {}).status_code == 200
+
+
 @pytest.mark.parametrize(
     "parent",
     [

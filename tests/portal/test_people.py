@@ -141,3 +141,10 @@ def test_a_text_of_one_line_has_no_control_characters(operator: Client, name: st
     answer = operator.post("/portal/accounts/role/add/", {"name": name, "description": "x"})
     assert answer.status_code == 200
     assert "Give one line of text" in answer.content.decode()
+
+
+@pytest.mark.parametrize("key", ["abc", "[]", "2026-13-45", "9" * 400, "' OR 1=1", "1.5", "%00"])
+def test_a_chosen_key_that_is_none_is_no_fault_of_ours(operator: Client, key: str) -> None:
+    assert operator.get(f"/portal/planning/obsmode/add/?instrument={key}").status_code in (200, 400)
+    assert operator.post("/portal/planning/obsmode/add/", {"instrument": key}).status_code in (200, 400)
+    assert operator.get(f"/portal/accounts/role/add/?permissions={key},1").status_code in (200, 400)

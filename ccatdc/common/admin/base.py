@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -40,8 +42,36 @@ SEARCH_LENGTH = 200
 SEARCH_WORDS = 10
 
 
-class OneLineTexts:
-    """Fields of forms for texts of one line refuse control characters."""
+class _KeysOnly:
+    """Of what an address or a form says is chosen, only what can be a key is looked for: Django looks for all of it."""
+
+    choices: Any
+
+    def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
+        field = self.choices.field
+        key = field.queryset.model._meta.get_field(field.to_field_name or field.queryset.model._meta.pk.name)
+        chosen = [each for each in value if _can_be(key, each)]
+        return super().optgroups(name, chosen, attr)  # type: ignore[misc]
+
+
+def _can_be(key: Any, value: Any) -> bool:
+    try:
+        key.to_python(value)
+    except ValidationError:
+        return False
+    return "\0" not in str(value)
+
+
+class _Suggestions(_KeysOnly, AutocompleteSelect):
+    pass
+
+
+class _ManySuggestions(_KeysOnly, AutocompleteSelectMultiple):
+    pass
+
+
+class CheckedInput:
+    """Fields of forms: texts of one line refuse control characters, and keys that are none are not looked for."""
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)  # type: ignore[misc]
@@ -49,8 +79,21 @@ class OneLineTexts:
             field.validators.append(one_line)
         return field
 
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        self._suggest(_Suggestions, db_field, request, kwargs)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)  # type: ignore[misc]
 
-class PortalAdmin(OneLineTexts, UnfoldModelAdmin):  # type: ignore[type-arg]
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        self._suggest(_ManySuggestions, db_field, request, kwargs)
+        return super().formfield_for_manytomany(db_field, request, **kwargs)  # type: ignore[misc]
+
+    def _suggest(self, widget: Any, db_field: Any, request: HttpRequest, kwargs: dict[str, Any]) -> None:
+        me: Any = self
+        if "widget" not in kwargs and db_field.name in me.get_autocomplete_fields(request):
+            kwargs["widget"] = widget(db_field, me.admin_site)
+
+
+class PortalAdmin(CheckedInput, UnfoldModelAdmin):  # type: ignore[type-arg]
     """Base of all pages. What people do is written to the audit log; which fields it changed is kept by the database
     (ccatdc/common/audit/triggers.py). An object's history shows both.
     """
@@ -217,7 +260,7 @@ class ReadOnlyInline(UnfoldTabularInline):  # type: ignore[type-arg]
         return False
 
 
-class PortalInline(OneLineTexts, UnfoldTabularInline):  # type: ignore[type-arg]
+class PortalInline(CheckedInput, UnfoldTabularInline):  # type: ignore[type-arg]
     """Rows one step down the hierarchy, edited on the page of what they belong to. Deleting is for their own page,
     which shows what hangs on them.
     """
