@@ -17,7 +17,7 @@ class CcatdcConfig(AppConfig):
     name = "ccatdc"
 
     def ready(self) -> None:
-        """The triggers of history are in step with the code after each ``migrate``; fields have names for people."""
+        """Triggers of history and rights of roles follow the code after each ``migrate``; fields have names for people."""
         from ccatdc.audited_models import register
         from ccatdc.common.units import name_fields
 
@@ -25,10 +25,12 @@ class CcatdcConfig(AppConfig):
         for app in OUR_APPS:
             name_fields(apps.get_app_config(app).get_models())
         # The signal comes for apps with models only, one by one; the last of ours with tables is this.
-        post_migrate.connect(_install_triggers, sender=apps.get_app_config("transfer"))
+        post_migrate.connect(_after_migrate, sender=apps.get_app_config("transfer"))
 
 
-def _install_triggers(using: str, **_: Any) -> None:
+def _after_migrate(using: str, **sent: Any) -> None:
     from ccatdc.audited_models import install
+    from ccatdc.database_roles.granting import renew_after_migrate
 
     install(using)
+    renew_after_migrate(**sent)

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
-from django.db import connection
-from django.db.models import F
 from django.db.models.functions import Now
 from django_q.models import OrmQ
 
 from ccatdc.common.states import Status
 from ccatdc.dev.s3server import S3Server
-from checker.check import Report, check
-from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile, RawDataPackage, UnrecordedFile
+from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile, RawDataPackage
 from tests.factories.transfer import StagingJobFactory
 from tests.faults.boundaries import run_in_worker
+from tests.faults.world import at_rest, failed
 from tests.flow import Flow
 from transfer.engine import dispatch, watchdog
 from transfer.managers import s70_delete
@@ -50,7 +46,6 @@ PLANNED_BY = {
     Op.STAGING: "stage",
     Op.DELETION: "delete",
 }
-ALL = ("package", "bundle", "transfer", "unpack", "archive", "resend", "scrub", "delete")
 
 
 @pytest.fixture
@@ -89,22 +84,6 @@ def recover(flow: Flow) -> None:
     flow.retry_now()
 
 
-def at_rest(flow: Flow) -> Report:
-    """Everything has come to its end, what was left is swept; what the checker says then."""
-    flow.run(*ALL)
-    for _ in range(2):
-        for place in ("monitor", "inventory"):
-            flow.run(place)
-        UnrecordedFile.objects.update(found_at=F("found_at") - timedelta(days=1))
-    with psycopg.connect(**parameters(), autocommit=True) as database:
-        return check(database)
-
-
-def parameters() -> dict[str, Any]:
-    left_out = ("context", "cursor_factory", "prepare_threshold")
-    return {name: value for name, value in connection.get_connection_params().items() if name not in left_out}
-
-
 @pytest.mark.parametrize("operation_type", list(BEFORE), ids=str)
 def test_a_worker_dies_before_each_thing_that_it_does(
     flow: Flow, operation_type: OperationType, tmp_path: Path
@@ -122,8 +101,7 @@ def test_a_worker_dies_before_each_thing_that_it_does(
     )
     assert deaths > count * 0.8
     recover(flow)
-    failed = Operation.objects.non_polymorphic().filter(status=Status.FAILED)
-    assert list(failed.values_list("operation_type", "error_code", "error_message")) == []
+    assert failed() == []
     assert not CircuitBreaker.objects.open().exists()
     report = at_rest(flow)
     assert [str(finding) for finding in report.findings] == []

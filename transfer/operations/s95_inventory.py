@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import record
@@ -57,7 +58,7 @@ class TakeInventory(StageOperation[Inventory]):
             self._list()
             self._look_at_the_lacking()
             self._tidy_up()
-        for file in UnrecordedFile.objects.at(self.location).select_related("raw_data_package", "decided_by"):
+        for file in _recorded_at(self.location):
             self.lease.check(self.done_bytes)
             try:
                 carry_out(file, self.location, self.storage, self.lease)
@@ -160,3 +161,9 @@ def _is_over(attempt: str) -> bool:
 def _batches(found: Iterator[tuple[str, Stored]]) -> Iterator[list[tuple[str, Stored]]]:
     while batch := list(islice(found, BATCH)):
         yield batch
+
+
+def _recorded_at(location: DataLocation) -> QuerySet[UnrecordedFile]:
+    """With whoever decided about them; workers may not read the hashes of passwords."""
+    rows = UnrecordedFile.objects.at(location).select_related("raw_data_package", "decided_by")
+    return rows.defer("decided_by__password")

@@ -49,7 +49,11 @@ def _tell_next(server: Any) -> bool:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
         (is_ours,) = cursor.fetchone()
-        job = StagingJob.objects.to_tell().select_related("requested_by").first() if is_ours else None
+        job = (
+            StagingJob.objects.to_tell().select_related("requested_by").defer("requested_by__password").first()
+            if is_ours
+            else None
+        )
         if job is None:
             return False
         try:

@@ -10,9 +10,7 @@ from ccatdc.database_roles.granting import OWNER, ROLES, create_database_roles, 
 
 
 class Command(BaseCommand):
-    help = (
-        "Makes the roles of the database and gives each exactly its rights. Run it as a superuser after each migrate."
-    )
+    help = "Makes the roles of the database and gives each exactly its rights. Run it once as a superuser; each migrate renews the rights."
     requires_system_checks: list[str] = []
 
     def handle(self, *_: Any, **__: Any) -> None:

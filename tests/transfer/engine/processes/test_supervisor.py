@@ -167,7 +167,8 @@ def test_workers_and_managers_survive_the_loss_of_all_their_connections(buffer: 
                 " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
         assert becomes(operation, Status.COMPLETED, 15)
-        assert operation.claims == 1
+        # A claim of which the worker did not hear before its connection ended is made again.
+        assert operation.claims <= 2
         # Left to the managers, who have to hear of it.
         later = DeletionFactory.create(location=buffer, subject=f"write:{tmp_path / 'a'}")
         assert becomes(later, Status.COMPLETED, 15)
