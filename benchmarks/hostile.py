@@ -167,7 +167,16 @@ def targets() -> list[Target]:
         if not address.startswith("/api/") and not any(sign in address for sign in "<^(["):
             found += [Target(method, address, is_page=True) for method in ("GET", "POST")]
     # Token and session are needed to the end; /health is asked all the time.
-    left_out = ("logout", "sessions/end", "/health", "revoke", "/accounts/user/", "/accounts/apitoken/", "password")
+    left_out = (
+        "logout",
+        "sessions/end",
+        "/health",
+        "revoke",
+        "/accounts/user/",
+        "/accounts/apitoken/",
+        "password",
+        "/login/",
+    )
     return [target for target in found if not any(part in target.address for part in left_out)]
 
 
