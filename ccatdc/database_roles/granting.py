@@ -80,7 +80,7 @@ def _make_role(name: str) -> sql.Composable:
 def _own_everything() -> sql.Composable:
     return sql.SQL(
         "DO $$ DECLARE each record; BEGIN"
-        " FOR each IN SELECT c.oid::regclass AS name, c.relkind AS kind FROM pg_class c"
+        " FOR each IN SELECT c.oid::regclass AS name FROM pg_class c"
         " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')"
         " AND c.relowner <> {owner}::regrole"
         " LOOP EXECUTE format('ALTER TABLE %s OWNER TO {name}', each.name); END LOOP;"
@@ -113,15 +113,13 @@ def _grants() -> Iterable[sql.Composable]:
         if table not in known:
             continue
         hidden = set(said.get("hidden", ()))
-        unread_by = set(said.get("unread_by", ()))
         for role in ROLES:
             name = sql.Identifier(role_name(role))
             verbs = [_VERBS[letter] for letter in said.get(role, "")]
             if verbs:
                 listed = sql.SQL(", ").join(sql.SQL(verb) for verb in verbs)
                 yield sql.SQL("GRANT {} ON {} TO {}").format(listed, sql.Identifier(table), name)
-            if role not in unread_by:
-                yield from _reading(table, name, hidden if role not in said.get("shown_to", ("web",)) else set())
+            yield from _reading(table, name, set() if role in said.get("shown_to", ("web",)) else hidden)
 
 
 def _reading(table: str, role: sql.Identifier, hidden: set[str]) -> Iterable[sql.Composable]:
