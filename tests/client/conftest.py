@@ -34,7 +34,7 @@ def senders(spool: Path) -> list[int]:
         try:
             if (
                 folder.name.isdigit()
-                and (folder / "cmdline").read_bytes().endswith(b"-m\0ccat_file\0send\0")
+                and b"-m\0ccat_file\0send\0" in (folder / "cmdline").read_bytes()
                 and wanted in (folder / "environ").read_bytes().split(b"\0")
             ):
                 found.append(int(folder.name))

@@ -102,7 +102,6 @@ def test_two_programs_at_once_have_one_sender(instrument: Instrument, gate: Gate
         for a in (0, 5)
     ]
     assert [process.wait(30) for process in running] == [0, 0]
-    time.sleep(1.0)  # senders that found the place taken have ended
     assert len(senders(instrument.spool)) == 1
     gate.open()
     instrument.until_sent()

@@ -197,7 +197,7 @@ def test_a_call_that_is_spooled_while_others_are_sent_is_sent_too(spool: Spool, 
 
 def test_nobody_sends_while_another_does(spool: Spool, server: Server) -> None:
     spool.append([call("/1")])
-    with spool.sole_sender():
+    with spool.sender_lock():
         send(spool, server)
     assert server.paths == []
 

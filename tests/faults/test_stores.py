@@ -91,10 +91,8 @@ def test_an_archive_that_answers_oddly_for_a_while(flow: Flow, store: FaultyStor
 
 
 def test_staging_and_deletion_from_such_an_archive(flow: Flow, store: FaultyStore) -> None:
-    """Not among these: an archive that says four times that the object is gone, or gives wrong bytes twice. Its copy is
-    then called bad, and a job that finds no other one is FAILED.
-    """
-    for number, name in enumerate(("AccessDenied", "SlowDown", "InternalError", "reset", "cut")):
+    names = ("404 without a word", "bit flipped on the way back", "AccessDenied", "SlowDown", "InternalError", "reset", "cut")
+    for number, name in enumerate(names):
         fault = ANSWERS[name]
         flow.observe({f"run{number}/a": b"a" * 3000 + bytes([number]), f"run{number}/b": bytes([number])})
         flow.run("package", "bundle", "transfer", "unpack", "archive")

@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from ccatdc.common.errors import DataIntegrityError, StorageError
 from datamgmt.checksums import digest_stream
-from datamgmt.copies.recording import end_replaced_copy, note_good, record_package_copy
+from datamgmt.copies.recording import end_replaced_copy, note_good, record_package_copy, want_check
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.packaging.naming import job_link_key, staged_key
 from datamgmt.packaging.tarballs import ExpectedMember, extract_verified
-from datamgmt.states import Integrity, PhysicalCopyStatus, VerifiedHow
+from datamgmt.states import Integrity, PhysicalCopyStatus, VerifiedHow, WantedCheck
 from datamgmt.storage import storage_for
 from datamgmt.storage.base import in_64_bits
 from transfer.engine.worker.lease import LeaseHandle
@@ -73,10 +73,14 @@ class StagePackage(StageOperation[Staging]):
             return
         self.origin = staging_origin(self.package.pk, self.location)
         if self.origin is None:
+            # What a store answers may pass: the bad ones are read again, as often as this is tried.
+            bad = PhysicalCopy.objects.of_package(self.package.pk).at_active().in_archives().needing_attention()
+            want_check(bad.values_list("pk", flat=True), WantedCheck.READ)
             raise DataIntegrityError(
                 f"{self.package} has no good copy in an active archive.",
                 code="staging.no_archive_copy",
-                remedy="Look at its archive copies; switch an archive on or have the copy verified.",
+                remedy="It is staged when one is good again: bad copies are read again, and made again from a good copy "
+                "elsewhere. Look at its archive copies, or switch an archive on.",
             )
         self.key, self.is_new = staged_key(self.package, self.attempt), True
 

@@ -177,7 +177,7 @@ def _send(filing: Filing, given: argparse.Namespace) -> Exit:
         _say(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {line}")
 
     sender = Sender(filing.spool, filing.settings, say=say, longest_pause=given.max_pause)
-    sender.run(forever=given.forever)
+    sender.run(forever=given.forever, inherited=given.lock)
     if filing.spool.sendable():
         _say("another process sends from this spool")
         return Exit.WAITING

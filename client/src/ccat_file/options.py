@@ -128,6 +128,7 @@ def _send(commands: Any) -> None:
     one = _command(commands, "send", "send what is spooled; others start this by themselves")
     one.add_argument("--forever", action="store_true", help="as a service")
     one.add_argument("--max-pause", type=_seconds, default=60.0, metavar="SECONDS")
+    one.add_argument("--lock", type=int, help=argparse.SUPPRESS)  # a descriptor that the starting process hands over
 
 
 def _command(commands: Any, name: str, purpose: str) -> argparse.ArgumentParser:

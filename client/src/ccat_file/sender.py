@@ -65,24 +65,34 @@ class Sender:
         self._slow: dict[str, tuple[Backoff, float]] = {}
         self._client: httpx.Client | None = None
 
-    def run(self, *, forever: bool = False) -> None:
+    def run(self, *, forever: bool = False, inherited: int | None = None) -> None:
         """Send until nothing can be sent; ``forever``: and go on when there is more.
 
-        Returns at once when another process sends. Raises SettingsError when there is no usable address or token
-        (``forever``: waits for one).
+        ``inherited`` is the descriptor of the sender's lock that the parent process took. Returns at once when another
+        process sends. Raises SettingsError when there is no usable address or token (``forever``: waits for one).
         """
+        if inherited is not None:
+            try:
+                self._send_all(forever)
+            finally:
+                os.close(inherited)
+            if not forever and not self._spool.sendable():
+                return
         while True:
-            with self._spool.sole_sender() as mine:
-                if mine:
-                    try:
-                        self._drain(forever)
-                    finally:
-                        self._disconnect()
+            with self._spool.sender_lock() as lock:
+                if lock is not None:
+                    self._send_all(forever)
             if forever:
                 time.sleep(_LOOK_SECONDS)
             # Whoever spooled between the last look and the lock's end relied on this process.
-            elif not mine or not self._spool.sendable():
+            elif lock is None or not self._spool.sendable():
                 return
+
+    def _send_all(self, forever: bool) -> None:
+        try:
+            self._drain(forever)
+        finally:
+            self._disconnect()
 
     def _drain(self, forever: bool) -> None:
         while True:
@@ -180,24 +190,26 @@ class Sender:
 def start_sender(spool: Spool, settings: Settings) -> subprocess.Popen[bytes] | None:
     """Start a process of its own that sends; None when one does already.
 
-    It outlives its parent. The token reaches it in its environment, which only its user can read.
+    It outlives its parent and inherits the sender's lock: while an interpreter starts, which takes a second on a busy
+    computer, no other call starts one more. The token reaches it in its environment, which only its user can read.
     """
-    if spool.is_being_sent():
-        return None
     package_folder = str(Path(__file__).parent.parent)
     search = [package_folder, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, **settings.as_environment(), "PYTHONPATH": os.pathsep.join(search)}
-    command = [sys.executable, "-m", "ccat_file", "send"]
-    with _log(spool) as log:
-        return subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            start_new_session=True,  # a Ctrl-C at the terminal is not meant for it
-            cwd="/",
-        )
+    with spool.sender_lock() as lock:
+        if lock is None:
+            return None
+        with _log(spool) as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "ccat_file", "send", "--lock", str(lock)],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                start_new_session=True,  # a Ctrl-C at the terminal is not meant for it
+                cwd="/",
+                pass_fds=[lock],
+            )
 
 
 def _log(spool: Spool) -> IO[bytes]:

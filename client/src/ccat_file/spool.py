@@ -174,23 +174,26 @@ class Spool:
         return lines[-1] if lines else ""
 
     @contextmanager
-    def sole_sender(self) -> Iterator[bool]:
-        """Whether this process is the only one that sends; it is until the block ends."""
+    def sender_lock(self) -> Iterator[int | None]:
+        """The descriptor of the lock of the only process that sends; None when another holds it.
+
+        A process that inherits the descriptor holds the lock after this block ended, until it ends itself.
+        """
         lock = os.open(self.folder / "sending", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                mine = True
             except BlockingIOError:
-                mine = False
-            yield mine
+                yield None
+            else:
+                yield lock
         finally:
             os.close(lock)
 
     def is_being_sent(self) -> bool:
         """Whether a process sends at this moment. It looks again after it let go."""
-        with self.sole_sender() as mine:
-            return not mine
+        with self.sender_lock() as lock:
+            return lock is None
 
     @contextmanager
     def _writing(self) -> Iterator[int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ccatdc.common.states import Status
 from datamgmt.models import PhysicalCopy, RawDataFile, RawDataPackage
-from datamgmt.states import Integrity, PhysicalCopyStatus, VerifiedHow
+from datamgmt.states import Integrity, PhysicalCopyStatus, VerifiedHow, WantedCheck
 from tests.factories.datamgmt import SiteFactory
 from tests.factories.transfer import StagingJobFactory
 from tests.flow import Flow
@@ -80,10 +80,36 @@ def test_a_damaged_object_stages_nothing(flow: Flow) -> None:
     flow.plan("stage")
 
     operation.refresh_from_db()
-    assert (operation.status, operation.error_code) == (Status.FAILED, "staging.no_archive_copy")
+    assert (operation.status, operation.error_code, operation.attempts) == (Status.PENDING, "staging.no_archive_copy", 0)
     root = Path(flow.processing.path)
     assert [p for p in root.rglob("*") if p.is_file() and ".ccatdc" not in p.parts] == []
-    assert StagingJob.objects.get().status == Status.FAILED
+    assert StagingJob.objects.get().status == Status.IN_PROGRESS
+    copy.refresh_from_db()
+    assert copy.wanted_check == WantedCheck.READ
+
+
+def test_a_job_goes_on_when_the_store_gives_the_right_bytes_again(flow: Flow) -> None:
+    flow.observe(FILES)
+    flow.run(*ARCHIVED)
+    copy = PhysicalCopy.objects.at(flow.archive).get()
+    stored = flow.object_path(flow.archive, copy.key)
+    content = stored.read_bytes()
+    stored.write_bytes(content[:-1] + b"?")
+    ask(flow)
+    flow.run("stage")
+    flow.retry_now()
+    flow.run("stage", "scrub")  # nobody has good bytes: the copy is read again and is bad still
+    copy.refresh_from_db()
+    assert (copy.integrity, copy.wanted_check) == (Integrity.DAMAGED, "")
+
+    stored.write_bytes(content)
+    flow.retry_now()
+    flow.run("stage", "scrub")
+    flow.retry_now()
+    flow.run("stage")
+    assert StagingJob.objects.get().status == Status.COMPLETED
+    copy.refresh_from_db()
+    assert copy.integrity == Integrity.OK
 
 
 def test_the_requester_is_told(flow: Flow, mailoutbox: list) -> None:  # type: ignore[type-arg]
