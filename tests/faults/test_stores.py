@@ -91,7 +91,15 @@ def test_an_archive_that_answers_oddly_for_a_while(flow: Flow, store: FaultyStor
 
 
 def test_staging_and_deletion_from_such_an_archive(flow: Flow, store: FaultyStore) -> None:
-    names = ("404 without a word", "bit flipped on the way back", "AccessDenied", "SlowDown", "InternalError", "reset", "cut")
+    names = (
+        "404 without a word",
+        "bit flipped on the way back",
+        "AccessDenied",
+        "SlowDown",
+        "InternalError",
+        "reset",
+        "cut",
+    )
     for number, name in enumerate(names):
         fault = ANSWERS[name]
         flow.observe({f"run{number}/a": b"a" * 3000 + bytes([number]), f"run{number}/b": bytes([number])})

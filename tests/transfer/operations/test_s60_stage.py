@@ -80,7 +80,11 @@ def test_a_damaged_object_stages_nothing(flow: Flow) -> None:
     flow.plan("stage")
 
     operation.refresh_from_db()
-    assert (operation.status, operation.error_code, operation.attempts) == (Status.PENDING, "staging.no_archive_copy", 0)
+    assert (operation.status, operation.error_code, operation.attempts) == (
+        Status.PENDING,
+        "staging.no_archive_copy",
+        0,
+    )
     root = Path(flow.processing.path)
     assert [p for p in root.rglob("*") if p.is_file() and ".ccatdc" not in p.parts] == []
     assert StagingJob.objects.get().status == Status.IN_PROGRESS
