@@ -24,6 +24,7 @@ from datamgmt.filing.files import Registered, register_files
 from datamgmt.filing.repeats import differences_between
 from datamgmt.filing.reports import CONDITIONS, FileReport, FinishReport, StartReport, clock_problem
 from planning.models import ExecutedObsUnit, ExecutionStatus, ObsUnit
+from planning.scheduling.progress import note_end
 
 __all__ = [
     "FileReport",
@@ -115,6 +116,7 @@ def finish_execution(
             **report.conditions,
         }
         transition(execution, report.status, **columns)
+        note_end(execution)
         notify_managers()
     return execution, True
 

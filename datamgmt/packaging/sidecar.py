@@ -49,7 +49,7 @@ def sidecar_of(package: RawDataPackage, archive: str, object_key: str) -> bytes:
         "observing_program": obs_unit.observing_program,
         "sub_observing_program": obs_unit.sub_observing_program,
         "obs_mode": obs_unit.obs_mode,
-        "source": _real(obs_unit.source),
+        "source": _real(obs_unit.source) if obs_unit.source is not None else None,
         "instrument_module": module,
         "instrument": module.instrument,
         "telescope": module.instrument.telescope,

@@ -51,6 +51,8 @@ class TelescopeSerializer(Expandable, serializers.ModelSerializer[Telescope]):
             "az_max_deg",
             "el_min_deg",
             "el_max_deg",
+            "az_speed_max_deg_s",
+            "el_speed_max_deg_s",
             "plate_scale_arcsec_per_mm",
         ]
         read_only_fields = fields

@@ -43,6 +43,8 @@ class Telescope(models.Model):
     az_max_deg = models.FloatField(default=360)
     el_min_deg = models.FloatField(default=20)
     el_max_deg = models.FloatField(default=90)
+    az_speed_max_deg_s = models.FloatField(default=3, help_text="Degrees of azimuth per second.")
+    el_speed_max_deg_s = models.FloatField(default=1.5, help_text="Degrees per second.")
     plate_scale_arcsec_per_mm = models.FloatField(null=True, blank=True)
 
     class Meta:
@@ -60,6 +62,9 @@ class Telescope(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(az_min_deg__gte=-360, az_max_deg__lte=360), name="telescope_azimuth_range"
+            ),
+            models.CheckConstraint(
+                condition=Q(az_speed_max_deg_s__gt=0, el_speed_max_deg_s__gt=0), name="telescope_speeds_positive"
             ),
             models.CheckConstraint(
                 condition=Q(aperture_m__gt=0)

@@ -131,7 +131,7 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Source")
     def source_name(self, execution: ExecutedObsUnit) -> str:
-        return execution.obs_unit.source.name
+        return execution.obs_unit.target_name
 
     @bulk_action(
         "Close",

@@ -126,6 +126,8 @@ class ObsUnitAdmin(PortalAdmin):
             {
                 "fields": [
                     "source",
+                    "target_azimuth_deg",
+                    "target_elevation_deg",
                     "tonight",
                     "obs_mode",
                     "telescope",
@@ -178,9 +180,9 @@ class ObsUnitAdmin(PortalAdmin):
         """When its source is inside its limits."""
         return visibility_picture(unit.source_id, obs_unit=unit.pk)
 
-    @admin.display(description="Source", ordering="source__name")
+    @admin.display(description="Target", ordering="source__name")
     def source_name(self, unit: ObsUnit) -> str:
-        return unit.source.name
+        return unit.target_name
 
     @admin.display(description="Planned", ordering="planned_duration_s")
     def duration(self, unit: ObsUnit) -> str:

@@ -16,11 +16,16 @@ _KEY: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1}
 
 
 class SightSerializer(serializers.Serializer[Any]):
-    """Where the source stands at the time that was asked for. Degrees, without refraction."""
+    """Where the target stands at the time that was asked for. Degrees, without refraction. Null for what is done wherever
+    the telescope points.
+    """
 
-    elevation_deg = serializers.FloatField()
-    azimuth_deg = serializers.FloatField()
-    sun_distance_deg = serializers.FloatField()
+    elevation_deg = serializers.FloatField(allow_null=True)
+    azimuth_deg = serializers.FloatField(allow_null=True, help_text="Of a field, the middle of the sweep.")
+    sun_distance_deg = serializers.FloatField(
+        allow_null=True, help_text="Of the point of the sweep, and the module, that come nearest to the Sun."
+    )
+    sun_warning = serializers.BooleanField(help_text="Within 5 degrees of the least distance from the Sun.")
     slot = serializers.IntegerField(allow_null=True, help_text="The unit's pre-scheduled slot that holds the time.")
 
 

@@ -25,6 +25,7 @@ from rest_framework.views import APIView
 from accounts.auth.tokens import user_of
 from accounts.models import ApiToken
 from ccatdc.common.api.filters import RowFilter
+from ccatdc.common.api.parsers import MomentField
 from ccatdc.common.api.views import StrictListView
 from ccatdc.common.bulk_actions import Outcome
 from ccatdc.common.errors import ConflictError, NotAllowedError
@@ -86,7 +87,7 @@ class AvailableObsUnitsView(StrictListView[ObsUnit]):
         if text is None:
             return None
         try:
-            moment: datetime = serializers.DateTimeField().run_validation(text)
+            moment: datetime = MomentField().run_validation(text)
         except serializers.ValidationError as error:
             raise serializers.ValidationError({"at": error.detail}) from error
         return moment

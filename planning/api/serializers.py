@@ -84,7 +84,7 @@ class ObsUnitSerializer(Expandable, serializers.ModelSerializer[ObsUnit]):
 
     program = serializers.CharField(source="observing_program.short_name")
     sub_program = serializers.SlugRelatedField[Any]("short_name", source="sub_observing_program", read_only=True)
-    source_name = serializers.CharField(source="source.name")
+    source_name = serializers.CharField(source="source.name", allow_null=True)
     obs_mode = serializers.CharField(source="obs_mode.name")
     telescope = serializers.CharField(source="telescope.short_name")
     instrument_module_configurations = serializers.PrimaryKeyRelatedField[Any](many=True, read_only=True)
@@ -98,6 +98,8 @@ class ObsUnitSerializer(Expandable, serializers.ModelSerializer[ObsUnit]):
             "sub_program",
             "source",
             "source_name",
+            "target_azimuth_deg",
+            "target_elevation_deg",
             "obs_mode",
             "telescope",
             "instrument_module_configurations",

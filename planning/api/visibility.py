@@ -21,8 +21,9 @@ from ccatdc.common.errors import RequestError
 from ccatdc.common.visibility import visible
 from observatory.models import Telescope
 from planning.models import ObsUnit, Source
+from planning.scheduling.patterns import patterns_of
 from planning.sky.picture import USUAL_WIDTH, WIDTHS, picture
-from planning.sky.visibility import Visibility, night_of, visibility
+from planning.sky.visibility import Span, Visibility, night_of, visibility
 
 
 class Question(StrictSerializer):
@@ -60,6 +61,7 @@ class VisibilitySerializer(serializers.Serializer[Any]):
     sets = serializers.ListField(child=serializers.DateTimeField())
     highest = serializers.DateTimeField(allow_null=True)
     observable = SpanSerializer(many=True)
+    sun_warning = SpanSerializer(many=True)
     night = SpanSerializer(many=True)
     times = serializers.ListField(child=serializers.DateTimeField())
     elevation_deg = serializers.ListField(child=serializers.FloatField(allow_null=True))
@@ -92,8 +94,7 @@ class VisibilityView(APIView):
                     "telescope": telescope.short_name,
                     "evening": evening,
                     **{name: getattr(seen, name) for name in Visibility.__slots__},
-                    "observable": [{"start": s, "end": e} for s, e in seen.observable],
-                    "night": [{"start": s, "end": e} for s, e in seen.night],
+                    **{name: _spans(getattr(seen, name)) for name in ("observable", "sun_warning", "night")},
                 }
             ).data
         )
@@ -119,7 +120,7 @@ def answer(pk: int, query: dict[str, str], user: Any) -> tuple[Source, Telescope
     question.is_valid(raise_exception=True)
     asked = question.validated_data
     source = get_object_or_404(Source, pk=pk)
-    limits: dict[str, float | None] = {}
+    limits: dict[str, Any] = {}
     telescopes: QuerySet[Telescope] = Telescope.objects.all()
     if "obs_unit" in asked:
         units: QuerySet[ObsUnit] = visible(ObsUnit.objects.all(), user)
@@ -129,6 +130,7 @@ def answer(pk: int, query: dict[str, str], user: Any) -> tuple[Source, Telescope
             "min_elevation_deg": unit.min_elevation_deg,
             "max_elevation_deg": unit.max_elevation_deg,
             "min_sun_distance_deg": unit.min_sun_distance_deg,
+            "pattern": patterns_of([unit])[unit.pk],
         }
     if "telescope" in asked:
         telescopes = telescopes.filter(short_name=asked["telescope"])
@@ -141,6 +143,10 @@ def answer(pk: int, query: dict[str, str], user: Any) -> tuple[Source, Telescope
         )
     evening = asked.get("evening") or night_of(timezone.now(), found[0])
     return source, found[0], evening, visibility(source, found[0], evening, **limits)
+
+
+def _spans(spans: list[Span]) -> list[dict[str, Any]]:
+    return [{"start": start, "end": end} for start, end in spans]
 
 
 def drawn(pk: int, query: dict[str, str], user: Any) -> HttpResponse:

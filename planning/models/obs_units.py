@@ -15,7 +15,7 @@ from ccatdc.common.models import TimeStamped
 from ccatdc.common.states import Moves, known_values
 from observatory.models import Instrument, InstrumentModuleConfiguration, Telescope
 from planning.models.programs import ObservingProgram, SubObservingProgram
-from planning.models.sources import Source
+from planning.models.sources import AZIMUTHS_DEG, Source
 from planning.models.visibility import ObsUnitQuerySet
 
 
@@ -55,6 +55,8 @@ class ObsUnitState(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+#: The target of what is done wherever the telescope points.
+IN_PLACE = "in place"
 #: A unit that is over comes back as a draft only, so that activating many never revives one.
 OBS_UNIT_MOVES: Moves = {
     ObsUnitState.DRAFT: frozenset({ObsUnitState.ACTIVE, ObsUnitState.ON_HOLD, ObsUnitState.CANCELLED}),
@@ -75,6 +77,9 @@ OBS_UNIT_COLOURS: Mapping[str, str] = {
 class ObsUnit(TimeStamped):
     """A planned observation: target, mode, duration (s) and limits. Priority: lower is sooner, as for locations.
 
+    The target is a source, or an azimuth and elevation. Calibrations that are done wherever the telescope points
+    (retune, skydip, noise) have neither.
+
     ``telescope`` is where it is to be observed: its mode's telescope, or the only one, when it is not given. Limits in
     degrees, mm and hours; a range of sidereal time may pass 24 h.
     """
@@ -86,7 +91,16 @@ class ObsUnit(TimeStamped):
     sub_observing_program = models.ForeignKey(
         SubObservingProgram, models.PROTECT, null=True, blank=True, related_name="obs_units"
     )
-    source = models.ForeignKey(Source, models.PROTECT, related_name="obs_units")
+    source = models.ForeignKey(
+        Source,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="obs_units",
+        help_text="Empty: an azimuth and elevation, or wherever the telescope points.",
+    )
+    target_azimuth_deg = models.FloatField(null=True, blank=True, help_text="Degrees; instead of a source.")
+    target_elevation_deg = models.FloatField(null=True, blank=True, help_text="Degrees; instead of a source.")
     obs_mode = models.ForeignKey(ObsMode, models.PROTECT, related_name="obs_units")
     telescope = models.ForeignKey(
         Telescope,
@@ -125,6 +139,18 @@ class ObsUnit(TimeStamped):
         ordering = ["observing_program", "name"]
         constraints = [
             models.UniqueConstraint(fields=["observing_program", "name"], name="obs_unit_name_unique"),
+            models.CheckConstraint(
+                condition=Q(target_azimuth_deg__isnull=True, target_elevation_deg__isnull=True)
+                | Q(
+                    source__isnull=True,
+                    target_azimuth_deg__isnull=False,
+                    target_azimuth_deg__range=AZIMUTHS_DEG,
+                    target_elevation_deg__isnull=False,
+                    target_elevation_deg__range=(0, 90),
+                ),
+                name="obs_unit_one_target",
+                violation_error_message="Give a source, or both an azimuth and an elevation, or none of them.",
+            ),
             models.CheckConstraint(
                 condition=Q(min_elevation_deg__isnull=True)
                 | Q(max_elevation_deg__isnull=True)
@@ -173,6 +199,15 @@ class ObsUnit(TimeStamped):
     def __str__(self) -> str:
         return f"{self.observing_program}: {self.name}"
 
+    @property
+    def target_name(self) -> str:
+        """What it points at, in words."""
+        if self.source is not None:
+            return self.source.name
+        if self.target_azimuth_deg is None:
+            return IN_PLACE
+        return f"az {self.target_azimuth_deg:g}°, el {self.target_elevation_deg:g}°"
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Every unit has a telescope; without one the database refuses it."""
         if self.telescope_id is None:
@@ -188,8 +223,12 @@ class ObsUnit(TimeStamped):
         return telescopes[0] if len(telescopes) == 1 else None
 
     def clean(self) -> None:
-        """The telescope is the mode's; a sub-program belongs to the unit's program."""
+        """The telescope is the mode's; a sub-program belongs to the unit's program; science has a target."""
         self._clean_telescope()
+        mode = getattr(self, "obs_mode", None)
+        no_target = self.source_id is None and self.target_azimuth_deg is None
+        if no_target and mode is not None and mode.category == ObsModeCategory.SCIENCE:
+            raise ValidationError({"source": f"{mode} is for science: say what it points at."})
         sub = self.sub_observing_program
         if sub is not None and sub.observing_program_id != self.observing_program_id:
             raise ValidationError({"sub_observing_program": "This sub-program belongs to another program."})

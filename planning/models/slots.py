@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from django.apps import apps
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Func, Q
+from django.db.models import Exists, F, Func, OuterRef, Q
 
 from ccatdc.common.db.constraints import CompositeForeignKey
 from ccatdc.common.states import Moves, known_values
@@ -26,15 +28,25 @@ class SlotStatus(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
-#: What was done is a fact; a time that was given back may be taken again, if it is still free.
+#: What was done is a fact; a time that was given back may be taken again, if it is still free. What was missed may turn
+#: out to have been done, when its instrument could not report it in time.
 SLOT_MOVES: Moves = {
     SlotStatus.PLANNED: frozenset({SlotStatus.DONE, SlotStatus.MISSED, SlotStatus.CANCELLED}),
     SlotStatus.DONE: frozenset(),
-    SlotStatus.MISSED: frozenset({SlotStatus.PLANNED}),
+    SlotStatus.MISSED: frozenset({SlotStatus.PLANNED, SlotStatus.DONE}),
     SlotStatus.CANCELLED: frozenset({SlotStatus.PLANNED}),
 }
 #: Slots that take the telescope's time: a missed or cancelled one gave it back.
 TAKING_TIME = (SlotStatus.PLANNED, SlotStatus.DONE)
+
+
+class SlotQuerySet(OfObsUnitQuerySet):
+    def passed(self, moment: datetime) -> SlotQuerySet:
+        """Planned, over by then, and nothing is being observed that began in them."""
+        running = apps.get_model("planning", "ExecutedObsUnit").objects.filter(
+            obs_unit=OuterRef("obs_unit"), status="running", start_time__lt=OuterRef("end_time")
+        )
+        return self.filter(~Exists(running.order_by()), status=SlotStatus.PLANNED, end_time__lte=moment)
 
 
 class PreScheduledSlot(models.Model):
@@ -54,7 +66,7 @@ class PreScheduledSlot(models.Model):
     status = models.CharField(max_length=16, choices=SlotStatus.choices, default=SlotStatus.PLANNED)
     comment = models.TextField(blank=True)
 
-    objects = OfObsUnitQuerySet.as_manager()
+    objects = SlotQuerySet.as_manager()
 
     class Meta:
         verbose_name = "slot"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,11 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from ccatdc.common.errors import ConfigurationError, RequestError
 from observatory.models import InstrumentModuleConfiguration, Telescope
 from planning.models import FixedSource, ObsUnit, ObsUnitState, PreScheduledSlot, SlotStatus, Source
+from planning.scheduling.patterns import patterns_of
 from planning.sky.ephemerides import astropy_ready, horizontal_at, sun_at
 from planning.sky.positions import icrs, sidereal_time_h
-from planning.sky.visibility import SUN_DISTANCE_DEG, YEARS, where_seen
+from planning.sky.sweeps import Pattern, Sweep, around, highest_at_speed, sweep
+from planning.sky.visibility import SUN_DISTANCE_DEG, SUN_WARNING_DEG, YEARS
 
 if TYPE_CHECKING:
     from astropy.time import Time
@@ -28,11 +30,17 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """Where the source of a unit stands, degrees, and the slot of the unit that it is in, if it has one."""
+    """Where the target of a unit stands, degrees, and the slot of the unit that it is in, if it has one.
 
-    elevation_deg: float
-    azimuth_deg: float
-    sun_distance_deg: float
+    Of a field at constant elevation it is the middle of the sweep. ``sun_distance_deg`` is of the point of the sweep
+    that comes nearest to the Sun; ``sun_warning``: it is within 5 degrees of the limit. All are None for what is done
+    wherever the telescope points.
+    """
+
+    elevation_deg: float | None = None
+    azimuth_deg: float | None = None
+    sun_distance_deg: float | None = None
+    sun_warning: bool = False
     slot: int | None = None
 
 
@@ -58,8 +66,9 @@ def available(units: QuerySet[ObsUnit], at: datetime) -> QuerySet[ObsUnit]:
 
 
 def in_sight(units: QuerySet[ObsUnit], at: datetime) -> dict[int, Sight]:
-    """Those that can be observed at that moment, by key: inside their limits of elevation, sidereal time and distance
-    from the Sun (the telescope's where they have none), and inside a slot where slots are planned for them.
+    """Those that can be observed at that moment, by key: all that their scan sweeps is inside their limits of elevation
+    and distance from the Sun (the telescope's where they have none), their field crosses its elevation, it is the
+    sidereal time for them, and they are inside a slot where slots are still to come.
 
     Raises RequestError for a time beyond the ephemeris. A unit whose source is nowhere is left out and named in the
     log.
@@ -78,77 +87,98 @@ def in_sight(units: QuerySet[ObsUnit], at: datetime) -> dict[int, Sight]:
             by_telescope[unit.telescope].append(unit)
     found: dict[int, Sight] = {}
     for telescope, its in by_telescope.items():
-        seen = _sky(telescope, at, {unit.source_id for unit in its})
         lst_h = float(sidereal_time_h(at, telescope))
-        for unit in its:
-            where = seen.get(unit.source_id)
-            if where is not None and _inside(unit, where, lst_h):
-                found[unit.pk] = Sight(*where, slots.get(unit.pk))
+        ready = [unit for unit in its if _in_lst(unit, lst_h)]
+        patterns = patterns_of(ready)
+        for unit, swept in _swept(telescope, at, ready, patterns):
+            sight = _sight(unit, swept, patterns[unit.pk], slots.get(unit.pk))
+            if sight is not None:
+                found[unit.pk] = sight
     return found
 
 
+def _sight(unit: ObsUnit, swept: Sweep | None, pattern: Pattern, slot: int | None) -> Sight | None:
+    """None where it cannot be observed. Not a number (a field that is not scanned now) is inside of nothing."""
+    if swept is None:
+        return Sight(slot=slot)
+    telescope = unit.telescope
+    low = max(telescope.el_min_deg, _or(unit.min_elevation_deg, telescope.el_min_deg))
+    high = min(
+        telescope.el_max_deg, _or(unit.max_elevation_deg, telescope.el_max_deg), highest_at_speed(telescope, pattern)
+    )
+    away = _or(unit.min_sun_distance_deg, SUN_DISTANCE_DEG)
+    if not float(swept.inside(telescope, low=low, high=high, away=away)) >= 0:
+        return None
+    distance = float(swept.sun_distance)
+    is_near = distance < away + SUN_WARNING_DEG
+    return Sight(float(swept.elevation), float(swept.azimuth) % 360, distance, is_near, slot)
+
+
 def _slots_of(units: Iterable[ObsUnit], at: datetime) -> dict[int, int | None]:
-    """For units with planned slots the slot that holds the time, or None."""
-    planned = PreScheduledSlot.objects.filter(obs_unit__in=units, status=SlotStatus.PLANNED)
+    """For units with planned slots that are not over the slot that holds the time, or None."""
+    planned = PreScheduledSlot.objects.filter(obs_unit__in=units, status=SlotStatus.PLANNED, end_time__gt=at)
     found: dict[int, int | None] = {}
     for slot in planned:
-        if slot.start_time <= at < slot.end_time:
+        if slot.start_time <= at:
             found[slot.obs_unit_id] = slot.pk
         else:
             found.setdefault(slot.obs_unit_id, None)
     return found
 
 
-def _sky(telescope: Telescope, at: datetime, source_ids: set[int]) -> dict[int, tuple[float, float, float]]:
-    """Elevation, azimuth and distance from the Sun of sources, degrees. Most are fixed and are computed all at once."""
+def _swept(
+    telescope: Telescope, at: datetime, units: list[ObsUnit], patterns: Mapping[int, Pattern]
+) -> Iterator[tuple[ObsUnit, Sweep | None]]:
+    """What each unit sweeps; None for what needs no target. A unit whose source is nowhere is left out. Most sources are
+    fixed and are computed all at once.
+    """
     astropy_ready()
     import numpy
+    from astropy import units as angles
+    from astropy.coordinates import SkyCoord
     from astropy.time import Time
 
     times = Time([at])
-    horizon = horizontal_at(times, telescope)
-    sun = sun_at(times, telescope).transform_to(horizon)[0]
-    sources = list(Source.objects.filter(pk__in=source_ids))
-    still = [s for s in sources if isinstance(s, FixedSource) and s.pm_ra_mas_yr is None]
-    found: dict[int, tuple[float, float, float]] = {}
+    horizon = horizontal_at(times[0], telescope)
+    sun = sun_at(times[0], telescope).transform_to(horizon)
+    sources = {source.pk: source for source in Source.objects.filter(pk__in={unit.source_id for unit in units})}
+    still = [s for s in sources.values() if isinstance(s, FixedSource) and s.pm_ra_mas_yr is None]
+    stand: dict[int, tuple[float, float, float]] = {}
     if still:
         ra_deg: Any = numpy.array([source.ra_deg for source in still])
         dec_deg: Any = numpy.array([source.dec_deg for source in still])
-        places = icrs(ra_deg, dec_deg)
-        seen = places.transform_to(horizontal_at(times[0], telescope))
+        seen = icrs(ra_deg, dec_deg).transform_to(horizon)
         numbers = zip(seen.alt.deg, seen.az.deg, seen.separation(sun).deg, strict=True)
-        found = {s.pk: _floats(each) for s, each in zip(still, numbers, strict=True)}
-    for source in sources:
-        if source.pk not in found:
-            where = _seen_alone(source, times, telescope)
-            if where is not None:
-                seen = where.transform_to(horizon)
-                one = (seen.alt.deg, seen.az.deg, seen.separation(sun).deg)
-                found[source.pk] = _floats(numpy.ravel(number)[0] for number in one)
-    return found
+        stand = {s.pk: (float(e), float(a), float(d)) for s, (e, a, d) in zip(still, numbers, strict=True)}
+    known: dict[tuple[int, Pattern], Sweep | None] = {}
+    for unit in units:
+        pattern = patterns[unit.pk]
+        if unit.source_id is None:
+            if unit.target_elevation_deg is None or unit.target_azimuth_deg is None:
+                yield unit, None
+                continue
+            up, az = unit.target_elevation_deg, unit.target_azimuth_deg
+            place = SkyCoord(az=az * angles.deg, alt=up * angles.deg, frame=horizon)
+            yield unit, around(up, az, float(place.separation(sun).deg), pattern)
+        elif unit.source_id in stand:
+            yield unit, around(*stand[unit.source_id], pattern)
+        else:
+            key = (unit.source_id, pattern)
+            if key not in known:
+                known[key] = _swept_alone(sources[unit.source_id], times, telescope, pattern)
+            alone = known[key]
+            if alone is not None:
+                yield unit, alone
 
 
-def _seen_alone(source: Source, times: Time, telescope: Telescope) -> Any:
+def _swept_alone(source: Source, times: Time, telescope: Telescope, pattern: Pattern) -> Sweep | None:
+    horizon = horizontal_at(times, telescope)
+    sun = sun_at(times, telescope).transform_to(horizon)
     try:
-        return where_seen(source, times, telescope)
+        return sweep(source, horizon, sun, telescope, pattern).at(0)
     except ConfigurationError as error:
         logger.warning("Nothing of %s can be scheduled: %s", source.name, error)
         return None
-
-
-def _floats(numbers: Iterable[Any]) -> tuple[float, float, float]:
-    elevation, azimuth, distance = (float(number) for number in numbers)
-    return elevation, azimuth, distance
-
-
-def _inside(unit: ObsUnit, where: tuple[float, float, float], lst_h: float) -> bool:
-    """Not a number (a field that is not scanned now) is inside of nothing."""
-    elevation, _, sun_distance = where
-    telescope = unit.telescope
-    lowest = max(telescope.el_min_deg, _or(unit.min_elevation_deg, telescope.el_min_deg))
-    highest = min(telescope.el_max_deg, _or(unit.max_elevation_deg, telescope.el_max_deg))
-    away = _or(unit.min_sun_distance_deg, SUN_DISTANCE_DEG)
-    return lowest <= elevation <= highest and sun_distance >= away and _in_lst(unit, lst_h)
 
 
 def _or(limit: float | None, usual: float) -> float:

@@ -137,6 +137,20 @@ def _usual_azimuth(source: Any, horizon: Any) -> Any:
 
     if source.az_min_deg is not None and source.az_max_deg is not None:
         return (source.az_min_deg + source.az_max_deg) / 2 + numpy.zeros(horizon.shape)
+    return azimuths_of_crossing(source, horizon, source.elevation_deg, 0.0)
+
+
+def azimuths_of_crossing(
+    source: Any, horizon: Any, elevation_deg: float, offset_deg: float, *, clip: bool = False
+) -> Any:
+    """Where a declination of the field crosses an elevation on its side of the sky, degrees; ``offset_deg`` is north of
+    its centre.
+
+    Raises ConfigurationError for a field without a centre or side, and where it never gets to that elevation (``clip``:
+    the azimuth where it comes nearest).
+    """
+    import numpy
+
     if source.dec_center_deg is None or source.ra_center_deg is None or source.rising is None:
         raise ConfigurationError(
             f"Nobody said where {source.name} is.",
@@ -149,15 +163,18 @@ def _usual_azimuth(source: Any, horizon: Any) -> Any:
     # The sphere turns round the pole of date as it stands over this horizon (its height is the latitude, moved by polar
     # motion), and the centre keeps its declination of date.
     of_date = CIRS(obstime=horizon.obstime, location=horizon.location)
-    centre = icrs(source.ra_center_deg, source.dec_center_deg).transform_to(of_date)
+    declination = max(-90.0, min(90.0, source.dec_center_deg + offset_deg))
+    place = icrs(source.ra_center_deg, declination).transform_to(of_date)
     pole = SkyCoord(0 * units.deg, 90 * units.deg, frame=of_date).transform_to(horizon)
-    elevation = math.radians(source.elevation_deg)
-    cosine = (numpy.sin(centre.dec) - numpy.sin(pole.alt) * math.sin(elevation)) / (
+    elevation = math.radians(elevation_deg)
+    cosine = (numpy.sin(place.dec) - numpy.sin(pole.alt) * math.sin(elevation)) / (
         numpy.cos(pole.alt) * math.cos(elevation)
     )
+    if clip:
+        cosine = numpy.clip(cosine, -1, 1)
     if numpy.any(abs(cosine) > 1):
         raise ConfigurationError(
-            f"The centre of {source.name} is never at {source.elevation_deg:g} degrees.",
+            f"The centre of {source.name} is never at {elevation_deg:g} degrees.",
             code="source.no_position",
             remedy="Correct its elevation or its declination.",
         )

@@ -180,9 +180,29 @@ class TestSky:
         (row,) = self.at(scheduler_api, ORION_HIGH)
         assert row["sight"]["slot"] == slot.pk
         assert self.at(scheduler_api, ORION_HIGH - timedelta(seconds=1)) == []
-        assert self.at(scheduler_api, slot.end_time) == []
+        (later,) = self.at(scheduler_api, slot.end_time)  # what is over hides nothing
+        assert later["sight"]["slot"] is None
         type(slot).objects.update(status="cancelled")
-        assert len(self.at(scheduler_api, slot.end_time)) == 1
+        assert len(self.at(scheduler_api, ORION_HIGH - timedelta(seconds=1))) == 1
+
+    def test_what_has_no_source_has_an_azimuth_and_elevation_or_is_done_anywhere(
+        self, scheduler_api: ApiClient
+    ) -> None:
+        sky = {"source": None, "target_azimuth_deg": 180.0}
+        make_unit(name="skydip", target_elevation_deg=60.0, **sky)
+        make_unit(name="too low", target_elevation_deg=10.0, min_elevation_deg=None, **sky)
+        make_unit(name="retune", source=None)
+
+        seen = {row["name"]: row for row in self.at(scheduler_api, ORION_HIGH)}
+
+        assert set(seen) == {"skydip", "retune"}
+        where = seen["skydip"]["sight"]
+        assert (where["elevation_deg"], where["azimuth_deg"]) == (60, 180)
+        assert where["sun_distance_deg"] > 45
+        assert seen["retune"]["sight"] == {
+            "elevation_deg": None, "azimuth_deg": None, "sun_distance_deg": None, "sun_warning": False, "slot": None,
+        }  # fmt: skip
+        assert (seen["retune"]["source"], seen["retune"]["source_name"]) == (None, None)
 
     def test_every_kind_of_source(self, scheduler_api: ApiClient, caplog: pytest.LogCaptureFixture) -> None:
         make_unit(name="moving", source=FixedSourceFactory.create(

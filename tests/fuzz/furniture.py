@@ -112,7 +112,7 @@ def furnish() -> Furniture:
         archive.full_name,
         unit.name,
         unit.observing_program.short_name,
-        unit.source.name,
+        unit.target_name,
         UserFactory.create().username,
         "2026-05-01T22:00:00Z",
         "completed",

@@ -98,7 +98,7 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Source", ordering="executed_obs_unit__obs_unit__source__name")
     def source_name(self, package: RawDataPackage) -> str:
-        return package.executed_obs_unit.obs_unit.source.name
+        return package.executed_obs_unit.obs_unit.target_name
 
     @admin.display(description="Late files")
     def late(self, package: RawDataPackage) -> str:

@@ -28,7 +28,7 @@ class PackageTable(tables.Table):  # type: ignore[misc]
         attrs={"td": {"class": "nowrap"}},
     )
     source = tables.Column(
-        accessor="executed_obs_unit__obs_unit__source__name",
+        accessor="executed_obs_unit__obs_unit__target_name",
         verbose_name="Source",
         orderable=False,
         attrs={"td": {"class": "nowrap"}},

@@ -188,7 +188,9 @@ def test_whatever_a_row_refers_to_is_described_too() -> None:
     described: set[tuple[str, str]] = set()
     wanted: set[tuple[str, str]] = set()
     rows = [(SECTIONS[name], document[name]) for name in SECTIONS if document[name]]
-    rows.append((package.executed_obs_unit.obs_unit.source._meta.label, document["source"]))
+    source = package.executed_obs_unit.obs_unit.source
+    assert source is not None
+    rows.append((source._meta.label, document["source"]))
     rows += [(by_table[table]._meta.label, row) for table, found in document["related"].items() for row in found]
     for label, columns in rows:
         model = apps.get_model(label)

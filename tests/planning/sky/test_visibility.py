@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -19,7 +20,7 @@ EVENING = date(2026, 11, 21)
 ORION = FixedSource(name="Orion-KL", ra_deg=83.809, dec_deg=-5.37264)
 
 
-def seen(source: Source, **limits: float) -> Visibility:
+def seen(source: Source, **limits: Any) -> Visibility:
     return visibility(source, FYST, EVENING, **limits)
 
 
