@@ -16,6 +16,8 @@ from accounts.people import refusal
 if TYPE_CHECKING:  # the framework's views read the setting that names this class
     from rest_framework.views import APIView
 
+#: What a view names that everybody may use who is logged in or has a token.
+ANYBODY = "anybody"
 #: Methods that need what GET needs.
 AS_GET = ("HEAD", "OPTIONS")
 
@@ -29,7 +31,7 @@ class RolePermission(BasePermission):
             return False
         method = request.method or ""
         needed = needed_for(view, method)
-        if needed is not None and may(request, needed):
+        if needed == ANYBODY or (needed is not None and may(request, needed)):
             return True
         if not hasattr(view, method.lower()):
             return True  # the answer is 405

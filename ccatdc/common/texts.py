@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.core.exceptions import ValidationError
 
 
@@ -23,3 +25,9 @@ def one_line(text: str) -> None:
     """For fields of forms. ValidationError for control characters: no forged lines of logs or headers of mails."""
     if has_control_characters(text):
         raise ValidationError("Give one line of text, without control characters.", code="control_character")
+
+
+def require_time_of_day(text: object) -> None:
+    """ValueError for a text that is a date only, where a moment is meant: midnight would be a guess."""
+    if isinstance(text, str) and re.search(r"\d[Tt ]\d", text) is None:
+        raise ValueError("Give a date and a time.")

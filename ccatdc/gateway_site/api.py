@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 import datamgmt.api.urls
 from ccatdc.api import nothing_here
+from ccatdc.me import MeView
 from gateway.api import filing_urls
 from gateway.site.not_here import at_main_site
 
@@ -14,6 +15,7 @@ _through_the_outbox = {str(each.pattern): each for each in filing_urls.urlpatter
 
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^(obs_units|instruments|instrument_modules)/availability$", at_main_site),
+    path("me", MeView.as_view()),
     path("", include("observatory.api.urls")),
     path("", include("planning.api.urls")),
     *(_through_the_outbox.get(str(each.pattern), each) for each in datamgmt.api.urls.urlpatterns),

@@ -56,7 +56,7 @@ class ExecutionSerializer(Expandable, serializers.ModelSerializer[ExecutedObsUni
     obs_unit_name = serializers.CharField(source="obs_unit.name")
     program = serializers.CharField(source="obs_unit.observing_program.short_name")
     source = serializers.CharField(  # type: ignore[assignment]
-        source="obs_unit.source.name", help_text="What was pointed at."
+        source="obs_unit.source.name", allow_null=True, help_text="What was pointed at; null for what has no source."
     )
     instrument_module_configurations = SetUpInBriefSerializer(many=True, read_only=True)
     conditions = serializers.SerializerMethodField()

@@ -6,7 +6,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from ccatdc.common.api.parsers import FiniteFloatField, StorableJsonField, StrictSerializer
+from ccatdc.common.api.parsers import FiniteFloatField, MomentField, StorableJsonField, StrictSerializer
 from datamgmt.filing.executions import FinishReport, StartReport
 from datamgmt.filing.parsing import MAX_SIZE, PATH_LENGTH, TEXT_LENGTH
 from datamgmt.filing.reports import ModuleConfigurationName
@@ -76,7 +76,7 @@ class StartSerializer(StrictSerializer):
     obs_unit_name = serializers.CharField(
         required=False, max_length=128, trim_whitespace=False, help_text="With program."
     )
-    start_time = serializers.DateTimeField(help_text="The instrument's clock, UTC or with offset.")
+    start_time = MomentField(help_text="The instrument's clock, UTC or with offset.")
     parameters = StorableJsonField(required=False, default=dict, help_text="A snapshot of the scan; kept as it is.")
     operator = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=150, help_text="A user name."
@@ -138,7 +138,7 @@ class FinishSerializer(StrictSerializer):
     """An observation is over: completed, aborted by people, or failed."""
 
     status = serializers.ChoiceField(ENDED)
-    end_time = serializers.DateTimeField(help_text="The instrument's clock, UTC or with offset.")
+    end_time = MomentField(help_text="The instrument's clock, UTC or with offset.")
     conditions = ConditionsSerializer(required=False)
     quality = serializers.ChoiceField(ExecutionQuality.choices, required=False, default=ExecutionQuality.UNKNOWN)
     quality_comment = serializers.CharField(
@@ -155,6 +155,22 @@ class FinishSerializer(StrictSerializer):
             quality=data["quality"],
             quality_comment=data["quality_comment"],
         )
+
+
+class AmendSerializer(StrictSerializer):
+    """Another judgement of an observation that is over."""
+
+    quality = serializers.ChoiceField(ExecutionQuality.choices, required=False)
+    quality_comment = serializers.CharField(required=False, allow_blank=True, max_length=10_000, trim_whitespace=False)
+    reason = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=1000, help_text="For the audit log."
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """At least one of the two."""
+        if not {"quality", "quality_comment"} & set(attrs):
+            raise serializers.ValidationError("Give a quality, a quality_comment or both.", code="required")
+        return attrs
 
 
 class FileReportSerializer(serializers.Serializer[Any]):

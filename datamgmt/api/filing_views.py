@@ -11,10 +11,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.auth.relaying import filing_token
+from accounts.auth.tokens import user_of
 from ccatdc.common.api.parsers import CompressedJsonParser
 from ccatdc.common.api.schema import at_most
 from datamgmt.api.execution_serializers import ExecutionSerializer
 from datamgmt.api.filing_serializers import (
+    AmendSerializer,
     FiledFileSerializer,
     FileReportSerializer,
     FinishSerializer,
@@ -23,6 +25,7 @@ from datamgmt.api.filing_serializers import (
 )
 from datamgmt.filing.executions import finish_execution, register_files, start_execution
 from datamgmt.filing.parsing import MAX_ROWS, read_file_reports
+from datamgmt.filing.quality import amend_quality
 
 
 def _status(created: bool) -> HTTPStatus:
@@ -58,6 +61,22 @@ class FinishExecutionView(APIView):
         body = FinishSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         execution, _ = finish_execution(pk, body.report(), token=filing_token(request))
+        return Response(ExecutionSerializer(execution).data)
+
+
+class AmendExecutionView(APIView):
+    """What is said of an observation that is over."""
+
+    needs = {"PATCH": "write:observations"}
+
+    @extend_schema(operation_id="amend_execution", request=AmendSerializer, responses={200: ExecutionSerializer})
+    def patch(self, request: Request, pk: UUID) -> Response:
+        """Amend its quality and the comment. The same again changes nothing; every change is in the audit log."""
+        body = AmendSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        changes = dict(body.validated_data)
+        reason = changes.pop("reason")
+        execution = amend_quality(pk, changes, user=user_of(request), token=filing_token(request), reason=reason)
         return Response(ExecutionSerializer(execution).data)
 
 

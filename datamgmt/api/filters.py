@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from ccatdc.common.api.filters import FlagFilter, IdFilter, MomentFilter, OneOfFilter, RowFilter
 from ccatdc.common.states import Status
@@ -95,10 +95,16 @@ class ExecutionFilter(ByDay):
     source = django_filters.CharFilter("obs_unit__source__name")
     instrument = PlanFilter("obs_mode__instrument__short_name")
     operator = django_filters.CharFilter("operator__username")
+    mine = FlagFilter(method="of_the_caller", help_text="Started by one's own tokens, or with oneself as operator.")
     slot = IdFilter("pre_scheduled_slot")
     instrument_module_configuration = IdFilter("instrument_module_configurations")
     started_from = MomentFilter("start_time", lookup_expr="gte")
     started_to = MomentFilter("start_time", lookup_expr="lt")
+
+    def of_the_caller(self, rows: QuerySet[Any], _name: str, mine: bool) -> QuerySet[Any]:
+        """One's own, or those of others."""
+        own = Q(operator=self.request.user) | Q(reported_by_token__user=self.request.user)
+        return rows.filter(own) if mine else rows.exclude(pk__in=rows.filter(own).values("pk"))
 
 
 class FileFilter(RowFilter):

@@ -12,7 +12,7 @@ from datamgmt.api import rows
 from datamgmt.api.execution_serializers import ExecutionSerializer
 from datamgmt.api.place_serializers import LocationSerializer
 from datamgmt.copies.whereabouts import copies_of_file
-from datamgmt.models import RawDataFile, RawDataPackage, RawDataPackageMetadata
+from datamgmt.models import RawDataFile, RawDataFilePhysicalCopy, RawDataPackage, RawDataPackageMetadata
 from datamgmt.states import Integrity, PhysicalCopyStatus
 from observatory.api.rows import modules
 from observatory.api.serializers import InstrumentModuleSerializer
@@ -28,6 +28,8 @@ class CopySerializer(serializers.Serializer[Any]):
     integrity = serializers.ChoiceField(Integrity.choices, source="copy.integrity")
     verified_at = serializers.DateTimeField(source="copy.verified_at", allow_null=True)
     verified_how = serializers.CharField(source="copy.verified_how")
+    error_code = serializers.CharField(source="copy.error_code", help_text="What is wrong with it; empty: nothing.")
+    error_message = serializers.CharField(source="copy.error_message")
     path = serializers.CharField(help_text="A file or folder, or s3://bucket/key.")
     via = serializers.ChoiceField(["file", "package"], help_text="What the copy is a copy of.")
     member = serializers.CharField(help_text="The file's name in the tar at the path, if it is one.")
@@ -77,7 +79,9 @@ class PackageSerializer(Expandable, serializers.ModelSerializer[RawDataPackage])
     obs_unit = serializers.CharField(source="executed_obs_unit.obs_unit.name")
     program = serializers.CharField(source="executed_obs_unit.obs_unit.observing_program.short_name")
     source = serializers.CharField(  # type: ignore[assignment]
-        source="executed_obs_unit.obs_unit.source.name", help_text="What was pointed at."
+        source="executed_obs_unit.obs_unit.source.name",
+        allow_null=True,
+        help_text="What was pointed at; null for what has no source.",
     )
     start_time = serializers.DateTimeField(source="executed_obs_unit.start_time")
     instrument = serializers.CharField(source="instrument_module.instrument.short_name")
@@ -157,15 +161,35 @@ class FileSerializer(Expandable, serializers.ModelSerializer[RawDataFile]):
         read_only_fields = fields
 
 
+class SetAsideSerializer(serializers.Serializer[Any]):
+    """Why a file is in no package."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
 class FileDetailSerializer(FileSerializer):
     """With its package and all copies."""
 
     package = PackageInBriefSerializer(source="raw_data_package", allow_null=True)
+    set_aside = serializers.SerializerMethodField(
+        help_text="Why it was left out of its package; null for one that was not."
+    )
     copies = serializers.SerializerMethodField()
 
     class Meta(FileSerializer.Meta):
-        fields = [*FileSerializer.Meta.fields, "package", "copies"]
+        fields = [*FileSerializer.Meta.fields, "package", "set_aside", "copies"]
         read_only_fields = fields
+
+    @extend_schema_field(SetAsideSerializer(allow_null=True))
+    def get_set_aside(self, file: RawDataFile) -> Any:
+        """What packaging found wrong with it at SOURCE."""
+        if file.raw_data_package_id is not None:
+            return None
+        bad = (
+            RawDataFilePhysicalCopy.objects.non_polymorphic().filter(raw_data_file=file).exclude(error_code="").first()
+        )
+        return None if bad is None else {"code": bad.error_code, "message": bad.error_message}
 
     @extend_schema_field(CopySerializer(many=True))
     def get_copies(self, file: RawDataFile) -> Any:

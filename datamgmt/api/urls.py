@@ -10,7 +10,7 @@ from datamgmt.api import filing_views, place_views, views, wait_views
 urlpatterns = [
     path("executed_obs_units/", views.ExecutionListView.as_view()),
     path("executed_obs_units/start", filing_views.StartExecutionView.as_view()),
-    path("executed_obs_units/<uuid:pk>", views.ExecutionView.as_view()),
+    path("executed_obs_units/<uuid:pk>", views.ExecutionAndAmendView.as_view()),
     path("executed_obs_units/<uuid:pk>/wait", wait_views.WaitView.as_view()),
     path("executed_obs_units/<uuid:pk>/finish", filing_views.FinishExecutionView.as_view()),
     path("raw_data_files/", views.FilesView.as_view()),

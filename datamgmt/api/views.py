@@ -12,7 +12,7 @@ from ccatdc.common.api.views import RowsViewSet, StrictDetailView, StrictListVie
 from ccatdc.common.visibility import visible
 from datamgmt.api import filters, rows, serializers
 from datamgmt.api.execution_serializers import ExecutionDetailSerializer, ExecutionSerializer
-from datamgmt.api.filing_views import RegisterFileView
+from datamgmt.api.filing_views import AmendExecutionView, RegisterFileView
 from datamgmt.models import RawDataFile, RawDataPackage, RawDataPackageMetadata
 from planning.api.rows import executions
 from planning.api.views import OF_OBS_UNIT
@@ -65,6 +65,12 @@ class ExecutionView(StrictDetailView[ExecutedObsUnit]):
     queryset = executions()
     serializer_class = ExecutionDetailSerializer
     expands = OF_EXECUTION
+
+
+class ExecutionAndAmendView(AmendExecutionView, ExecutionView):
+    """One execution, and amending what is said of it."""
+
+    needs = {**AmendExecutionView.needs, **READ}
 
 
 class FilesView(RegisterFileView, StrictListView[RawDataFile]):

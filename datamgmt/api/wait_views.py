@@ -15,7 +15,7 @@ from ccatdc.common.api.problems import MEDIA_TYPE
 from ccatdc.common.api.schema import ProblemSerializer
 from datamgmt.api.execution_serializers import ExecutionDetailSerializer
 from datamgmt.api.views import ExecutionView
-from datamgmt.filing.milestones import Milestone, wait_until
+from datamgmt.filing.milestones import Milestone, failures_of, wait_until
 
 #: Seconds. Proxies give up after 60.
 LONGEST: Final = 50
@@ -29,11 +29,22 @@ class Question(StrictSerializer):
     timeout = serializers.IntegerField(min_value=0, max_value=LONGEST, default=USUAL)
 
 
+class FailureSerializer(serializers.Serializer[Any]):
+    """Why it does not get there as it is."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
 class WaitedSerializer(serializers.Serializer[Any]):
     """What was waited for, whether it is so, and the execution as it is now."""
 
     state = serializers.ChoiceField(Milestone.choices, help_text="What was waited for.")
     reached = serializers.BooleanField(help_text="Whether it is so; false: time was up.")
+    failures = FailureSerializer(
+        many=True,
+        help_text="What failed of it: waiting ends then. It may still be put right, by itself or by a person.",
+    )
     execution = ExecutionDetailSerializer()
 
 
@@ -66,12 +77,14 @@ class WaitView(ExecutionView):
         question = Question(data=request.query_params.dict())
         question.is_valid(raise_exception=True)
         milestone = Milestone(question.validated_data["state"])
+        execution = self.get_object().pk
         reached = wait_until(
-            self.get_object().pk,
+            execution,
             milestone,
             question.validated_data["timeout"],
             caller=request.user.pk,
             may_wait=bool(request.META.get("wsgi.multithread")),
         )
-        found = {"state": milestone, "reached": reached, "execution": self.get_object()}
+        failures = [] if reached else failures_of(execution, milestone)
+        found = {"state": milestone, "reached": reached, "failures": failures, "execution": self.get_object()}
         return Response(WaitedSerializer(found, context=self.get_serializer_context()).data)

@@ -73,6 +73,7 @@ def _insert_new(resolved: Sequence[Resolved]) -> int:
             if not isinstance(error.__cause__, UniqueViolation):
                 raise
             new = compare_with_stored(resolved)
+            _add_checksums(resolved)
             if not new:
                 return 0
         else:
@@ -80,6 +81,17 @@ def _insert_new(resolved: Sequence[Resolved]) -> int:
     raise ExternalError(
         "Other calls file the same paths at this moment.", code="filing.concurrent", remedy="Send the call again."
     )
+
+
+def _add_checksums(rows: Sequence[Resolved]) -> None:
+    """A checksum that comes with the second report is checked when the file is packaged, if it is not yet."""
+    said = {row.report.id: row.report for row in rows if row.report.checksum}
+    without = RawDataFile.objects.unpackaged().filter(pk__in=list(said), checksum="")
+    files = list(without.only("pk"))
+    for file in files:
+        report = said[file.pk]
+        file.checksum, file.checksum_algorithm = report.checksum, report.checksum_algorithm
+    RawDataFile.objects.bulk_update(files, ["checksum", "checksum_algorithm"], batch_size=1000)
 
 
 def _insert(rows: Sequence[Resolved]) -> None:

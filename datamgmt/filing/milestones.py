@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 from uuid import UUID
@@ -20,13 +21,15 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, TextChoices
 
 from ccatdc.common.errors import ExternalError
 from ccatdc.common.states import Status
-from datamgmt.models import RawDataFile, RawDataPackage
+from datamgmt.models import RawDataFile, RawDataFilePhysicalCopy, RawDataPackage
 from datamgmt.states import PackageState
 from planning.models import ExecutedObsUnit
 
 #: Seconds between two looks: at first, and after a while.
 FIRST_LOOK: Final = 0.1
 LONGEST_LOOK: Final = 1.0
+#: Failures of a kind that an answer lists.
+FAILURES_SHOWN: Final = 10
 
 
 class Milestone(TextChoices):
@@ -57,10 +60,36 @@ def has_reached(execution: UUID, milestone: Milestone) -> bool:
     return rows.exists()
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an execution does not get there as it is: a package that failed, or a file that was left out."""
+
+    code: str
+    message: str
+
+
+def failures_of(execution: UUID, milestone: Milestone) -> list[Failure]:
+    """What keeps it from the milestone until it was put right; the first few."""
+    if milestone == Milestone.FINISHED:
+        return []
+    packages = RawDataPackage.objects.failed().filter(executed_obs_unit=execution).order_by("name")
+    failed = [
+        Failure("package.failed", f"{name} failed; its operations say why: /api/raw_data_packages/{pk}/")
+        for pk, name in packages.values_list("pk", "name")[:FAILURES_SHOWN]
+    ]
+    copies = RawDataFilePhysicalCopy.objects.non_polymorphic().filter(
+        raw_data_file__executed_obs_unit=execution, raw_data_file__raw_data_package__isnull=True
+    )
+    aside = copies.exclude(error_code="").order_by("raw_data_file__relative_path")
+    columns = ("error_code", "raw_data_file__relative_path", "error_message")
+    failed += [Failure(code, f"{path}: {why}") for code, path, why in aside.values_list(*columns)[:FAILURES_SHOWN]]
+    return failed
+
+
 def wait_until(
     execution: UUID, milestone: Milestone, seconds: float, *, caller: object = None, may_wait: bool = True
 ) -> bool:
-    """Whether the execution is there, at once or within so many seconds.
+    """Whether the execution is there, at once or within so many seconds; sooner no, when something of it failed.
 
     Raises TooManyWaitError when it is not and others wait already, when ``caller`` has half of the seats, or when
     ``may_wait`` says that this process has no thread to spare.
@@ -68,7 +97,7 @@ def wait_until(
     deadline = time.monotonic() + seconds
     if has_reached(execution, milestone):
         return True
-    if seconds <= 0:
+    if seconds <= 0 or failures_of(execution, milestone):
         return False
     with _seats.one(settings.MAX_WAITERS if may_wait else 0, caller):
         pause = FIRST_LOOK
@@ -77,6 +106,8 @@ def wait_until(
             pause = min(2 * pause, LONGEST_LOOK)
             if has_reached(execution, milestone):
                 return True
+            if failures_of(execution, milestone):
+                return False
     return False
 
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ccatdc.common.errors import KeyEscapesError, RequestError
-from ccatdc.common.texts import is_storable
+from ccatdc.common.texts import is_storable, require_time_of_day
 from datamgmt.checksums import is_wellformed, known_algorithms
 from datamgmt.filing.reports import FileReport, FilingError, RowError, clock_problem
 from datamgmt.models.files import FileType
@@ -90,14 +90,13 @@ def _moment(value: Any) -> datetime | None:
     if value is None:
         return None
     try:
+        require_time_of_day(value)
         moment = datetime.fromisoformat(value)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, OverflowError) as error:
         raise _Bad("invalid", "Give a time in ISO 8601, in UTC or with its offset.") from error
-    reason = clock_problem(moment, EPOCH)
-    if reason:
-        raise _Bad("clock", reason)
-    return moment
+    # A clock or a file system that is wrong does not change the data: the file is filed without its time.
+    return None if clock_problem(moment, EPOCH) else moment
 
 
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {

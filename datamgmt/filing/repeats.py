@@ -55,8 +55,8 @@ def compare_with_stored(rows: Sequence[Resolved]) -> list[Resolved]:
         values = stored.get(row.report.id)
         if values is None:
             new.append((index, row))
-        elif values != (sent := _sent(row)):
-            errors.append(_differs(index, row, values, sent))
+        elif differences := _conflicts(values, _sent(row)):
+            errors.append(_differs(index, row, differences))
     errors += _taken_paths(new)
     if errors:
         errors.sort(key=lambda error: error.index)
@@ -109,8 +109,21 @@ def _sent(row: Resolved) -> list[Any]:
     ]
 
 
-def _differs(index: int, row: Resolved, stored: list[Any], sent: list[Any]) -> RowError:
-    differences = differences_between(dict(zip(COLUMNS, stored, strict=True)), dict(zip(COLUMNS, sent, strict=True)))
+def _conflicts(stored: list[Any], sent: list[Any]) -> dict[str, Any]:
+    """What contradicts what is stored. A file that was touched since, and a checksum that only one of both says, are the
+    same data.
+    """
+    if stored == sent:
+        return {}
+    before, after = dict(zip(COLUMNS, stored, strict=True)), dict(zip(COLUMNS, sent, strict=True))
+    before["created_at"] = after["created_at"]
+    if not (before["checksum"] and after["checksum"]):
+        for name in ("checksum", "checksum_algorithm"):
+            before[name] = after[name]
+    return differences_between(before, after)
+
+
+def _differs(index: int, row: Resolved, differences: Mapping[str, Any]) -> RowError:
     message = f"File {row.report.id} is stored with another {', '.join(differences)}."
     extra = {"id": row.report.id, "differences": differences}
     return RowError(index, "id", "filing.differs", message, extra)

@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
 from accounts.auth import uses
-from accounts.auth.permissions import needed_for
+from accounts.auth.permissions import ANYBODY, needed_for
 from tests.api.bodies import FILES, START, file_body, start_body
 from tests.api.conftest import ApiClient, client_with, problem
 from tests.factories.accounts import ApiTokenFactory, RoleFactory, UserFactory
@@ -62,6 +62,8 @@ def endpoints() -> Iterator[tuple[str, str, Any]]:
 
 
 ENDPOINTS = sorted(endpoints(), key=lambda each: each[:2])
+#: Those that need a permission; the others are for everybody who has a token or a session.
+CLOSED = [each for each in ENDPOINTS if needed_for(each[2], each[1]) != ANYBODY]
 #: Addresses of single rows: the list of the same view is one part shorter.
 SINGLE = {
     address
@@ -97,6 +99,9 @@ class TestEveryEndpoint:
         for client in unusable:
             problem(client.send(method, address, {}), 401, "request.authentication_failed")
 
+
+@pytest.mark.parametrize(("address", "method", "view"), CLOSED, ids=[f"{e[1]} {e[0]}" for e in CLOSED])
+class TestEveryClosedEndpoint:
     def test_with_too_narrow_a_token_it_is_403(self, address: str, method: str, view: Any) -> None:
         needed = needed_for(view, method)
         assert needed is not None, "every method says what it needs"

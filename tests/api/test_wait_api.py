@@ -9,11 +9,12 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
+from datamgmt.states import PackageState
 from planning.models import ExecutedObsUnit
 from tests.accounts.foreign import scientist
 from tests.api.conftest import ApiClient, client_with, problem
 from tests.factories.accounts import ApiTokenFactory
-from tests.factories.datamgmt import RawDataFileFactory
+from tests.factories.datamgmt import RawDataFileFactory, RawDataFilePhysicalCopyFactory, RawDataPackageFactory
 from tests.factories.planning import ExecutedObsUnitFactory
 
 pytestmark = pytest.mark.django_db
@@ -104,3 +105,22 @@ def test_what_one_may_not_see_is_404_at_once(unpackaged: ExecutedObsUnit) -> Non
     problem(answer, 404, "request.not_found")
     unpackaged.obs_unit.observing_program.members.add(user)
     assert api.get(wait_path(unpackaged), state="finished").json()["reached"] is True
+
+
+def test_what_failed_ends_the_wait_with_the_reason(viewer_api: ApiClient) -> None:
+    execution = ExecutedObsUnitFactory.create(finished=True)
+    package = RawDataPackageFactory.create(executed_obs_unit=execution, state=PackageState.FAILED)
+    file = RawDataFileFactory.create(executed_obs_unit=execution)
+    RawDataFilePhysicalCopyFactory.create(
+        raw_data_file=file, integrity="missing", error_code="file.missing", error_message="It is not there."
+    )
+
+    body = with_threads(viewer_api, wait_path(execution), state="archived", timeout=50).json()
+
+    assert body["reached"] is False
+    assert [each["code"] for each in body["failures"]] == ["package.failed", "file.missing"]
+    assert package.name in body["failures"][0]["message"]
+    assert f"/api/raw_data_packages/{package.pk}/" in body["failures"][0]["message"]
+    assert file.relative_path in body["failures"][1]["message"]
+    over = viewer_api.get(wait_path(execution), state="finished").json()
+    assert (over["reached"], over["failures"]) == (True, [])

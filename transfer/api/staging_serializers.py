@@ -9,7 +9,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ccatdc.common.api.parsers import StrictSerializer
+from ccatdc.common.api.parsers import MomentField, StrictSerializer
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation
 from datamgmt.models.locations import FULL_NAME_LENGTH
@@ -41,7 +41,7 @@ class StagingRequestSerializer(StrictSerializer):
 class ExtensionSerializer(StrictSerializer):
     """How long the data is to be kept: until a moment, or for days from now."""
 
-    until = serializers.DateTimeField(required=False)
+    until = MomentField(required=False)
     days = serializers.FloatField(required=False, min_value=0, max_value=MAX_KEEP_DAYS)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

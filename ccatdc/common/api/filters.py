@@ -8,6 +8,8 @@ from typing import Any
 import django_filters
 from django import forms
 
+from ccatdc.common.texts import require_time_of_day
+
 _FLAGS = {"true": True, "false": False}
 
 
@@ -66,6 +68,10 @@ class MomentField(django_filters.fields.IsoDateTimeField):  # type: ignore[misc]
 
     def clean(self, value: Any) -> datetime | None:
         """The time; ValidationError for one that is none."""
+        try:
+            require_time_of_day(value or None)
+        except ValueError as error:
+            raise forms.ValidationError(str(error), code="invalid") from error
         moment: datetime | None = super().clean(value)
         try:
             return moment and moment.astimezone(UTC)

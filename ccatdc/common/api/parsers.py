@@ -27,7 +27,7 @@ from rest_framework.parsers import JSONParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from ccatdc.common.texts import has_control_characters, is_storable
+from ccatdc.common.texts import has_control_characters, is_storable, require_time_of_day
 
 #: Values of one body: ten thousand files have 140,000.
 MAX_VALUES: Final = 500_000
@@ -138,6 +138,17 @@ class FiniteFloatField(serializers.FloatField):
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float):
             self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class MomentField(serializers.DateTimeField):
+    """A time in ISO 8601, in UTC or with its offset; not a date alone."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        try:
+            require_time_of_day(data)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error), code="invalid") from error
         return super().to_internal_value(data)
 
 

@@ -22,7 +22,7 @@ from tests.factories.datamgmt import (
     SourceLocationFactory,
 )
 from tests.factories.observatory import InstrumentFactory, InstrumentModuleFactory
-from tests.factories.planning import START, ExecutedObsUnitFactory, ObsModeFactory, ObsUnitFactory
+from tests.factories.planning import END, START, ExecutedObsUnitFactory, ObsModeFactory, ObsUnitFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -95,7 +95,6 @@ class TestFiles:
             ("name", "other.g3"),
             ("file_type", "log"),
             ("description", "x"),
-            ("created_at", START),
         ],
     )
     def test_another_file_under_the_same_uuid_says_what_differs(self, field: str, value: Any) -> None:
@@ -112,6 +111,36 @@ class TestFiles:
         assert field in error["differences"]
         assert error["differences"][field]["sent"] == value
         assert RawDataFile.objects.count() == 1, "all or nothing"
+
+    def test_what_does_not_change_the_data_is_no_conflict(self) -> None:
+        execution = ExecutedObsUnitFactory.create()
+        first = file_report(execution, relative_path="a/b.g3", created_at=START)
+        register_files([first])
+        checksum = {"checksum": "0" * 64, "checksum_algorithm": "sha256"}
+
+        touched = file_report(execution, id=first.id, relative_path="a/b.g3", created_at=END)
+        with_checksum = file_report(execution, id=first.id, relative_path="a/b.g3", created_at=START, **checksum)
+        assert register_files([touched]) == Registered(created=0, unchanged=1)
+        assert register_files([with_checksum]) == Registered(created=0, unchanged=1)
+        assert register_files([first]) == Registered(created=0, unchanged=1)
+
+        stored = RawDataFile.objects.get()
+        assert stored.created_at == START, "as it was filed first"
+        assert stored.checksum == "0" * 64, "to be checked when it is packaged"
+        other = file_report(execution, id=first.id, relative_path="a/b.g3", **{**checksum, "checksum": "1" * 64})
+        with pytest.raises(FilingConflictError):
+            register_files([other])
+
+    def test_a_checksum_that_comes_after_packaging_changes_nothing(self) -> None:
+        execution = ExecutedObsUnitFactory.create()
+        first = file_report(execution, relative_path="a/b.g3")
+        register_files([first])
+        RawDataFile.objects.update(raw_data_package=RawDataPackageFactory.create(executed_obs_unit=execution))
+        again = file_report(
+            execution, id=first.id, relative_path="a/b.g3", checksum="0" * 64, checksum_algorithm="sha256"
+        )
+        assert register_files([again]) == Registered(created=0, unchanged=1)
+        assert RawDataFile.objects.get().checksum == ""
 
     def test_the_same_file_for_another_execution_differs(self) -> None:
         first = file_report(ExecutedObsUnitFactory.create(), relative_path="a/b.g3")
