@@ -92,15 +92,12 @@ def test_the_same_files_again_change_nothing(instrument: Instrument, unit: ObsUn
     assert RawDataFile.objects.count() == 1
 
 
-def test_a_conflict_blocks_only_its_own_observation_and_is_sent_again_when_corrected(
-    instrument: Instrument, unit: ObsUnit
-) -> None:
+def test_a_refused_call_blocks_nothing_and_is_sent_again_when_corrected(instrument: Instrument, unit: ObsUnit) -> None:
     good = start(instrument, unit, "--wait", "20")
     bad = start(instrument, unit, "--wait", "20")
-    for end, status in (("2030", 3), ("2031", 3)):  # a year in the future: refused
-        done = instrument.run("finish", bad, "--end-time", f"{end}-01-01T00:00:00Z", "--wait", "20")
-        assert done.returncode == status, done.stderr
-        assert "filing.clock" in done.stderr
+    done = instrument.run("finish", bad, "--end-time", "2930-01-01T00:00:00Z", "--wait", "20")
+    assert done.returncode == 3, done.stderr
+    assert "filing.clock" in done.stderr
     assert instrument.run("finish", good, "--wait", "20").returncode == 0
 
     shown = instrument.run("status", "--json")
@@ -109,15 +106,52 @@ def test_a_conflict_blocks_only_its_own_observation_and_is_sent_again_when_corre
     (refused,) = status["refused"]
     assert refused["observation"] == bad
     assert refused["answer"]["code"] == "filing.clock"
-    assert (status["waiting"], status["blocked"]) == (1, 1)
+    assert (status["waiting"], status["blocked"]) == (0, 0)
 
-    for entry in [*instrument.filing().spool.dead(), *instrument.filing().spool.waiting()]:
-        document = entry.document()
-        document["body"]["end_time"] = ExecutedObsUnit.objects.get(pk=good).end_time.isoformat()  # type: ignore[union-attr]
-        entry.path.write_text(json.dumps(document))
-    assert instrument.run("retry").returncode == 0
+    ended_at = ExecutedObsUnit.objects.get(pk=good).end_time
+    assert ended_at is not None
+    done = instrument.run("correct", str(refused["number"]), "--set", f"end_time={ended_at.isoformat()}")
+    assert done.returncode == 0, done.stderr
     instrument.until_sent()
     assert ExecutedObsUnit.objects.get(pk=bad).status == ExecutionStatus.COMPLETED
+    assert instrument.filing().spool.dead() == []
+
+
+def test_files_that_are_refused_do_not_keep_an_observation_open(instrument: Instrument, unit: ObsUnit) -> None:
+    observation = start(instrument, unit, "--wait", "20")
+    files = [FiledFile(f"a/{n}.g3", n) for n in range(3)]
+    _, name, _, module, _, location = place()
+    filed = instrument.filing().observation(observation)
+    filed.add_files([*files, FiledFile("a/../b.g3", 1)], instrument=name, module=module, location=location)
+    assert instrument.run("finish", observation).returncode == 0
+    instrument.until_sent()
+    assert ExecutedObsUnit.objects.get(pk=observation).status == ExecutionStatus.COMPLETED
+    (entry,) = instrument.filing().spool.dead()
+
+    all_rows = [word for row in range(4) for word in ("--drop", str(row))]
+    for wrong in (["--set", "9.size=1"], ["--drop", "4"], ["--set", "size=1"], [], all_rows):
+        assert instrument.run("correct", str(entry.number), *wrong).returncode == 2
+    done = instrument.run("correct", str(entry.number), "--set", "2.size=7", "--drop", "3")
+    assert done.returncode == 0, done.stderr
+    instrument.until_sent()
+    assert sorted(RawDataFile.objects.values_list("relative_path", "size")) == [
+        ("a/0.g3", 0),
+        ("a/1.g3", 1),
+        ("a/2.g3", 7),
+    ]
+
+
+def test_without_a_start_the_rest_of_an_observation_waits(instrument: Instrument, unit: ObsUnit) -> None:
+    observation = start(instrument, unit, "--operator", "nobody-of-that-name")
+    instrument.run("finish", observation)
+    while not instrument.filing().spool.dead():
+        time.sleep(0.05)
+    status = json.loads(instrument.run("status", "--json").stdout)
+    assert (status["waiting"], status["blocked"]) == (1, 1)
+    (refused,) = status["refused"]
+    assert instrument.run("correct", str(refused["number"]), "--set", 'operator=""').returncode == 0
+    instrument.until_sent()
+    assert ExecutedObsUnit.objects.get(pk=observation).status == ExecutionStatus.COMPLETED
 
 
 def test_another_finish_is_a_conflict_that_says_what_differs(instrument: Instrument, unit: ObsUnit) -> None:

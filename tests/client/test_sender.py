@@ -90,17 +90,29 @@ def test_calls_are_sent_in_order_and_leave_the_spool(spool: Spool, server: Serve
     assert spool.waiting() == []
 
 
-def test_a_refused_call_blocks_its_observation_only(spool: Spool, server: Server) -> None:
+def test_a_refused_call_blocks_nothing(spool: Spool, server: Server) -> None:
     refusal = problem(409, "filing.differs", retryable=False)
     server.answer = lambda path, _n: refusal if path == "/1" else TAKEN
     spool.append([call("/1"), call("/2"), call("/3", OTHER)])
     send(spool, server)
-    assert server.paths == ["/1", "/3"]
+    assert server.paths == ["/1", "/3", "/2"]
     assert spool.dead()[0].document()["refused"]["code"] == "filing.differs"
     server.answer = lambda _path, _n: TAKEN
     spool.retry()
     send(spool, server)
-    assert server.paths == ["/1", "/3", "/1", "/2"]
+    assert server.paths == ["/1", "/3", "/2", "/1"]
+
+
+def test_a_refused_start_blocks_its_observation_only(spool: Spool, server: Server) -> None:
+    refusal = problem(400, "filing.unknown_obs_unit", retryable=False)
+    server.answer = lambda path, _n: refusal if path == "/start" else TAKEN
+    spool.append([call("/start"), call("/2"), call("/3", OTHER)])
+    send(spool, server)
+    assert server.paths == ["/start", "/3"]
+    server.answer = lambda _path, _n: TAKEN
+    spool.retry()
+    send(spool, server)
+    assert server.paths == ["/start", "/3", "/start", "/2"]
 
 
 @pytest.mark.parametrize(

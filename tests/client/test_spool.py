@@ -18,8 +18,8 @@ from tests.client.conftest import PACKAGE
 ONE, OTHER = UUID(int=1), UUID(int=2)
 
 
-def call(observation: UUID = ONE, body: object = None) -> Call:
-    return Call(observation, "POST", "/api/x", body, {"id": "1"})
+def call(observation: UUID = ONE, body: object = None, path: str = "/api/x") -> Call:
+    return Call(observation, "POST", path, body, {"id": "1"})
 
 
 @pytest.fixture
@@ -41,14 +41,22 @@ def test_a_number_is_used_once_also_when_all_calls_are_gone(spool: Spool) -> Non
     assert second.number > first.number
 
 
-def test_a_refused_call_keeps_its_answer_and_blocks_its_observation(spool: Spool) -> None:
-    first, _, other = spool.append([call(), call(), call(OTHER)])
+def test_a_refused_call_keeps_its_answer_and_blocks_nothing(spool: Spool) -> None:
+    first, second, other = spool.append([call(), call(), call(OTHER)])
     spool.refuse(first, {"code": "filing.differs"})
-    assert spool.sendable() == [other]
+    assert spool.sendable() == [second, other]
     (dead,) = spool.dead()
     assert dead.document()["refused"] == {"code": "filing.differs"}
     spool.retry([first.number])
     assert [entry.number for entry in spool.sendable()] == [1, 2, 3]
+
+
+def test_a_refused_start_and_a_spoiled_call_block_their_observation(spool: Spool) -> None:
+    start, _, spoiled, _ = spool.append([call(path="/api/x/start"), call(), call(OTHER), call(OTHER)])
+    spool.refuse(start, {"code": "filing.unknown_obs_unit"})
+    spoiled.path.write_text("{")
+    spool.refuse(spoiled, {})
+    assert spool.sendable() == []
 
 
 def test_a_refused_call_that_is_given_up_is_kept_and_blocks_nothing(spool: Spool) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from ccat_file.errors import SpoolError, UsageError
+from ccat_file.times import UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +71,28 @@ class Entry:
         if not isinstance(document, dict):
             raise SpoolError(f"{self.path} is not a JSON object.")
         return document
+
+
+def corrected(body: Any, assignments: Sequence[tuple[tuple[str, ...], Any]], dropped: Sequence[int]) -> Any:
+    """A copy of a body with other values, and without some rows. UsageError where there is no such place."""
+    changed = json.loads(json.dumps(body))
+    for path, value in assignments:
+        place = changed
+        for name in path[:-1]:
+            place = place[_key(place, name)]
+        place[_key(place, path[-1], new=True)] = value
+    if dropped:
+        if not isinstance(changed, list) or not all(0 <= row < len(changed) for row in dropped):
+            raise UsageError(f"There is no row {max(dropped)} to leave out.")
+        changed = [row for number, row in enumerate(changed) if number not in dropped]
+        if not changed:
+            raise UsageError("No row would be left: discard the call.")
+    return changed
+
+
+def _key(place: Any, name: str, *, new: bool = False) -> Any:
+    if isinstance(place, list) and name.isdigit() and int(name) < len(place):
+        return int(name)
+    if isinstance(place, dict) and (new or name in place):
+        return name
+    raise UsageError(f"The call has no {name!r} there.")

@@ -11,7 +11,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from ccat_file.digests import checksum_of, new_digest
@@ -22,6 +22,7 @@ from ccat_file.progress import Bar, size_text
 from ccat_file.rows import FiledFile, files_below
 from ccat_file.sender import Sender
 from ccat_file.settings import Settings
+from ccat_file.times import UTC
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -165,6 +166,15 @@ def _retry(filing: Filing, given: argparse.Namespace) -> Exit:
     return Exit.DONE
 
 
+def _correct(filing: Filing, given: argparse.Namespace) -> Exit:
+    if not given.set and not given.drop:
+        raise UsageError("Say what to change: --set FIELD=VALUE or --drop ROW.")
+    filing.spool.correct(given.number, given.set, given.drop)
+    _say(f"{given.number} is corrected and sent again")
+    filing.wake_sender()
+    return Exit.DONE
+
+
 def _discard(filing: Filing, given: argparse.Namespace) -> Exit:
     for entry in filing.spool.discard(given.numbers):
         _say(f"{entry.number} is given up, and kept in {entry.path}")
@@ -197,6 +207,7 @@ _COMMANDS = {
     "watch": _watch,
     "status": _status,
     "retry": _retry,
+    "correct": _correct,
     "discard": _discard,
     "send": _send,
 }

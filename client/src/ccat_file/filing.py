@@ -10,7 +10,7 @@ import logging
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -20,6 +20,7 @@ from ccat_file.rows import FiledFile, in_calls
 from ccat_file.sender import start_sender
 from ccat_file.settings import Settings
 from ccat_file.spool import Spool
+from ccat_file.times import UTC
 
 _LOG = logging.getLogger("ccat_file")
 _LOOK_SECONDS: Final = 0.05
@@ -146,7 +147,7 @@ class Filing:
                 }
             )
         waiting = self.spool.waiting()
-        blocked = {one["observation"] for one in refused}
+        blocked = self.spool.blocked()
         return {
             "spool": str(self.spool.folder),
             "server": self.settings.url,

@@ -13,6 +13,7 @@ from uuid import UUID
 from ccat_file.digests import ALGORITHMS
 from ccat_file.filing import CONDITIONS, ENDED, QUALITIES
 from ccat_file.rows import FILE_TYPES
+from ccat_file.times import time_of
 
 _EPILOG: Final = """\
 environment: CCAT_FILE_URL, CCAT_FILE_TOKEN or CCAT_FILE_TOKEN_FILE, CCAT_FILE_SPOOL
@@ -43,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--token-file", type=Path, help="file with the token; mode 600")
     top.add_argument("--no-send", action="store_true", help="only spool: a service sends")
     commands = top.add_subparsers(dest="command", required=True)
-    for add in (_start, _files, _finish, _watch, _status, _retry, _discard, _send):
+    for add in (_start, _files, _finish, _watch, _status, _retry, _correct, _discard, _send):
         add(commands)
     return top
 
@@ -119,8 +120,22 @@ def _retry(commands: Any) -> None:
     one.add_argument("numbers", type=int, nargs="*", metavar="NUMBER", help="default: all")
 
 
+def _correct(commands: Any) -> None:
+    one = _command(commands, "correct", "change a refused call, and send it again")
+    one.add_argument("number", type=int, metavar="NUMBER")
+    one.add_argument(
+        "--set",
+        type=_assignment,
+        action="append",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="JSON or a text; of a row of files: ROW.FIELD, rows count from 0",
+    )
+    one.add_argument("--drop", type=int, action="append", default=[], metavar="ROW", help="leave a row of files out")
+
+
 def _discard(commands: Any) -> None:
-    one = _command(commands, "discard", "give refused calls up; later ones are sent then")
+    one = _command(commands, "discard", "give refused calls up")
     one.add_argument("numbers", type=int, nargs="+", metavar="NUMBER")
 
 
@@ -148,10 +163,20 @@ def _checked(read: Callable[[str], Any], text: str, wanted: str) -> Any:
 
 
 def _time(text: str) -> datetime:
-    moment: datetime = _checked(datetime.fromisoformat, text, "a time in ISO 8601")
+    moment: datetime = _checked(time_of, text, "a time in ISO 8601")
     if moment.tzinfo is None:
         raise argparse.ArgumentTypeError(f"{text!r} has no zone: add Z or an offset")
     return moment
+
+
+def _assignment(text: str) -> tuple[tuple[str, ...], Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE")
+    try:
+        return tuple(name.split(".")), json.loads(value)
+    except ValueError:
+        return tuple(name.split(".")), value
 
 
 def _seconds(text: str) -> float:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self, TextIO
+from typing import Final, TextIO
 
 _EVERY_SECONDS: Final = 0.1
 _SUFFIXES: Final = ("B", "kB", "MB", "GB", "TB", "PB")
@@ -35,7 +35,7 @@ class Bar:
         self._last = 0.0
         self._done = 0
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Bar:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:

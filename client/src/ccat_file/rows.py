@@ -11,13 +11,14 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID, uuid5
 
 from ccat_file.digests import HashingWriter
 from ccat_file.errors import UsageError
+from ccat_file.times import UTC
 
 #: Rows and bytes of one call: the server takes 10,000 rows and 32 MiB.
 MAX_ROWS: Final = 10_000

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 from urllib.parse import urlsplit
 
 from ccat_file.errors import SettingsError
@@ -39,7 +39,7 @@ class Settings:
         spool: Path | str | None = None,
         token_file: Path | str | None = None,
         environment: Mapping[str, str] | None = None,
-    ) -> Self:
+    ) -> Settings:
         """What is given, completed from the environment."""
         known = os.environ if environment is None else environment
         folder = spool or known.get(SPOOL) or _default_spool(known)

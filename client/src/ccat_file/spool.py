@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ccat_file.calls import Call, Entry
+from ccat_file.calls import Call, Entry, corrected
 from ccat_file.errors import SpoolError, UsageError
 
 _DIGITS: Final = 16
@@ -99,12 +99,18 @@ class Spool:
         return _entries(self._dead)
 
     def sendable(self) -> list[Entry]:
-        """What waits and is not blocked by a refused call of its observation.
+        """What waits and is not blocked.
 
         The refused ones are looked at first: a call that is being given back must not be overtaken.
         """
-        blocked = {entry.observation for entry in self.dead()}
+        blocked = self.blocked()
         return [entry for entry in self.waiting() if entry.observation not in blocked]
+
+    def blocked(self) -> set[str]:
+        """Observations whose calls wait: the server refused to start them. Any other refused call blocks nothing: the
+        observation ends, and what was refused is filed late.
+        """
+        return {entry.observation for entry in self.dead() if _may_be_a_start(entry)}
 
     def done(self, entry: Entry) -> None:
         """The server has it. If this is lost with the machine's power it is sent again, idly."""
@@ -138,6 +144,27 @@ class Spool:
         for entry in chosen:
             entry.read()  # somebody may have edited it
         return self._move(chosen, self._calls)
+
+    def correct(self, number: int, assignments: Sequence[tuple[tuple[str, ...], Any]], dropped: Sequence[int]) -> Entry:
+        """Change the body of a refused call and give it back to the sender.
+
+        ``assignments`` are paths into the body with new values, ``dropped`` are rows of files that are left out. Raises
+        UsageError, and then nothing was changed.
+        """
+        (entry,) = self._refused([number])
+        call, document = entry.read(), entry.document()
+        body = corrected(call.body, assignments, dropped)
+        document |= {"body": body, "expect": {"rows": len(body)} if isinstance(body, list) else dict(call.expect)}
+        document.pop("refused", None)
+        part = self.folder / "dead.part"
+        try:
+            self._write(part, json.dumps(document).encode())
+            part.replace(entry.path)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise _unwritable(self.folder, error, 0, 1) from error
+        (moved,) = self._move([entry], self._calls)
+        return moved
 
     def discard(self, numbers: Sequence[int]) -> list[Entry]:
         """Give refused calls up: they are kept in a folder of their own, and block nothing any more."""
@@ -234,6 +261,14 @@ class Spool:
     def _entry(self, number: int, observation: str) -> Entry:
         name = f"{number:0{_DIGITS}d}.{observation}.json"
         return Entry(number, observation, self._calls / name)
+
+
+def _may_be_a_start(entry: Entry) -> bool:
+    """Whether what follows would be refused too; of a spoiled call nobody knows."""
+    try:
+        return entry.read().path.endswith("/start")
+    except (SpoolError, FileNotFoundError):
+        return True
 
 
 def _entries(folder: Path) -> list[Entry]:
