@@ -21,6 +21,7 @@ from rest_framework.request import Request
 import accounts.auth.schema  # noqa: F401  describes our tokens
 from ccatdc.common.api.problems import concerns_api, problem_page
 from ccatdc.me import MeView
+from ccatdc.reference.api import PlansView
 
 
 @csrf_exempt
@@ -91,6 +92,7 @@ class Description(SpectacularAPIView):
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("me", MeView.as_view()),
+    path("plans", PlansView.as_view()),
     path("", include("observatory.api.urls")),
     path("", include("accounts.api.urls")),
     path("", include("planning.api.urls")),

@@ -119,6 +119,8 @@ def _grants() -> Iterable[sql.Composable]:
             if verbs:
                 listed = sql.SQL(", ").join(sql.SQL(verb) for verb in verbs)
                 yield sql.SQL("GRANT {} ON {} TO {}").format(listed, sql.Identifier(table), name)
+            if role in said.get("takes_keys", ()):
+                yield sql.SQL("GRANT USAGE ON SEQUENCE {} TO {}").format(sql.Identifier(f"{table}_id_seq"), name)
             yield from _reading(table, name, set() if role in said.get("shown_to", ("web",)) else hidden)
 
 

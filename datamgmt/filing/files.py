@@ -19,9 +19,10 @@ from accounts.models import ApiToken
 from ccatdc.common.db.bulk import copy_rows
 from ccatdc.common.db.notify import notify_managers
 from ccatdc.common.errors import ExternalError, NotAllowedError
+from ccatdc.common.row_errors import RowError
 from datamgmt.filing.access import OTHER_INSTRUMENT, may_file_for, require_execution
 from datamgmt.filing.repeats import Resolved, compare_with_stored
-from datamgmt.filing.reports import FileReport, FilingError, RowError
+from datamgmt.filing.reports import FileReport, FilingError
 from datamgmt.models import DataLocation, LocationType, RawDataFile, RawDataFilePhysicalCopy
 from observatory.models import InstrumentModule
 from planning.models import ExecutedObsUnit, ExecutionStatus

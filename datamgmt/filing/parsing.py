@@ -14,9 +14,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from ccatdc.common.errors import KeyEscapesError, RequestError
+from ccatdc.common.row_errors import RowError
 from ccatdc.common.texts import is_storable, require_time_of_day
 from datamgmt.checksums import is_wellformed, known_algorithms
-from datamgmt.filing.reports import FileReport, FilingError, RowError, clock_problem
+from datamgmt.filing.reports import FileReport, FilingError, clock_problem
 from datamgmt.models.files import FileType
 from datamgmt.storage.keys import checked_key
 

@@ -6,11 +6,9 @@ repeated after it was amended.
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models.functions import Now
 
 from accounts.models import ApiToken, User, record
 from ccatdc.common.errors import ConflictError, NotFoundError
@@ -41,9 +39,9 @@ def amend_quality(
         before = {name: getattr(execution, name) for name in changes}
         if before == changes:
             return execution
-        columns: dict[str, Any] = {**changes, "updated_at": Now()}
-        ExecutedObsUnit.objects.filter(pk=execution.pk).update(**columns)
-        execution.refresh_from_db(fields=[*changes, "updated_at"])
+        for name, value in changes.items():
+            setattr(execution, name, value)
+        execution.save(update_fields=[*changes, "updated_at"])
         record(
             "filing",
             f"Quality of {execution}: {_words(before)} became {_words(changes)}.{f' {reason}' if reason else ''}",

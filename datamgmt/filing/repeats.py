@@ -11,7 +11,8 @@ from uuid import UUID
 
 from django.db.models.functions import MD5
 
-from datamgmt.filing.reports import FileReport, FilingConflictError, RowError
+from ccatdc.common.row_errors import RowError
+from datamgmt.filing.reports import FileReport, FilingConflictError
 from datamgmt.models import DataLocation, RawDataFile
 from observatory.models import InstrumentModule
 from planning.models import ExecutedObsUnit

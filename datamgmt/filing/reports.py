@@ -9,38 +9,16 @@ from typing import Any, Final
 from uuid import UUID
 
 from ccatdc.common.errors import ConflictError, RequestError
+from ccatdc.common.row_errors import RowError, listed
 from datamgmt.models.files import FileType
 from planning.models.executions import CONDITION_LIMITS
 
-#: Errors that one answer lists; all are counted.
-MAX_LISTED: Final = 100
 #: How far a clock may be ahead of ours.
 CLOCK_AHEAD: Final = timedelta(days=1)
 #: Before this no instrument of ours observed; clocks that lost the time begin in 1970, 1980, 2000.
 FIRST_OBSERVATION: Final = datetime(2020, 1, 1, tzinfo=UTC)
 #: Columns of ExecutedObsUnit with the conditions of an observation, in its units.
 CONDITIONS: Final = tuple(CONDITION_LIMITS)
-
-
-@dataclass(frozen=True, slots=True)
-class RowError:
-    """What is wrong with one field of one row; ``index`` counts from 0."""
-
-    index: int
-    field: str
-    code: str
-    message: str
-    extra: Mapping[str, Any] | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """As it stands in a problem document."""
-        return {
-            "index": self.index,
-            "field": self.field,
-            "code": self.code,
-            "message": self.message,
-            **(self.extra or {}),
-        }
 
 
 class FilingError(RequestError):
@@ -66,11 +44,6 @@ class FilingConflictError(ConflictError):
     def __init__(self, message: str, errors: Sequence[RowError]) -> None:
         super().__init__(message, remedy="Nothing was changed.")
         self.extra = listed(errors)
-
-
-def listed(errors: Sequence[RowError]) -> dict[str, Any]:
-    """The first errors and the number of all."""
-    return {"error_count": len(errors), "errors": [error.as_json() for error in errors[:MAX_LISTED]]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,5 +149,21 @@ class SlotSerializer(Expandable, serializers.ModelSerializer[PreScheduledSlot]):
 
     class Meta:
         model = PreScheduledSlot
-        fields = ["id", "obs_unit", "telescope", "start_time", "end_time", "status", "comment"]
+        fields = [
+            "id",
+            "obs_unit",
+            "telescope",
+            "start_time",
+            "end_time",
+            "status",
+            "comment",
+            "plan",
+            "azimuth_min_deg",
+            "azimuth_max_deg",
+            "elevation_deg",
+            "boresight_angle_deg",
+            "scan_index",
+            "subscan_index",
+            "retune_events",
+        ]
         read_only_fields = fields

@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.urls import path
 
 from ccatdc.common.api.views import rows_at
-from planning.api import configuration_views, scheduler_views, views, visibility
+from planning.api import configuration_views, scheduler_views, timeline_views, views, visibility
 
 urlpatterns = [
     path("obs_units/available/", scheduler_views.AvailableObsUnitsView.as_view()),
     path("obs_units/availability", scheduler_views.SetObsUnitsView.as_view()),
     path("instruments/availability", scheduler_views.SetInstrumentsView.as_view()),
     path("instrument_modules/availability", scheduler_views.SetModulesView.as_view()),
+    path("timeline", timeline_views.TimelineView.as_view()),
     path("visibility/<int:pk>", visibility.VisibilityView.as_view()),
     path("visibility/<int:pk>.svg", visibility.VisibilityPictureView.as_view(), name="visibility_picture"),
     *rows_at(

@@ -226,7 +226,8 @@ class ObsUnit(TimeStamped):
         """The telescope is the mode's; a sub-program belongs to the unit's program; science has a target."""
         self._clean_telescope()
         mode = getattr(self, "obs_mode", None)
-        no_target = self.source_id is None and self.target_azimuth_deg is None
+        # A source that is stored together with the unit has no key yet.
+        no_target = self.source_id is None and self.source is None and self.target_azimuth_deg is None
         if no_target and mode is not None and mode.category == ObsModeCategory.SCIENCE:
             raise ValidationError({"source": f"{mode} is for science: say what it points at."})
         sub = self.sub_observing_program

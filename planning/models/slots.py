@@ -16,6 +16,7 @@ from ccatdc.common.db.constraints import CompositeForeignKey
 from ccatdc.common.states import Moves, known_values
 from observatory.models import Telescope
 from planning.models.obs_units import ObsUnit
+from planning.models.sources import AZIMUTHS_DEG
 from planning.models.visibility import OfObsUnitQuerySet
 
 
@@ -53,6 +54,10 @@ class PreScheduledSlot(models.Model):
     """A fixed time window (UTC) for an obs unit. On one telescope no two slots overlap; one may begin when another
     ends.
 
+    ``plan`` is the timeline that it came with (planning/scheduling/timelines.py), which replaces its slots. Where the
+    telescope sweeps, in degrees: azimuths of the mount, elevation, and the angle of the focal plane on the sky. Scan and
+    subscan count within the timeline. ``retune_events`` are [seconds from the start, seconds long] pairs.
+
     ``telescope`` is the unit's: the exclusion needs it as a column here, and a foreign key over both columns lets the
     database keep it right, also when the unit's telescope changes.
     """
@@ -65,6 +70,14 @@ class PreScheduledSlot(models.Model):
     end_time = models.DateTimeField()
     status = models.CharField(max_length=16, choices=SlotStatus.choices, default=SlotStatus.PLANNED)
     comment = models.TextField(blank=True)
+    plan = models.CharField(max_length=64, blank=True, help_text="The timeline that it came with.")
+    azimuth_min_deg = models.FloatField(null=True, blank=True, help_text="Degrees, of the mount.")
+    azimuth_max_deg = models.FloatField(null=True, blank=True, help_text="Degrees, of the mount.")
+    elevation_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")
+    boresight_angle_deg = models.FloatField(null=True, blank=True, help_text="Degrees, of the focal plane on the sky.")
+    scan_index = models.PositiveIntegerField(null=True, blank=True)
+    subscan_index = models.PositiveIntegerField(null=True, blank=True)
+    retune_events = models.JSONField(default=list, blank=True)
 
     objects = SlotQuerySet.as_manager()
 
@@ -72,6 +85,7 @@ class PreScheduledSlot(models.Model):
         verbose_name = "slot"
         db_table = "pre_scheduled_slot"
         ordering = ["start_time"]
+        indexes = [models.Index(fields=["plan", "start_time"], condition=~Q(plan=""), name="slot_by_plan")]
         constraints = [
             models.CheckConstraint(condition=Q(end_time__gt=F("start_time")), name="slot_ends_after_start"),
             ExclusionConstraint(
@@ -94,6 +108,19 @@ class PreScheduledSlot(models.Model):
                 follow=True,
             ),
             known_values("status", SlotStatus, "slot_status_known"),
+            models.CheckConstraint(
+                condition=(Q(azimuth_min_deg__isnull=True) | Q(azimuth_min_deg__range=AZIMUTHS_DEG))
+                & (Q(azimuth_max_deg__isnull=True) | Q(azimuth_max_deg__range=AZIMUTHS_DEG))
+                & (Q(elevation_deg__isnull=True) | Q(elevation_deg__range=(-90, 180)))
+                & (Q(boresight_angle_deg__isnull=True) | Q(boresight_angle_deg__range=(-720, 720))),
+                name="slot_angles_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(azimuth_min_deg__isnull=True)
+                | Q(azimuth_max_deg__isnull=True)
+                | Q(azimuth_min_deg__lte=F("azimuth_max_deg")),
+                name="slot_azimuth_order",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ to it. Every problem found is reported, not only the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,11 @@ def load_reference(folders: Iterable[Path], *, dry_run: bool = False) -> Report:
     found; nothing is stored then.
     """
     problems: list[Problem] = []
-    entries = read_folders(list(folders), problems)
+    return load_entries(read_folders(list(folders), problems), problems, dry_run=dry_run)
+
+
+def load_entries(entries: Sequence[Entry], problems: list[Problem], *, dry_run: bool = False) -> Report:
+    """Load these entries, if ``problems`` is and stays empty. As :func:`load_reference`."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])

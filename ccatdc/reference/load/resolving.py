@@ -73,12 +73,12 @@ class Resolver:
     def _named(self, target: type[models.Model], name: str) -> models.Model:
         family = family_of(target)
         rows = self._stored.rows(family)
+        if (family, name) in self._broken:
+            raise _BrokenTargetError
         if name in rows:
             if not isinstance(rows[name], target):
                 raise UnusableValueError(f"{name} is a {rows[name]._meta.db_table}")
             return rows[name]
-        if (family, name) in self._broken:
-            raise _BrokenTargetError
         known = ", ".join(sorted(rows)[:20]) or "none"
         raise UnusableValueError(f"there is no {family._meta.db_table} {name!r}; there are: {known}")
 
