@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from ccatdc.health import health
+from ccatdc.metrics import MetricsView
 from transfer.staging.views import home
 
 urlpatterns = [
@@ -15,6 +16,7 @@ urlpatterns = [
     path("portal/", admin.site.urls),
     path("api/", include("ccatdc.api")),
     path("health", health, name="health"),
+    path("metrics", MetricsView.as_view(), name="metrics"),
 ]
 
 handler400 = "ccatdc.api.bad_request"

@@ -37,6 +37,14 @@ def output(*arguments: str, **options: Any) -> str:
     return stdout.getvalue()
 
 
+def status_of_the_unwell(**options: Any) -> str:
+    """What ``ops status`` prints where a person is needed."""
+    stdout = StringIO()
+    with pytest.raises(CommandError, match="A person is needed"):
+        call_command("ops", "status", stdout=stdout, **options)
+    return stdout.getvalue()
+
+
 @pytest.fixture
 def locations() -> None:
     """One of each type, at two sites, and one that is switched off."""
@@ -168,7 +176,7 @@ def problem() -> None:
 
 @pytest.mark.usefixtures("problem")
 def test_ops_status_tells_a_person_what_is_wrong() -> None:
-    text = output("ops", "status")
+    text = status_of_the_unwell()
     assert "SILENT, last heard 5 min" in text
     assert "Held back: All work at ccat_output_buffer" in text
     assert "The disk did not answer." in text
@@ -180,7 +188,7 @@ def test_ops_status_tells_a_person_what_is_wrong() -> None:
 
 @pytest.mark.usefixtures("problem")
 def test_ops_status_tells_programs_the_same() -> None:
-    document = json.loads(output("ops", "status", json=True))
+    document = json.loads(status_of_the_unwell(json=True))
     deletion = next(each for each in document["stages"] if each["stage"] == "delete")
     assert (deletion["pending"], deletion["failed"]) == (1, 1)
     assert document["services"][0]["silent"] is True
@@ -189,4 +197,4 @@ def test_ops_status_tells_programs_the_same() -> None:
 
 
 def test_ops_status_of_an_empty_database() -> None:
-    assert "No service has ever run here." in output("ops", "status")
+    assert "No service has ever run here." in status_of_the_unwell()

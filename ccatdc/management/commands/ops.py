@@ -1,4 +1,4 @@
-"""``manage.py ops status``: the state of the flow, for a person at a terminal."""
+"""``manage.py ops status``: what the first page of the portal says, for a person at a terminal; 1 when one is needed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from ccatdc.common.states import OPEN_STATUSES, Status
 from ccatdc.common.units import duration_text
+from ccatdc.portal.overview import Overview, overview
 from transfer.models import CircuitBreaker, Operation, ServiceHeartbeat
 from transfer.operators.overview import StageCounts, silent_services, stage_counts
 
@@ -19,25 +20,51 @@ _COLUMNS = (*OPEN_STATUSES, Status.FAILED)
 
 
 class Command(BaseCommand):
-    """Say what waits, what failed, and who is silent."""
+    """Say whether all is well and what is not, what waits, and who is silent."""
 
-    help = "Shows the state of the data center: `ops status`, or `ops status --json` for programs."
+    help = (
+        "Shows the state of the data center: `ops status`, or `ops status --json` for programs. "
+        "Exit status: 0 all is well, 1 a person is needed."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("what", choices=["status"])
         parser.add_argument("--json", action="store_true", help="as one JSON document")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Ask a few questions; the portal's first page answers the same ones."""
+        """Ask the questions that the portal's first page answers."""
+        seen = overview(None)
         stages = stage_counts()
         services = list(ServiceHeartbeat.objects.all())
         silent = {service.pk for service in silent_services()}
         breakers = list(CircuitBreaker.objects.open().with_places())
         paused = list(Operation.objects.paused().select_related("location__site"))
         if options["json"]:
-            self.stdout.write(json.dumps(_document(stages, services, silent, breakers, paused)))
-            return
-        self._table(stages)
+            verdict = {"all_well": seen.all_well, "attention": _attention(seen)}
+            self.stdout.write(json.dumps(verdict | _document(stages, services, silent, breakers, paused)))
+        else:
+            self._say_verdict(seen)
+            self._table(stages)
+            self._say_rest(services, silent, breakers, paused)
+        if not seen.all_well:
+            raise CommandError(f"A person is needed for {seen.attention_count}.")
+
+    def _say_verdict(self, seen: Overview) -> None:
+        self.stdout.write("All is well." if seen.all_well else f"A person is needed for {seen.attention_count}:")
+        for group in seen.attention:
+            self.stdout.write(f"{group.title} ({group.count})")
+            for line in group.lines:
+                code = f" [{line.code}]" if line.code else ""
+                self.stdout.write(f"    {line.what}: {line.why}{code}, since {_ago(line.since)}")
+        self.stdout.write("")
+
+    def _say_rest(
+        self,
+        services: list[ServiceHeartbeat],
+        silent: set[int],
+        breakers: list[CircuitBreaker],
+        paused: list[Operation],
+    ) -> None:
         for service in services:
             self.stdout.write(f"{service}: {_state(service, silent)}")
             for reason in service.waiting:
@@ -78,6 +105,20 @@ def _ago(moment: datetime | None) -> str:
         return "-"
     past = timezone.now() - moment
     return f"{duration_text(past)} ago" if past.total_seconds() >= 0 else f"in {duration_text(-past)}"
+
+
+def _attention(seen: Overview) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": group.title,
+            "count": group.count,
+            "lines": [
+                {"what": line.what, "why": line.why, "code": line.code, "since": _iso(line.since)}
+                for line in group.lines
+            ],
+        }
+        for group in seen.attention
+    ]
 
 
 def _document(
