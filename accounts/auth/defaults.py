@@ -18,7 +18,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "read:observations": "See observations, files, packages and where they are: of one's own programs, and public ones.",
     "read:all_programs": "See those of every program. Who may file or mend sees them anyway.",
     "write:observations": "File observations and their files.",
-    "write:schedule": "Say which obs units, instruments and modules are available.",
+    "write:schedule": "Send timelines and plans; say which obs units, instruments and modules are available.",
     "stage:data": "Ask for archived data at a processing location.",
     "write:transfers": "Retry and cancel work, approve deletions, change packages on their way.",
     "configure:system": "Change sites, locations, routes and instruments.",

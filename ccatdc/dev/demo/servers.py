@@ -87,6 +87,8 @@ def servers(home: Home, wanted_port: int | None) -> Iterator[Servers]:
             "CCATDC_LOG_DIR": str(home.log / "operations"),
             "CCATDC_STATIC_ROOT": str(home.static),
             "CCATDC_PORTAL_URL": f"http://{HOST}:{port}",
+            # Its database is nobody's: no backup of it is watched.
+            "CCATDC_BACKUP_MAX_AGE_HOURS": "0",
             # Nobody waits an hour for the next try on a laptop.
             "CCATDC_RETRY_BASE_SECONDS": "5",
             "CCATDC_RETRY_MAX_SECONDS": "60",
