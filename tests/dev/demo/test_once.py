@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -215,3 +216,22 @@ def test_a_process_that_dies_is_started_again(session: subprocess.Popen[str]) ->
         time.sleep(0.05)
     (started,) = managers()
     assert started != killed
+
+
+def test_nothing_needs_a_person_while_it_runs(
+    session: subprocess.Popen[str], root: Path, environment: dict[str, str]
+) -> None:
+    said: dict[str, Any] = {}
+    deadline = time.monotonic() + 90
+    while not said.get("all_well") and time.monotonic() < deadline:
+        done = subprocess.run(
+            ["sh", "-c", 'set -a; . "$0/environment"; exec "$1" manage.py ops status --json', root, sys.executable],
+            cwd=SCRIPT.parents[1],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = json.loads(done.stdout)
+    assert said["attention"] == []
+    assert session.poll() is None
