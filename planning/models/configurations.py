@@ -17,7 +17,7 @@ from polymorphic.models import PolymorphicModel
 from ccatdc.common.states import known_values
 from planning.models.chai import ChaiTiling
 from planning.models.obs_units import ObsUnit
-from planning.models.scan_parameters import ScanType, problems_with
+from planning.models.scan_parameters import OF_ONE_ELEVATION, SPEED_FRAMES, ScanType, problems_with
 from planning.models.visibility import ConfigurationManager
 
 
@@ -177,14 +177,19 @@ class ChaiObservationConfiguration(ObservationConfiguration):
 class PrimeCamObservationConfiguration(ObservationConfiguration):
     """How Prime-Cam observes: the scan and how often the detectors are tuned again.
 
-    Speed in degrees per second (on the sky), elevation in degrees, times in seconds. ``scan_params`` are the parameters
-    of the scan type (planning/models/scan_parameters.py); unknown names are refused.
+    Elevation in degrees, times in seconds. The speed, degrees per second, is in azimuth of the mount for scans at constant
+    elevation, and on the sky for patterns round a source; what tracks or moves has none. ``scan_params`` are the
+    parameters of the scan type (planning/models/scan_parameters.py); unknown names are refused.
     """
 
     TYPE = ObservationConfigurationType.PRIME_CAM_OBSERVATION_CONFIGURATION
 
     scan_type = models.CharField(max_length=16, choices=ScanType.choices)
-    velocity_deg_s = models.FloatField(help_text="Degrees per second.")
+    velocity_deg_s = models.FloatField(
+        null=True,
+        blank=True,
+        help_text="Degrees per second: of azimuth at constant elevation, on the sky for pong and daisy.",
+    )
     elevation_deg = models.FloatField(null=True, blank=True, help_text="Degrees; of a scan at constant elevation.")
     scan_params = models.JSONField(default=dict, blank=True)
     retune_interval_s = models.FloatField(null=True, blank=True, help_text="Seconds.")
@@ -199,10 +204,15 @@ class PrimeCamObservationConfiguration(ObservationConfiguration):
         constraints = [
             _positive_or_empty("velocity_deg_s", name="prime_cam_velocity_positive"),
             _positive_or_empty("retune_interval_s", "fpi_step_dwell_s", name="prime_cam_times_positive"),
+            models.CheckConstraint(
+                condition=Q(velocity_deg_s__isnull=False) | ~Q(scan_type__in=list(SPEED_FRAMES)),
+                name="prime_cam_velocity_of_scan",
+                violation_error_message="This scan needs a speed.",
+            ),
             # Only a scan at constant elevation has an elevation of its own; the others follow their source.
             models.CheckConstraint(
                 condition=Q(elevation_deg__isnull=True)
-                | Q(scan_type=ScanType.CONSTANT_EL, elevation_deg__gte=20, elevation_deg__lte=90),
+                | Q(scan_type__in=OF_ONE_ELEVATION, elevation_deg__gte=20, elevation_deg__lte=90),
                 name="prime_cam_elevation_range",
             ),
             known_values("scan_type", ScanType, "prime_cam_scan_type_known"),

@@ -41,7 +41,7 @@ def pattern_of(configuration: ObservationConfiguration | None, footprint_deg: fl
 
 def _of_prime_cam(configuration: PrimeCamObservationConfiguration, footprint_deg: float) -> Pattern:
     told = configuration.scan_params
-    speed = configuration.velocity_deg_s
+    speed = configuration.velocity_deg_s or 0.0
     if configuration.scan_type == ScanType.CONSTANT_EL:
         padding = told.get("az_padding_deg", 0.0)
         ends = (told.get("az_min_deg"), told.get("az_max_deg"))
@@ -52,10 +52,16 @@ def _of_prime_cam(configuration: PrimeCamObservationConfiguration, footprint_deg
             elevation_deg=configuration.elevation_deg,
             speed_deg_s=speed,
         )
+    radius = 0.0
     if configuration.scan_type == ScanType.PONG:
         radius = math.hypot(told.get("width_deg", 0.0), told.get("height_deg", 0.0)) / 2
-    else:
+    elif configuration.scan_type == ScanType.DAISY:
         radius = told.get("radius_deg", 0.0)
+    elif configuration.scan_type == ScanType.TRACK:
+        radius = math.hypot(told.get("x_offset_deg", 0.0), told.get("y_offset_deg", 0.0))
+    elif configuration.scan_type == ScanType.SOURCE_CES:
+        # The mount sweeps while the source crosses; on the sky the sweep is at most as long.
+        return Pattern(radius_deg=told.get("az_throw_deg", 0.0) / 2, footprint_deg=footprint_deg)
     return Pattern(radius_deg=radius, footprint_deg=footprint_deg, speed_deg_s=speed)
 
 

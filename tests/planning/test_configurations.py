@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 
 from planning.models import ObservationConfiguration, PrimeCamObservationConfiguration
-from planning.models.scan_parameters import SCAN_PARAMETERS, ScanType, problems_with
+from planning.models.scan_parameters import SCAN_PARAMETERS, Parameter, ScanType, problems_with
 from tests.factories.planning import (
     ChaiInparParameterFactory,
     ChaiObservationConfigurationFactory,
@@ -153,6 +153,24 @@ class TestScanParameters:
             ("constant_el", {"az_min_deg": 110, "az_max_deg": 250.5, "n_scans": 3}),
             ("pong", {"width_deg": 2, "height_deg": 1.5, "spacing_deg": 0.1, "num_terms": 4}),
             ("daisy", {"radius_deg": 0.5, "avoidance_radius_deg": 0}),
+            ("constant_el", {"n_cycles": 3, "lsa_min_deg": 310, "lsa_max_deg": 10, "pointing_module": "i1"}),
+            (
+                "pong",
+                {
+                    "width_deg": 2,
+                    "height_deg": 1,
+                    "spacing_deg": 0.1,
+                    "detector_offset_x_deg": -1.5,
+                    "detector_offset_y_deg": 0.2,
+                    "boresight_rot_deg": 30,
+                    "timestep_s": 0.1,
+                },
+            ),
+            ("source_ces", {"footprint": "c", "eta_offset_deg": -0.5, "az_throw_deg": 3, "n_passes": 5}),
+            ("track", {}),
+            ("track", {"x_offset_deg": 0.1, "y_offset_deg": -0.1}),
+            ("path", {"points": [[0, 110.0, 45], [60.5, 112, 45.5]]}),
+            ("move_to", {"az_deg": -170, "el_deg": 60}),
         ],
     )
     def test_parameters_of_the_scan_are_taken(self, scan_type: str, parameters: dict[str, Any]) -> None:
@@ -175,6 +193,20 @@ class TestScanParameters:
             ("constant_el", {"az_min_deg": 250, "az_max_deg": 110}, "is not below az_max_deg"),
             ("constant_el", {"turnaround_s": -1}, "-1 is not from 0 to 3600"),
             ("pong", [1], "is not an object"),
+            ("constant_el", {"n_scans": 2, "n_cycles": 1}, "give n_scans or n_cycles"),
+            ("constant_el", {"lsa_min_deg": 10}, "lsa_min_deg and lsa_max_deg go together"),
+            ("constant_el", {"pointing_module": "i7"}, "'i7' is none of c, i1"),
+            (
+                "daisy",
+                {"radius_deg": 1, "pointing_module": "c", "detector_offset_x_deg": 1, "detector_offset_y_deg": 1},
+                "give pointing_module or detector_offset_x_deg",
+            ),
+            ("move_to", {"az_deg": 10}, "el_deg is missing"),
+            ("path", {"points": [[0, 110, 45]]}, "give 2 to 500 points"),
+            ("path", {"points": [[0, 110, 45], [0, 111, 45]]}, "point 1 is not after the one before"),
+            ("path", {"points": [[0, 110, 45], [1, 111]]}, "point 1 is not [seconds, azimuth, elevation]"),
+            ("path", {"points": [[0, 110, 45], [1, 111, 200]]}, "point 1: elevation: 200 is not from -90 to 180"),
+            ("track", {"radius_deg": 1}, "radius_deg is no parameter of a track"),
         ],
     )
     def test_what_the_telescope_cannot_be_told_is_named(self, scan_type: str, parameters: Any, problem: str) -> None:
@@ -183,12 +215,25 @@ class TestScanParameters:
         assert len(found) == 1
         assert problem in found[0]
 
-    def test_every_scan_type_has_parameters_with_their_units(self) -> None:
-        counts = {"num_terms", "n_cycles", "n_scans"}
-        names = {name for of_type in SCAN_PARAMETERS.values() for name in of_type} - counts
-
+    def test_every_scan_type_has_parameters_with_their_units_and_frames(self) -> None:
         assert set(SCAN_PARAMETERS) == set(ScanType.values)
-        assert all(name.endswith(("_deg", "_deg_s2", "_s")) for name in names)
+        for of_type in SCAN_PARAMETERS.values():
+            for name, parameter in of_type.items():
+                is_angle = name.endswith(("_deg", "_deg_s", "_deg_s2"))
+                is_count = isinstance(parameter, Parameter) and parameter.whole
+                assert is_angle or is_count or name.endswith("_s") or not isinstance(parameter, Parameter), name
+                assert (parameter.frame is not None) == (is_angle or not isinstance(parameter, Parameter)), name
+
+    @pytest.mark.django_db
+    @pytest.mark.parametrize(("scan_type", "is_needed"), [("constant_el", True), ("daisy", True), ("track", False)])
+    def test_a_scan_has_a_speed_where_it_makes_sense(self, scan_type: str, is_needed: bool) -> None:
+        parameters = {"radius_deg": 0.5} if scan_type == "daisy" else {}
+        fields = {"scan_type": scan_type, "velocity_deg_s": None, "scan_params": parameters}
+        if is_needed:
+            with pytest.raises(IntegrityError, match="prime_cam_velocity_of_scan"):
+                PrimeCamObservationConfigurationFactory.create(**fields)
+        else:
+            PrimeCamObservationConfigurationFactory.create(**fields)
 
     def test_a_form_says_what_is_wrong(self) -> None:
         configuration = PrimeCamObservationConfigurationFactory.build(
