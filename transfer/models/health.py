@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -86,6 +87,11 @@ class CircuitBreakerQuerySet(models.QuerySet["CircuitBreaker"]):
     def blocking(self) -> CircuitBreakerQuerySet:
         """Open, and the next trial is not due yet: nothing that they hold back starts."""
         return self.open().filter(next_trial_at__gt=Now())
+
+    def against_writing(self, locations: Iterable[DataLocation]) -> set[int]:
+        """Of these locations the keys of those where writing is held back."""
+        scopes = (BreakerScope.LOCATION, BreakerScope.WRITES)
+        return set(self.filter(scope__in=scopes, location__in=list(locations)).values_list("location_id", flat=True))
 
     def with_places(self) -> CircuitBreakerQuerySet:
         """With what their names are made of."""

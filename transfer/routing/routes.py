@@ -3,7 +3,7 @@ rows.
 
 Precedence for a bundle that leaves a BUFFER: an active CUSTOM route of that very location; else a site with a long-term
 archive by round robin, reached as an active DIRECT or RELAY route of that pair of sites says, else from buffer to
-buffer. A place that cannot receive now (switched off, not registered, full) is passed over; when none can,
+buffer. A place that cannot receive now (switched off, not registered, full, its circuit breaker open) is passed over; when none can,
 :class:`Blocked` says why.
 """
 
@@ -17,7 +17,7 @@ from django.db.models import Q
 from ccatdc.common.errors import Blocked
 from datamgmt.models import BundleFormat, DataLocation, LocationType, PhysicalCopy, Site
 from datamgmt.models.copies import PhysicalCopyQuerySet
-from transfer.models import DataTransferRoute, RoundRobinCursor, RouteType
+from transfer.models import CircuitBreaker, DataTransferRoute, RoundRobinCursor, RouteType
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,9 @@ def buffers(site: Site) -> list[DataLocation]:
 
 
 def writable_buffer(site: Site) -> DataLocation:
-    """The BUFFER to write into: by priority, passing over full ones. :class:`Blocked` without one."""
+    """The BUFFER to write into: by priority, passing over full ones, and over those whose circuit breaker is open while
+    another one works. :class:`Blocked` without one.
+    """
     found = buffers(site)
     if not found:
         raise Blocked(
@@ -60,9 +62,13 @@ def writable_buffer(site: Site) -> DataLocation:
             code="route.no_buffer",
             remedy="Switch a BUFFER of the site on, or add and register one.",
         )
-    for buffer in found:
-        if not buffer.is_full:
+    with_room = [buffer for buffer in found if not buffer.is_full]
+    held = CircuitBreaker.objects.blocking().against_writing(with_room)
+    for buffer in with_room:
+        if buffer.pk not in held:
             return buffer
+    if with_room:
+        return with_room[0]  # it waits there for whichever works again
     raise Blocked(
         f"Every buffer at {site.short_name} is above its emergency threshold.",
         code="route.buffers_full",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.db import transaction
 from django.utils import timezone
 
 from ccatdc.common.states import Status
-from datamgmt.models import DataTransferPackage
-from tests.factories.transfer import DataTransferPackageCreationFactory, DataTransferRouteFactory
+from datamgmt.models import DataLocation, DataTransferPackage
+from tests.factories.transfer import CircuitBreakerFactory, DataTransferPackageCreationFactory, DataTransferRouteFactory
 from tests.transfer.parallel import at_once, race
 from tests.transfer.world import World, change, fill
 from transfer.engine import dispatch
 from transfer.engine.worker import runner
 from transfer.engine.worker.lease import clock
 from transfer.managers.s30_transfer import TransferManager
-from transfer.models import DataTransfer, DataTransferRoute, Operation, RouteType
+from transfer.models import CircuitBreaker, DataTransfer, DataTransferRoute, Operation, RouteType
+from transfer.models.health import BreakerScope
 
 pytestmark = pytest.mark.django_db
 
@@ -144,6 +147,59 @@ def test_a_transfer_is_redirected_when_its_buffer_is_switched_off(world: World, 
     assert transfer.subject == f"bundle:{transfer.data_transfer_package_id}@{spare.pk}"
     assert (transfer.status, transfer.claims) == (Status.SCHEDULED, 1)
     assert manager.run_once() == 0
+
+
+def held_back(buffer: DataLocation, *, minutes: float = 5, scope: str = BreakerScope.WRITES) -> CircuitBreaker:
+    """Its breaker is open; the next trial is due in so many minutes."""
+    now = timezone.now()
+    breaker: CircuitBreaker = CircuitBreakerFactory.create(
+        location=buffer, scope=scope, opened_at=now, next_trial_at=now + timedelta(minutes=minutes), open_seconds=60
+    )
+    return breaker
+
+
+@pytest.mark.parametrize("scope", [BreakerScope.WRITES, BreakerScope.LOCATION])
+def test_a_transfer_is_redirected_when_its_buffer_fails(world: World, scope: str) -> None:
+    transfer = planned(world)
+    spare = world.buffer(world.cologne, "spare", priority=9)
+    breaker = held_back(world.input_buffer, scope=scope)
+    Operation.objects.non_polymorphic().update(
+        status=Status.PENDING, waits_for=breaker, run_after=timezone.now() + timedelta(hours=1)
+    )
+    manager = TransferManager()
+    assert manager.run_once() == 1
+    transfer.refresh_from_db()
+    assert (transfer.destination_location, transfer.writes_to_id, transfer.waits_for) == (spare, spare.pk, None)
+    assert transfer.status == Status.SCHEDULED
+    assert manager.run_once() == 0
+
+
+def test_a_transfer_is_redirected_when_its_buffer_is_full(world: World) -> None:
+    transfer = planned(world)
+    spare = world.buffer(world.cologne, "spare", priority=9)
+    change(world.input_buffer, used_bytes=99, capacity_bytes=100)
+    assert TransferManager().run_once() == 1
+    transfer.refresh_from_db()
+    assert transfer.destination_location == spare
+
+
+def test_it_stays_where_all_fail_or_the_trial_is_due(world: World) -> None:
+    transfer = planned(world)
+    spare = world.buffer(world.cologne, "spare", priority=9)
+    due = held_back(world.input_buffer, minutes=-1)
+    assert TransferManager().run_once() == 0
+    due.next_trial_at = timezone.now() + timedelta(minutes=5)
+    due.save()
+    held_back(spare)
+    assert TransferManager().run_once() == 0
+    transfer.refresh_from_db()
+    assert transfer.destination_location == world.input_buffer
+
+
+def test_a_new_transfer_passes_over_a_buffer_that_fails(world: World) -> None:
+    spare = world.buffer(world.cologne, "spare", priority=9)
+    held_back(world.input_buffer)
+    assert planned(world).destination_location == spare
 
 
 def test_without_another_buffer_the_transfer_waits(world: World) -> None:
