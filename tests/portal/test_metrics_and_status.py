@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from ccatdc.common.states import Status
 from tests.api.conftest import ApiClient, client_with
 from tests.factories.datamgmt import BufferLocationFactory, RawDataPackageFactory
-from tests.factories.transfer import RawDataPackageCreationFactory, ServiceHeartbeatFactory
+from tests.factories.transfer import CircuitBreakerFactory, RawDataPackageCreationFactory, ServiceHeartbeatFactory
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def _backups_are_not_watched(settings: object) -> None:
-    settings.BACKUP_MAX_AGE_HOURS = 0  # type: ignore[attr-defined]
+def _backups_are_not_watched(settings: Any) -> None:
+    settings.BACKUP_MAX_AGE_HOURS = 0
 
 
 def metrics(api: ApiClient) -> dict[tuple[str, tuple[str, ...]], float]:
@@ -80,3 +85,14 @@ def test_what_failed_is_counted_and_named() -> None:
 def test_metrics_need_a_token_that_reads() -> None:
     assert ApiClient().get("/metrics").status_code == 401
     assert client_with("stage:data").get("/metrics").status_code == 403
+
+
+def test_the_page_for_operators_names_every_gauge() -> None:
+    ServiceHeartbeatFactory.create(service_type="managers", name="managers")
+    CircuitBreakerFactory.create(opened_at=timezone.now(), next_trial_at=timezone.now(), error_code="storage.io")
+    buffer = BufferLocationFactory.create()
+    type(buffer).objects.update(used_bytes=1, capacity_bytes=2, checked_at=timezone.now())
+    RawDataPackageFactory.create()
+    emitted = {name for name, _ in metrics(client_with("read:observations"))}
+    page = Path(settings.BASE_DIR, "docs/operations/monitoring.md").read_text()
+    assert set(re.findall(r"`(ccatdc_\w+)`", page)) - {"ccatdc_attention"} == emitted - {"ccatdc_attention"}
