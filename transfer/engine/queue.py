@@ -8,6 +8,7 @@ new location has its queues at once. A message is written in the transaction tha
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -85,6 +86,10 @@ _TAKE = """
 """
 
 
+#: All that a message says.
+_IS_ID = re.compile(r"^[0-9]{1,18}$")
+
+
 class ListeningBroker(ORM):  # type: ignore[misc]
     """``list_key`` is a queue for those who enqueue, and a location's full name for the worker that serves its queues.
 
@@ -139,12 +144,19 @@ class ListeningBroker(ORM):  # type: ignore[misc]
         statement = _TAKE.format(table=OrmQ._meta.db_table)
         with connections[Conf.ORM].cursor() as cursor:
             cursor.execute(statement, [self._queues, 1, Conf.RETRY])
-            return sorted((int(pk), str(payload)) for pk, payload in cursor.fetchall())
+            taken = sorted((int(pk), str(payload)) for pk, payload in cursor.fetchall())
+        foreign = [pk for pk, payload in taken if not _IS_ID.fullmatch(payload)]
+        if foreign:
+            # Nobody of ours writes such a message, and nothing is run for it.
+            logger.error("%s: %d messages that name no operation are thrown away", self.list_key, len(foreign))
+            self.get_connection().filter(pk__in=foreign).delete()
+        return [(pk, payload) for pk, payload in taken if pk not in foreign]
 
 
 def messages_of(queues: Iterable[str]) -> set[int]:
     """The ids of the operations that have a message in one of these queues."""
-    return {int(pk) for pk in OrmQ.objects.filter(key__in=list(queues)).values_list("payload", flat=True)}
+    rows = OrmQ.objects.filter(key__in=list(queues), payload__regex=_IS_ID.pattern)
+    return {int(pk) for pk in rows.values_list("payload", flat=True)}
 
 
 def release(queues: Iterable[str]) -> int:

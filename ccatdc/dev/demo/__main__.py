@@ -25,6 +25,8 @@ from ccatdc.dev.demo.servers import HOST, Servers, servers
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PORTAL_SECONDS = 60.0
+#: Of the web process: requests at a time, connections, and seconds that a connection may be silent.
+WEB_LIMITS = ("--threads=8", "--connection-limit=1000", "--channel-timeout=20")
 
 
 class Stopped(BaseException):
@@ -59,7 +61,7 @@ def main() -> int:
 
 
 def _run(options: Options, display: Display) -> dict[str, Any] | None:
-    # The folder in which we were started may vanish, or hold a gunicorn.conf.py.
+    # The folder in which we were started may vanish.
     os.chdir(REPOSITORY)
     if options.input is not None:
         from ccatdc.dev.demo.folder import require_folder
@@ -116,8 +118,8 @@ def _data_center(home: Home, running: Servers, display: Display) -> Iterator[Cal
     try:
         children.start(
             "portal",
-            *("-P", "-m", "gunicorn", "ccatdc.wsgi", f"--bind={HOST}:{running.port}"),
-            *("--workers=2", "--threads=4", "--preload", f"--chdir={REPOSITORY}", "--graceful-timeout=5"),
+            # It waits for whole requests before it gives them to a thread: no nginx stands in front of a demo.
+            *("-P", "-m", "waitress", f"--listen={HOST}:{running.port}", *WEB_LIMITS, "ccatdc.wsgi:application"),
             DATABASE_URL=running.database_url("web"),
         )
         children.start("managers", manage, "run_managers", DATABASE_URL=running.database_url("managers"))

@@ -98,7 +98,6 @@ def servers(home: Home, wanted_port: int | None) -> Iterator[Servers]:
             environment[f"CCATDC_S3_{name}_SECRET_KEY"] = secret_key
         for name in environment:
             os.environ.pop(f"{name}_FILE", None)  # it would win over the value
-        os.environ.pop("GUNICORN_CMD_ARGS", None)  # gunicorn would add these to what it is told
         os.environ.update(environment)
         yield Servers(s3, home.log / "postgres.log", port, environment, postgres)
 
