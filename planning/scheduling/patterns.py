@@ -50,7 +50,7 @@ def _of_prime_cam(configuration: PrimeCamObservationConfiguration, footprint_deg
             footprint_deg=footprint_deg,
             azimuths_deg=azimuths,
             elevation_deg=configuration.elevation_deg,
-            speed_deg_s=speed,
+            az_speed_deg_s=speed,
         )
     radius = 0.0
     if configuration.scan_type == ScanType.PONG:
@@ -61,7 +61,8 @@ def _of_prime_cam(configuration: PrimeCamObservationConfiguration, footprint_deg
         radius = math.hypot(told.get("x_offset_deg", 0.0), told.get("y_offset_deg", 0.0))
     elif configuration.scan_type == ScanType.SOURCE_CES:
         # The mount sweeps while the source crosses; on the sky the sweep is at most as long.
-        return Pattern(radius_deg=told.get("az_throw_deg", 0.0) / 2, footprint_deg=footprint_deg)
+        radius = told.get("az_throw_deg", 0.0) / 2
+        return Pattern(radius_deg=radius, footprint_deg=footprint_deg, az_speed_deg_s=speed)
     return Pattern(radius_deg=radius, footprint_deg=footprint_deg, speed_deg_s=speed)
 
 

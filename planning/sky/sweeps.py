@@ -29,7 +29,7 @@ class Pattern:
 
     ``radius_deg`` is from the source to the farthest point, on the sky; ``footprint_deg`` from the boresight to the
     outermost detector. A scan at constant elevation may have its own azimuths and elevation. ``speed_deg_s`` is on the
-    sky, or in azimuth of the mount at constant elevation.
+    sky, ``az_speed_deg_s`` in azimuth of the mount.
     """
 
     radius_deg: float = 0.0
@@ -37,6 +37,7 @@ class Pattern:
     azimuths_deg: tuple[float, float] | None = None
     elevation_deg: float | None = None
     speed_deg_s: float = 0.0
+    az_speed_deg_s: float = 0.0
 
 
 POINT = Pattern()
@@ -122,8 +123,8 @@ def highest_at_speed(telescope: Telescope, pattern: Pattern) -> float:
     """The elevation above which the mount is too slow in azimuth for the scan; degrees. A circle of azimuth shrinks
     with the cosine of the elevation.
     """
-    if pattern.elevation_deg is not None or pattern.azimuths_deg is not None:
-        return _FAR if pattern.speed_deg_s <= telescope.az_speed_max_deg_s else 0.0
+    if pattern.az_speed_deg_s > telescope.az_speed_max_deg_s:
+        return 0.0
     return math.degrees(math.acos(min(1.0, pattern.speed_deg_s / telescope.az_speed_max_deg_s)))
 
 
@@ -194,9 +195,11 @@ def _crossing(source: ConstantElevationSource, horizon: Any, elevation: Any, tel
     import numpy
 
     inside = numpy.full(numpy.shape(horizon.obstime), _FAR)
+    length = 0.0
     if source.lst_start_h is not None and source.lst_stop_h is not None:
+        length = (source.lst_stop_h - source.lst_start_h) % 24  # 0 to 24 h is no limit
+    if length:
         hours = sidereal_time_h(horizon.obstime, telescope)
-        length = (source.lst_stop_h - source.lst_start_h) % 24
         since = (hours - source.lst_start_h) % 24
         # Before the range begins again, hours since its beginning are of the day before.
         inside = numpy.minimum(

@@ -163,9 +163,19 @@ class TestMount:
 
     def test_a_sweep_faster_than_the_mount_is_never_observable(self) -> None:
         field = ConstantElevationSource(name="x", elevation_deg=45, az_min_deg=110, az_max_deg=250)
-        pattern = Pattern(azimuths_deg=(110, 250), elevation_deg=45, speed_deg_s=4)
+        pattern = Pattern(azimuths_deg=(110, 250), elevation_deg=45, az_speed_deg_s=4)
 
         assert visibility(field, FYST, date(2026, 6, 1), pattern=pattern).observable == []
+
+
+@pytest.mark.parametrize(("start", "stop", "hours"), [(20.0, 2.0, 6.0), (2.0, 20.0, 18.0), (0.0, 24.0, 24.0)])
+def test_a_field_is_scanned_in_its_range_of_sidereal_time(start: float, stop: float, hours: float) -> None:
+    field = ConstantElevationSource(
+        name="x", elevation_deg=45, az_min_deg=110, az_max_deg=250, lst_start_h=start, lst_stop_h=stop
+    )
+    found = length(visibility(field, FYST, date(2026, 6, 1), min_sun_distance_deg=0))
+    # A sidereal hour is 9.83 s shorter; a day may have a part of the range twice.
+    assert found / timedelta(hours=1) == pytest.approx(hours, abs=0.1)
 
 
 class TestPatterns:
@@ -177,9 +187,11 @@ class TestPatterns:
             (
                 "constant_el",
                 {"az_min_deg": 110.0, "az_max_deg": 250.0, "az_padding_deg": 2.0},
-                Pattern(azimuths_deg=(108.0, 252.0), elevation_deg=45, speed_deg_s=0.5),
+                Pattern(azimuths_deg=(108.0, 252.0), elevation_deg=45, az_speed_deg_s=0.5),
             ),
-            ("constant_el", {}, Pattern(elevation_deg=45, speed_deg_s=0.5)),
+            ("constant_el", {}, Pattern(elevation_deg=45, az_speed_deg_s=0.5)),
+            ("source_ces", {"az_throw_deg": 3.0}, Pattern(1.5, az_speed_deg_s=0.5)),
+            ("track", {"x_offset_deg": 0.3, "y_offset_deg": 0.4}, Pattern(0.5, speed_deg_s=0.5)),
         ],
     )
     def test_of_prime_cam(self, scan_type: str, params: dict[str, float], expected: Pattern) -> None:
