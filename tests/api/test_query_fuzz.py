@@ -55,8 +55,9 @@ def test_no_value_of_a_parameter_is_a_fault(everything_api: ApiClient, address: 
     filterset = getattr(view, "filterset_class", None)
     names = {"cursor", "page_size", "format", "nonsense", "\x00"}
     names |= set(filterset.base_filters) if filterset else set()
-    for name in names:
-        for value in NASTY:
+    for number, name in enumerate(sorted(names)):
+        # Half of the values for each name: every kind of filter stands in several lists.
+        for value in NASTY[(len(address) + number) % 2 :: 2]:
             answer = everything_api.get(address, **{name: value})
             assert answer.status_code in {200, 400, 404}, (name, value, answer.content)
 
