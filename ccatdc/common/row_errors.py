@@ -31,6 +31,13 @@ class RowError:
         }
 
 
+def in_words(errors: Sequence[RowError], row: str) -> str:
+    """The first error, and how many more there are; ``row`` is what a row is called."""
+    first = errors[0]
+    more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
+    return f"{row} {first.index}, {first.field}: {first.message}{more}"
+
+
 def listed(errors: Sequence[RowError]) -> dict[str, Any]:
     """The first errors and the number of all."""
     return {"error_count": len(errors), "errors": [error.as_json() for error in errors[:MAX_LISTED]]}

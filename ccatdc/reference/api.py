@@ -15,7 +15,7 @@ from accounts.auth.tokens import user_of
 from accounts.models import record
 from ccatdc.common.api.parsers import StrictSerializer
 from ccatdc.common.errors import RequestError
-from ccatdc.common.row_errors import RowError, listed
+from ccatdc.common.row_errors import RowError, in_words, listed
 from ccatdc.reference.entries import Entry, Place, Problem, ReferenceDataError, Value
 from ccatdc.reference.load.loader import Report, load_entries
 
@@ -44,9 +44,8 @@ class PlanRowsError(RequestError):
 
     def __init__(self, problems: list[Problem]) -> None:
         errors = [_row_error(problem) for problem in problems]
-        first = errors[0]
         super().__init__(
-            f"{problems[0].place.file} {first.index}: {first.field}: {first.message}",
+            in_words(errors, f"Row of {problems[0].place.file}"),
             remedy="Nothing was stored. Correct the rows and send all of them again.",
         )
         self.extra = listed(errors)

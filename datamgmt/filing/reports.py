@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from ccatdc.common.errors import ConflictError, RequestError
-from ccatdc.common.row_errors import RowError, listed
+from ccatdc.common.row_errors import RowError, in_words, listed
 from datamgmt.models.files import FileType
 from planning.models.executions import CONDITION_LIMITS
 
@@ -27,11 +27,8 @@ class FilingError(RequestError):
     default_code = "filing.invalid_rows"
 
     def __init__(self, errors: Sequence[RowError]) -> None:
-        first = errors[0]
-        more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
         super().__init__(
-            f"Row {first.index}, {first.field}: {first.message}{more}",
-            remedy="Nothing was filed. Correct the rows and send all of them again.",
+            in_words(errors, "Row"), remedy="Nothing was filed. Correct the rows and send all of them again."
         )
         self.extra = listed(errors)
 

@@ -19,7 +19,7 @@ from django.db.models import Exists, OuterRef
 
 from accounts.models import User, record
 from ccatdc.common.errors import NotFoundError, RequestError
-from ccatdc.common.row_errors import RowError, listed
+from ccatdc.common.row_errors import RowError, in_words, listed
 from ccatdc.common.states import transition_all
 from observatory.models import Telescope
 from planning.models import (
@@ -56,11 +56,8 @@ class TimelineError(RequestError):
     default_code = "timeline.invalid_blocks"
 
     def __init__(self, errors: Sequence[RowError]) -> None:
-        first = errors[0]
-        more = f" (and {len(errors) - 1} more errors)" if len(errors) > 1 else ""
         super().__init__(
-            f"Block {first.index}, {first.field}: {first.message}{more}",
-            remedy="Nothing was planned. Correct the blocks and send all of them again.",
+            in_words(errors, "Block"), remedy="Nothing was planned. Correct the blocks and send all of them again."
         )
         self.extra = listed(errors)
 
