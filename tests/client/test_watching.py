@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -104,6 +105,16 @@ def test_changes_are_told_once_each(tmp_path: Path, serve: Any) -> None:
     server = serve(waiting, waiting, seen("transferring"), seen("archived"))
     told = follow(tmp_path, server)
     assert [text.rpartition(" ")[2] for text in told] == ["waiting", "transferring", "archived"]
+
+
+def test_what_failed_is_told_and_it_goes_on_at_its_own_pace(tmp_path: Path, serve: Any) -> None:
+    status, document = seen("failed")
+    failures = [{"code": "package.failed", "message": "GPS_001 failed; its operations say why"}]
+    server = serve((status, {**document, "failures": failures}), seen("archived"))
+    began = time.monotonic()
+    told = follow(tmp_path, server, interval=0.3)
+    assert told[0].endswith("1 packages failed; GPS_001 failed; its operations say why")
+    assert time.monotonic() - began > 0.25, "an answer before its time is not asked for again at once"
 
 
 def test_where_others_wait_already_it_looks_without_waiting(tmp_path: Path, serve: Any) -> None:

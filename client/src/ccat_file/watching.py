@@ -23,6 +23,8 @@ _TIMEOUT: Final = 80.0
 #: Seconds between two looks while calls are still spooled here.
 _SOON: Final = 2.0
 ARCHIVED: Final = "archived"
+#: Failures that one line tells.
+_TOLD: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ def _sight(answer: httpx.Response, document: dict[str, Any]) -> Sight:
             size=int(files["bytes"]),
             unpackaged=int(files["unpackaged"]),
             packages=tuple(sorted((str(k), int(v)) for k, v in execution["packages"].items())),
+            problem="; ".join(str(failure["message"]) for failure in document.get("failures", ())[:_TOLD]),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return Sight(0, problem="the answer is not that of a data center")
