@@ -93,7 +93,10 @@ class OutboxItemAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Observation")
     def observation(self, item: OutboxItem) -> SafeString:
-        return link_to_admin("planning", "executedobsunit", item.execution_id, str(item.execution_id))
+        """Of what it is; files of a data stream are of none."""
+        if item.data_stream:
+            return format_html("{}", item.of_what)
+        return link_to_admin("planning", "executedobsunit", item.sequence, str(item.sequence))
 
     @admin.display(description="Filed by")
     def filed_by(self, item: OutboxItem) -> str:
@@ -147,7 +150,7 @@ class OutboxItemAdmin(ReadOnlyAdmin):
         if term.isascii() and term.isdigit() and len(term) < 18:
             return queryset.filter(pk=int(term)), False
         try:
-            return queryset.filter(execution=uuid.UUID(term)), False
+            return queryset.filter(sequence=uuid.UUID(term)), False
         except ValueError:
             return queryset.none(), False
 

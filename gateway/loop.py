@@ -128,10 +128,10 @@ class GatewayLoop:
         self._collect()
         free = self._threads - len(self._sending)
         if free > 0 and not self.stopping and link.may_send():
-            for execution in self._ready():
-                if execution not in self._sending:
-                    future = executor.submit(self._send, execution)
-                    self._sending[execution] = future
+            for sequence in self._ready():
+                if sequence not in self._sending:
+                    future = executor.submit(self._send, sequence)
+                    self._sending[sequence] = future
                     future.add_done_callback(self._wake)
                     free -= 1
                 if free <= 0:
@@ -141,11 +141,11 @@ class GatewayLoop:
     def _ready(self) -> list[UUID]:
         """Observations whose next call may be sent now, those that wait longest first."""
         clock = time.monotonic()
-        return [execution for execution in OutboxItem.objects.ready() if self._paused.get(execution, 0.0) <= clock]
+        return [sequence for sequence in OutboxItem.objects.ready() if self._paused.get(sequence, 0.0) <= clock]
 
-    def _send(self, execution: UUID) -> int | None:
+    def _send(self, sequence: UUID) -> int | None:
         try:
-            return replay(execution, self.primary, self._may_go_on)
+            return replay(sequence, self.primary, self._may_go_on)
         except DATABASE_AWAY:
             connections.close_all()
             raise
@@ -154,17 +154,17 @@ class GatewayLoop:
         return not self.stopping and link.may_send()
 
     def _collect(self) -> None:
-        for execution, future in list(self._sending.items()):
+        for sequence, future in list(self._sending.items()):
             if not future.done():
                 continue
-            del self._sending[execution]
-            self._paused.pop(execution, None)
+            del self._sending[sequence]
+            self._paused.pop(sequence, None)
             error = future.exception()
             if error is not None:
-                self._paused[execution] = time.monotonic() + AFTER_ERROR_SECONDS
-                logger.error("Observation %s could not be sent.", execution, exc_info=error)
+                self._paused[sequence] = time.monotonic() + AFTER_ERROR_SECONDS
+                logger.error("Calls of %s could not be sent.", sequence, exc_info=error)
             elif future.result() is None:  # another process is at it
-                self._paused[execution] = time.monotonic() + ELSEWHERE_SECONDS
+                self._paused[sequence] = time.monotonic() + ELSEWHERE_SECONDS
 
     def _prune_if_due(self) -> None:
         if time.monotonic() >= self._next_prune:

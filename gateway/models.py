@@ -19,7 +19,6 @@ from django.utils import timezone
 
 from accounts.models import ApiToken
 from ccatdc.common.states import Moves, known_values
-from planning.models import ExecutedObsUnit
 
 
 class ItemStatus(models.TextChoices):
@@ -72,16 +71,16 @@ class OutboxQuerySet(models.QuerySet["OutboxItem"]):
         return self.defer("body", "original_body")
 
     def heads(self) -> OutboxQuerySet:
-        """The first open call of each observation: all others of it wait for this one."""
-        return self.open().order_by("execution_id", "id").distinct("execution_id")
+        """The first open call of each sequence: all others of it wait for this one."""
+        return self.open().order_by("sequence", "id").distinct("sequence")
 
     def ready(self) -> list[UUID]:
-        """Observations whose next call may be sent now, those that wait longest first."""
-        heads = self.heads().values_list("id", "execution_id", "status", "not_before")
+        """Sequences whose next call may be sent now, those that wait longest first."""
+        heads = self.heads().values_list("id", "sequence", "status", "not_before")
         now = timezone.now()
         return [
-            execution
-            for _, execution, status, not_before in sorted(heads, key=lambda head: head[0])
+            sequence
+            for _, sequence, status, not_before in sorted(heads, key=lambda head: head[0])
             if status == ItemStatus.WAITING and (not_before is None or not_before <= now)
         ]
 
@@ -98,15 +97,17 @@ class OutboxQuerySet(models.QuerySet["OutboxItem"]):
 class OutboxItem(models.Model):
     """One call that was accepted here, as it is sent to the main site.
 
-    Within an observation calls are sent in the order of their ids: the observation's row is locked while one is
-    accepted, so that they are committed in this order too. ``body`` is JSON in ASCII; of files always a list. A call
+    Calls of one ``sequence`` are sent in the order of their ids: that of an observation is its id, and its row is
+    locked while one is accepted, so that they are committed in this order too; files of a data stream have a sequence
+    of their own. ``body`` is JSON in ASCII; of files always a list. A call
     that named files of several observations is one row for each. ``problem`` is what the main site said when it
     refused.
     """
 
     machines = {"status": ITEM_MOVES}
 
-    execution = models.ForeignKey(ExecutedObsUnit, models.PROTECT, related_name="+")
+    sequence = models.UUIDField(editable=False)
+    data_stream = models.CharField(max_length=255, blank=True, editable=False)
     kind = models.CharField(max_length=8, choices=ItemKind.choices)
     method = models.CharField(max_length=8)
     path = models.CharField(max_length=255)
@@ -140,7 +141,7 @@ class OutboxItem(models.Model):
         ordering = ["id"]
         indexes = [
             # The next call of an observation, however many were delivered.
-            models.Index(fields=["execution", "id"], condition=Q(status__in=["waiting", "dead"]), name="outbox_open"),
+            models.Index(fields=["sequence", "id"], condition=Q(status__in=["waiting", "dead"]), name="outbox_open"),
             models.Index(
                 fields=["not_before"], condition=Q(status="waiting", not_before__isnull=False), name="outbox_retry"
             ),
@@ -158,6 +159,11 @@ class OutboxItem(models.Model):
 
     def __str__(self) -> str:
         return f"Call {self.pk} ({self.get_kind_display().lower()})"
+
+    @property
+    def of_what(self) -> str:
+        """The observation or data stream that it is about."""
+        return f"data stream {self.data_stream}" if self.data_stream else f"observation {self.sequence}"
 
     @property
     def said(self) -> str:

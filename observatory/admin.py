@@ -13,7 +13,15 @@ from ccatdc.common.admin.actions import Given, SwitchedAdmin, bulk_action
 from ccatdc.common.admin.base import PortalAdmin, PortalInline
 from ccatdc.common.bulk_actions import Outcome
 from observatory.availability import set_instruments_availability, set_modules_availability
-from observatory.models import Instrument, InstrumentModule, InstrumentModuleConfiguration, Line, Observatory, Telescope
+from observatory.models import (
+    DataStream,
+    Instrument,
+    InstrumentModule,
+    InstrumentModuleConfiguration,
+    Line,
+    Observatory,
+    Telescope,
+)
 
 
 def _person(request: HttpRequest) -> AbstractBaseUser | None:
@@ -101,6 +109,26 @@ class InstrumentModuleAdmin(PortalAdmin):
     )
     def unavailable_selected(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
         return set_modules_availability(rows, False, _person(request), given.reason)
+
+
+@admin.register(DataStream)
+class DataStreamAdmin(SwitchedAdmin, PortalAdmin):
+    """What modules write without regard to observations."""
+
+    list_display = [
+        "name",
+        "instrument_module",
+        "active",
+        "is_public",
+        "of_telescope",
+        "package_seconds",
+        "settle_seconds",
+        "priority",
+    ]
+    list_select_related = ["instrument_module__instrument"]
+    list_filter = ["active", "instrument_module__instrument"]
+    search_fields = ["name", "description"]
+    autocomplete_fields = ["instrument_module"]
 
 
 class OfModule(admin.SimpleListFilter):

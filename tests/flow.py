@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tarfile
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from ccatdc.dev.s3server import S3Server
 from datamgmt.checksums import digest_stream
 from datamgmt.models import DiskDataLocation, LocationType, RawDataFile, RawDataFilePhysicalCopy, S3DataLocation, Site
 from datamgmt.storage.registration import register
+from observatory.models import DataStream
 from planning.models import ExecutedObsUnit, ExecutionStatus
 from tests.factories.datamgmt import SiteFactory
 from tests.factories.observatory import InstrumentModuleFactory
@@ -93,20 +95,37 @@ class Flow:
         self, execution: ExecutedObsUnit, files: Mapping[str, bytes], *, source: DiskDataLocation | None = None
     ) -> None:
         """Write and file more files of an execution."""
-        source = source or self.source
         for path, content in files.items():
-            target = Path(source.path) / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
-            file = RawDataFile.objects.create(
-                name=target.name,
-                relative_path=path,
-                size=len(content),
-                executed_obs_unit=execution,
-                instrument_module=self.module,
-                source_location=source,
+            self._file(path, content, source or self.source, executed_obs_unit=execution, instrument_module=self.module)
+
+    def stream(
+        self, stream: DataStream, files: Mapping[str, bytes], start: datetime, *, seconds: int = 600
+    ) -> list[RawDataFile]:
+        """Write and file files of a data stream, one after another from ``start``, each of so many seconds."""
+        length = timedelta(seconds=seconds)
+        return [
+            self._file(
+                path,
+                content,
+                self.source,
+                data_stream=stream,
+                instrument_module=stream.instrument_module,
+                start_time=start + number * length,
+                end_time=start + (number + 1) * length - timedelta(seconds=1),
             )
-            RawDataFilePhysicalCopy.objects.create(raw_data_file=file, data_location=source, size=len(content))
+            for number, (path, content) in enumerate(files.items())
+        ]
+
+    @staticmethod
+    def _file(path: str, content: bytes, source: DiskDataLocation, **fields: Any) -> RawDataFile:
+        target = Path(source.path) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        file = RawDataFile.objects.create(
+            name=target.name, relative_path=path, size=len(content), source_location=source, **fields
+        )
+        RawDataFilePhysicalCopy.objects.create(raw_data_file=file, data_location=source, size=len(content))
+        return file
 
     @staticmethod
     def finish(execution: ExecutedObsUnit) -> None:

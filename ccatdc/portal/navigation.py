@@ -73,6 +73,7 @@ GROUPS: tuple[Group, ...] = (
             ("satellite_alt", "observatory.telescope"),
             ("photo_camera", "observatory.instrument"),
             ("memory", "observatory.instrumentmodule"),
+            ("waves", "observatory.datastream"),
             ("build", "observatory.instrumentmoduleconfiguration"),
         ),
     ),

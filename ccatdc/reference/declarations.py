@@ -21,6 +21,7 @@ from accounts.models import Permission, Role
 from datamgmt.models import DataArchive, DataLocation, DiskDataLocation, S3DataLocation, Site, TapeDataLocation
 from observatory.models import (
     ChaiModuleConfiguration,
+    DataStream,
     Instrument,
     InstrumentModule,
     Line,
@@ -163,6 +164,11 @@ DECLARATIONS: tuple[Declaration, ...] = (
     Declaration(Telescope, ("short_name",)),
     Declaration(Instrument, ("short_name",), _AVAILABLE),
     Declaration(InstrumentModule, ("instrument", "short_name"), _AVAILABLE),
+    Declaration(
+        DataStream,
+        ("instrument_module", "name"),
+        frozenset({"active", "priority", "package_seconds", "settle_seconds"}),
+    ),
     Declaration(Line, ("name",)),
     Declaration(ChaiModuleConfiguration, ("instrument_module", "name"), _ACTIVE),
     Declaration(PrimeCamModuleConfiguration, ("instrument_module", "name"), _ACTIVE),

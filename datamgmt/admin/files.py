@@ -14,12 +14,13 @@ from django.utils.safestring import SafeString
 
 from accounts.people import person_of
 from ccatdc.common.admin.actions import portal_action
-from ccatdc.common.admin.badges import badge, link_to_admin, link_to_list, state_badge
+from ccatdc.common.admin.badges import NO_VALUE, badge, link_to_admin, link_to_list, state_badge
 from ccatdc.common.admin.base import ReadOnlyAdmin, code_column, fields_of, size_column
 from datamgmt.admin.sites import AtSource
 from datamgmt.copies.needs_attention import check_again
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile
 from datamgmt.states import INTEGRITY_COLOURS, NEEDS_ATTENTION
+from planning.models import ExecutedObsUnit
 
 
 class SetAside(admin.SimpleListFilter):
@@ -37,6 +38,27 @@ class SetAside(admin.SimpleListFilter):
         return rows.unpackaged() if self.value() == "unpackaged" else rows
 
 
+class BelongsTo(admin.SimpleListFilter):
+    """What belongs to an observation, of data streams too? Its page has the link."""
+
+    title = "observation"
+    parameter_name = "belongs_to"
+
+    def lookups(self, request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
+        value = request.GET.get(self.parameter_name, "")
+        return [(value, "This one, with data streams")] if value else []
+
+    def queryset(self, _request: HttpRequest, rows: Any) -> Any:
+        if not self.value():
+            return rows
+        try:
+            key = uuid.UUID(str(self.value()))
+        except ValueError:
+            return rows.none()
+        execution = ExecutedObsUnit.objects.select_related("obs_unit__obs_mode").filter(pk=key).first()
+        return rows.belonging_to(execution) if execution is not None else rows.none()
+
+
 @admin.register(RawDataFile)
 class RawDataFileAdmin(ReadOnlyAdmin):
     """Raw files. There may be 10^8: lists are narrowed by an index, never searched through."""
@@ -48,16 +70,19 @@ class RawDataFileAdmin(ReadOnlyAdmin):
     list_display = ["path_shown", "size_shown", "instrument_module", "package_link", "verdict", "registered_at"]
     list_display_links = ["path_shown"]
     list_select_related = ["instrument_module__instrument", "raw_data_package"]
-    list_filter = [SetAside, AtSource]
+    list_filter = [SetAside, AtSource, BelongsTo]
     # What is searched is said in get_search_results; the box appears when this is not empty.
     search_fields = ["id"]
     search_help_text = "A file's id, its whole path below the source's root, or the beginning of a package's name."
     actions = ["check_again_selected"]
     fieldsets = [
         (None, {"fields": ["id", "path_shown", "size_shown", "file_type", "description", "verdict", "copies_link"]}),
-        ("Belongs to", {"fields": ["execution_link", "instrument_module", "package_link", "source_location"]}),
+        (
+            "Belongs to",
+            {"fields": ["execution_link", "data_stream", "instrument_module", "package_link", "source_location"]},
+        ),
         ("Proof", {"fields": ["checksum_algorithm", "checksum_shown", "digest_shown"]}),
-        ("Times (UTC)", {"fields": ["created_at", "registered_at"]}),
+        ("Times (UTC)", {"fields": ["start_time", "end_time", "created_at", "registered_at"]}),
     ]
     readonly_fields = [
         *fields_of(RawDataFile),
@@ -128,8 +153,10 @@ class RawDataFileAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Execution")
     def execution_link(self, file: RawDataFile) -> SafeString:
-        """The observation that it belongs to."""
+        """The observation that it was filed for; one of a data stream belongs to all that it overlaps."""
         execution = file.executed_obs_unit
+        if execution is None:
+            return NO_VALUE
         return link_to_admin("planning", "executedobsunit", execution.pk, str(execution))
 
     @admin.display(description="Copies")
@@ -149,7 +176,7 @@ class RawDataFileAdmin(ReadOnlyAdmin):
 
 def _is_narrow(request: HttpRequest) -> bool:
     """Whether the list is of one execution or package, of a search, or of what waits."""
-    narrow = ("executed_obs_unit", "raw_data_package", "q", "set_aside")
+    narrow = ("executed_obs_unit", "belongs_to", "raw_data_package", "q", "set_aside")
     return any(key.startswith(narrow) and request.GET[key] for key in request.GET)
 
 

@@ -176,11 +176,19 @@ class AmendSerializer(StrictSerializer):
 class FileReportSerializer(serializers.Serializer[Any]):
     """One file as an instrument reports it. Describes what datamgmt/filing/parsing.py reads.
 
-    The module is named by ``instrument`` and ``module`` (short names), or by ``instrument_module``.
+    The module is named by ``instrument`` and ``module`` (short names), or by ``instrument_module``. A file is of an
+    execution, or of a data stream of its module; then it has ``start_time`` and ``end_time``, the times of its data.
     """
 
     id = serializers.UUIDField(help_text="Made by the client, once for each file.")
-    executed_obs_unit = serializers.UUIDField()
+    executed_obs_unit = serializers.UUIDField(required=False, allow_null=True, help_text="Or data_stream.")
+    data_stream = serializers.CharField(
+        required=False, allow_blank=True, max_length=TEXT_LENGTH, help_text="Name of a data stream of the module."
+    )
+    start_time = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="When its data begin, by the instrument's clock."
+    )
+    end_time = serializers.DateTimeField(required=False, allow_null=True, help_text="When its data end.")
     source_location = serializers.CharField(
         max_length=TEXT_LENGTH, help_text="Full name of a SOURCE, such as ccat_primecam_raw_data."
     )

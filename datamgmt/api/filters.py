@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any
+from uuid import UUID
 
 import django_filters
 from django.db.models import Q, QuerySet
@@ -14,7 +15,7 @@ from datamgmt.models import DataLocation, LocationType, StorageType
 from datamgmt.models.copies import CopyType
 from datamgmt.models.files import FileType
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
-from planning.models import ExecutionQuality, ExecutionStatus, ObsUnit
+from planning.models import ExecutedObsUnit, ExecutionQuality, ExecutionStatus, ObsUnit
 from planning.models.executions import obs_units_and_time
 
 
@@ -64,6 +65,16 @@ class ByDay(RowFilter):
         return rows.filter(**{f"{self.start_path}__lte": dt.datetime.combine(day, dt.time.max, dt.UTC)})
 
 
+class BelongingFilter(django_filters.UUIDFilter):  # type: ignore[misc]
+    """What belongs to an execution: its own, and what data streams wrote meanwhile."""
+
+    def filter(self, rows: Any, value: UUID | None) -> Any:
+        if value is None:
+            return rows
+        execution = ExecutedObsUnit.objects.select_related("obs_unit__obs_mode").filter(pk=value).first()
+        return rows.none() if execution is None else rows.belonging_to(execution)
+
+
 class PackageFilter(ByDay):
     """Packages by what they hold and where they are in their life."""
 
@@ -73,6 +84,8 @@ class PackageFilter(ByDay):
     state = OneOfFilter(choices=PackageState.choices)
     status = OneOfFilter(choices=Status.choices)
     execution = django_filters.UUIDFilter("executed_obs_unit")
+    belongs_to = BelongingFilter(help_text="Of this execution, or of a data stream that overlaps it.")
+    data_stream = django_filters.CharFilter("data_stream__name")
     obs_unit = IdFilter("executed_obs_unit__obs_unit")
     program = PlanFilter("observing_program__short_name", "executed_obs_unit__")
     source = PlanFilter("source__name", "executed_obs_unit__")
@@ -111,6 +124,8 @@ class FileFilter(RowFilter):
     """Files by execution, package, module and place."""
 
     execution = django_filters.UUIDFilter("executed_obs_unit")
+    belongs_to = BelongingFilter(help_text="Of this execution, or of a data stream that overlaps it.")
+    data_stream = django_filters.CharFilter("data_stream__name")
     package = django_filters.UUIDFilter("raw_data_package")
     packaged = FlagFilter(method="in_a_package", help_text="Whether they are in a package.")
     instrument = django_filters.CharFilter("instrument_module__instrument__short_name")

@@ -34,7 +34,7 @@ def archives() -> QuerySet[DataArchive]:
 
 def files() -> QuerySet[RawDataFile]:
     return RawDataFile.objects.select_related(
-        "raw_data_package", "instrument_module__instrument", "source_location__site"
+        "raw_data_package", "data_stream", "instrument_module__instrument", "source_location__site"
     )
 
 

@@ -75,15 +75,22 @@ class PackageSerializer(Expandable, serializers.ModelSerializer[RawDataPackage])
         "metadata": Relation("metadata", MetadataSerializer, rows.metadata),
     }
 
-    execution = serializers.UUIDField(source="executed_obs_unit_id")
-    obs_unit = serializers.CharField(source="executed_obs_unit.obs_unit.name")
-    program = serializers.CharField(source="executed_obs_unit.obs_unit.observing_program.short_name")
+    execution = serializers.UUIDField(
+        source="executed_obs_unit_id", allow_null=True, help_text="Null for a package of a data stream."
+    )
+    data_stream = serializers.CharField(
+        source="data_stream.name", allow_null=True, help_text="Null for a package of an execution."
+    )
+    obs_unit = serializers.CharField(source="executed_obs_unit.obs_unit.name", allow_null=True)
+    program = serializers.CharField(source="executed_obs_unit.obs_unit.observing_program.short_name", allow_null=True)
     source = serializers.CharField(  # type: ignore[assignment]
         source="executed_obs_unit.obs_unit.source.name",
         allow_null=True,
         help_text="What was pointed at; null for what has no source.",
     )
-    start_time = serializers.DateTimeField(source="executed_obs_unit.start_time")
+    start_time = serializers.DateTimeField(
+        source="observed_from", help_text="Of its execution, or of the first file of the data stream."
+    )
     instrument = serializers.CharField(source="instrument_module.instrument.short_name")
     module = serializers.CharField(source="instrument_module.short_name")
     source_location = serializers.CharField(source="source_location.full_name")
@@ -94,6 +101,7 @@ class PackageSerializer(Expandable, serializers.ModelSerializer[RawDataPackage])
             "id",
             "name",
             "execution",
+            "data_stream",
             "obs_unit",
             "program",
             "source",
@@ -133,7 +141,10 @@ class FileSerializer(Expandable, serializers.ModelSerializer[RawDataFile]):
         "raw_data_package": Relation("raw_data_package", PackageSerializer, rows.packages),
     }
 
-    execution = serializers.UUIDField(source="executed_obs_unit_id")
+    execution = serializers.UUIDField(
+        source="executed_obs_unit_id", allow_null=True, help_text="Null for a file of a data stream."
+    )
+    data_stream = serializers.CharField(source="data_stream.name", allow_null=True)
     instrument = serializers.CharField(source="instrument_module.instrument.short_name")
     module = serializers.CharField(source="instrument_module.short_name")
     source_location = serializers.CharField(source="source_location.full_name")
@@ -149,6 +160,9 @@ class FileSerializer(Expandable, serializers.ModelSerializer[RawDataFile]):
             "checksum_algorithm",
             "digest",
             "execution",
+            "data_stream",
+            "start_time",
+            "end_time",
             "instrument",
             "module",
             "source_location",

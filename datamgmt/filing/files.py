@@ -24,7 +24,7 @@ from datamgmt.filing.access import OTHER_INSTRUMENT, may_file_for, require_execu
 from datamgmt.filing.repeats import Resolved, compare_with_stored
 from datamgmt.filing.reports import FileReport, FilingError
 from datamgmt.models import DataLocation, LocationType, RawDataFile, RawDataFilePhysicalCopy
-from observatory.models import InstrumentModule
+from observatory.models import DataStream, InstrumentModule
 from planning.models import ExecutedObsUnit, ExecutionStatus
 
 #: How often a call looks again when others file the same paths at the same moment.
@@ -51,16 +51,21 @@ def register_files(reports: Sequence[FileReport], *, token: ApiToken | None = No
         executions = {
             row.pk: row
             for row in ExecutedObsUnit.objects.all_for_update(
-                {report.executed_obs_unit for report in reports}
+                {report.executed_obs_unit for report in reports if report.executed_obs_unit is not None}
             ).with_plan()
         }
         for execution in executions.values():
             require_execution(token, execution)
         resolved = _resolve(reports, executions, token)
         created = _insert_new(resolved)
-        if created and any(e.status != ExecutionStatus.RUNNING for e in executions.values()):
+        if created and _wakes(resolved):
             notify_managers()
     return Registered(created, len(reports) - created)
+
+
+def _wakes(rows: Sequence[Resolved]) -> bool:
+    """Whether some may be packaged already: of an observation that is over, or of a data stream."""
+    return any(row.execution is None or row.execution.status != ExecutionStatus.RUNNING for row in rows)
 
 
 def _insert_new(resolved: Sequence[Resolved]) -> int:
@@ -106,6 +111,9 @@ def _insert(rows: Sequence[Resolved]) -> None:
             "checksum",
             "checksum_algorithm",
             "executed_obs_unit_id",
+            "data_stream_id",
+            "start_time",
+            "end_time",
             "instrument_module_id",
             "source_location_id",
             "file_type",
@@ -120,7 +128,10 @@ def _insert(rows: Sequence[Resolved]) -> None:
                 row.report.size,
                 row.report.checksum,
                 row.report.checksum_algorithm,
-                row.execution.pk,
+                row.execution.pk if row.execution is not None else None,
+                row.stream.pk if row.stream is not None else None,
+                row.report.start_time,
+                row.report.end_time,
                 row.module.pk,
                 row.location.pk,
                 row.report.file_type,
@@ -142,14 +153,15 @@ def _insert(rows: Sequence[Resolved]) -> None:
 def _resolve(
     reports: Sequence[FileReport], executions: Mapping[UUID, ExecutedObsUnit], token: ApiToken | None
 ) -> list[Resolved]:
-    """The rows that the reports name, in three queries; FilingError names what is not there."""
+    """The rows that the reports name, in four queries; FilingError names what is not there."""
     locations = _by_full_name(reports)
     modules = _Modules(token)
-    judged: dict[tuple[UUID, str, int], list[tuple[str, str, str]]] = {}
+    streams = _streams(reports)
+    judged: dict[tuple[UUID | None, str, str, int], list[tuple[str, str, str]]] = {}
     errors = list(_doubles(reports))
     resolved = []
     for index, report in enumerate(reports):
-        execution = executions.get(report.executed_obs_unit)
+        execution = executions.get(report.executed_obs_unit) if report.executed_obs_unit is not None else None
         module = modules.named_by(report)
         location = locations.get(report.source_location)
         if module is not None and module.pk in modules.foreign:
@@ -158,15 +170,23 @@ def _resolve(
                 code=OTHER_INSTRUMENT,
                 remedy="Nothing was filed.",
             )
-        key = (report.executed_obs_unit, report.source_location, module.pk if module else 0)
+        stream = streams.get((module.pk, report.data_stream)) if module is not None else None
+        key = (report.executed_obs_unit, report.data_stream, report.source_location, module.pk if module else 0)
         if module is None or key not in judged:
-            judged[key] = list(_faults(report, execution, module, location))
+            judged[key] = list(_faults(report, execution, stream, module, location))
         errors += [RowError(index, *fault) for fault in judged[key]]
-        if execution is not None and module is not None and location is not None:
-            resolved.append(Resolved(report, execution, module, location))
+        if module is not None and location is not None:
+            resolved.append(Resolved(report, execution, stream, module, location))
     if errors:
         raise FilingError(sorted(errors, key=lambda error: error.index))
     return resolved
+
+
+def _streams(reports: Sequence[FileReport]) -> dict[tuple[int, str], DataStream]:
+    """By module and name."""
+    wanted = {report.data_stream for report in reports if report.data_stream}
+    found = DataStream.objects.filter(name__in=wanted) if wanted else []
+    return {(stream.instrument_module_id, stream.name): stream for stream in found}
 
 
 def _by_full_name(reports: Sequence[FileReport]) -> dict[str, DataLocation]:
@@ -197,11 +217,17 @@ class _Modules:
 def _faults(
     report: FileReport,
     execution: ExecutedObsUnit | None,
+    stream: DataStream | None,
     module: InstrumentModule | None,
     location: DataLocation | None,
 ) -> Iterator[tuple[str, str, str]]:
     """What is wrong with what a report names: field, code, message."""
-    if execution is None:
+    if report.data_stream and module is not None:
+        if stream is None:
+            yield "data_stream", UNKNOWN, f"{module} has no data stream {report.data_stream!r}."
+        elif not stream.active:
+            yield "data_stream", "stream.inactive", f"The data stream {stream.name} of {module} is switched off."
+    if execution is None and report.executed_obs_unit is not None:
         message = f"There is no execution {report.executed_obs_unit}; start it first."
         yield "executed_obs_unit", UNKNOWN, message
     if module is None:

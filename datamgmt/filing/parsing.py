@@ -87,22 +87,37 @@ def _file_type(value: Any) -> str:
     return value
 
 
-def _moment(value: Any) -> datetime | None:
-    if value is None:
-        return None
+def _moment(value: Any) -> datetime:
     try:
         require_time_of_day(value)
         moment = datetime.fromisoformat(value)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, OverflowError) as error:
         raise _Bad("invalid", "Give a time in ISO 8601, in UTC or with its offset.") from error
+
+
+def _time(value: Any) -> datetime:
+    """Of data: what cannot be right is refused, since it says which observations a file belongs to."""
+    moment = _moment(value)
+    if problem := clock_problem(moment):
+        raise _Bad("filing.clock", problem)
+    return moment
+
+
+def _time_if_possible(value: Any) -> datetime | None:
+    if value is None:
+        return None
+    moment = _moment(value)
     # A clock or a file system that is wrong does not change the data: the file is filed without its time.
     return None if clock_problem(moment, EPOCH) else moment
 
 
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "id": _uuid,
-    "executed_obs_unit": _uuid,
+    "executed_obs_unit": lambda value: None if value is None else _uuid(value),
+    "data_stream": _text,
+    "start_time": lambda value: None if value is None else _time(value),
+    "end_time": lambda value: None if value is None else _time(value),
     "source_location": _text,
     "relative_path": _path,
     "size": _integer,
@@ -113,10 +128,10 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "checksum": _text,
     "checksum_algorithm": _algorithm,
     "file_type": _file_type,
-    "created_at": _moment,
+    "created_at": _time_if_possible,
     "description": _text,
 }
-_REQUIRED: Final = ("id", "executed_obs_unit", "source_location", "relative_path", "size")
+_REQUIRED: Final = ("id", "source_location", "relative_path", "size")
 _FIELDS: Final = tuple(field.name for field in fields(FileReport))
 
 
@@ -169,6 +184,7 @@ def _read_together(index: int, values: dict[str, Any], errors: list[RowError]) -
     if by_id == by_name or (by_id and (values.get("instrument") or values.get("module"))):
         message = "Name the module by instrument and module, or by instrument_module, its id."
         errors.append(RowError(index, "module", "required", message))
+    _read_belonging(index, values, errors)
     checksum, algorithm = values.get("checksum", ""), values.get("checksum_algorithm", "")
     if bool(checksum) != bool(algorithm):
         message = "A checksum needs its algorithm, and an algorithm its checksum."
@@ -179,3 +195,19 @@ def _read_together(index: int, values: dict[str, Any], errors: list[RowError]) -
     values["checksum"] = checksum.lower()
     if not values.get("name"):
         values["name"] = values["relative_path"].rpartition("/")[2]
+
+
+def _read_belonging(index: int, values: dict[str, Any], errors: list[RowError]) -> None:
+    """A file is of an execution, or of a data stream with the times of its data."""
+    start, end = values.get("start_time"), values.get("end_time")
+    if values.get("executed_obs_unit") is None:
+        if not values.get("data_stream"):
+            message = "Name the execution that it is of, or its data stream."
+            errors.append(RowError(index, "executed_obs_unit", "required", message))
+        for field, moment in (("start_time", start), ("end_time", end)):
+            if moment is None and values.get("data_stream"):
+                errors.append(RowError(index, field, "required", "A file of a data stream has the times of its data."))
+    elif (start is None) != (end is None):
+        errors.append(RowError(index, "end_time", "required", "Give both times of its data, or none."))
+    if start is not None and end is not None and end < start:
+        errors.append(RowError(index, "end_time", "order", "This is before start_time."))

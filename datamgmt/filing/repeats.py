@@ -14,12 +14,15 @@ from django.db.models.functions import MD5
 from ccatdc.common.row_errors import RowError
 from datamgmt.filing.reports import FileReport, FilingConflictError
 from datamgmt.models import DataLocation, RawDataFile
-from observatory.models import InstrumentModule
+from observatory.models import DataStream, InstrumentModule
 from planning.models import ExecutedObsUnit
 
 #: Columns that are compared, by the name of the field in a report.
 COLUMNS: Final = {
     "executed_obs_unit": "executed_obs_unit_id",
+    "data_stream": "data_stream_id",
+    "start_time": "start_time",
+    "end_time": "end_time",
     "module": "instrument_module_id",
     "source_location": "source_location_id",
     "relative_path": "relative_path",
@@ -38,7 +41,8 @@ class Resolved:
     """A report and the rows that it names."""
 
     report: FileReport
-    execution: ExecutedObsUnit
+    execution: ExecutedObsUnit | None
+    stream: DataStream | None
     module: InstrumentModule
     location: DataLocation
 
@@ -96,7 +100,10 @@ def _as_float(number: int) -> float:
 def _sent(row: Resolved) -> list[Any]:
     report = row.report
     return [
-        row.execution.pk,
+        row.execution.pk if row.execution is not None else None,
+        row.stream.pk if row.stream is not None else None,
+        report.start_time,
+        report.end_time,
         row.module.pk,
         row.location.pk,
         report.relative_path,

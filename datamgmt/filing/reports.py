@@ -101,14 +101,18 @@ class FinishReport:
 class FileReport:
     """One file as an instrument reports it.
 
-    The module is named by its id, or by the short names of instrument and module.
+    The module is named by its id, or by the short names of instrument and module. It is of an execution, or of a data
+    stream of the module, and then has the times of its data.
     """
 
     id: UUID
-    executed_obs_unit: UUID
     source_location: str
     relative_path: str
     size: int
+    executed_obs_unit: UUID | None = None
+    data_stream: str = ""
+    start_time: datetime | None = None
+    end_time: datetime | None = None
     name: str = ""
     instrument_module: int | None = None
     instrument: str = ""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.postgres.indexes import GistIndex
 from django.db import models
-from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q
 from django.db.models.functions import MD5
 from django.utils import timezone
 
@@ -14,16 +15,26 @@ from ccatdc.common.models import UuidPrimaryKey
 from ccatdc.common.states import known_values
 from datamgmt.models.locations import DataLocation
 from datamgmt.models.packages import RawDataPackage
+from datamgmt.models.streams import in_streams_for, in_streams_overlapping
 from datamgmt.states import USABLE, PhysicalCopyStatus
-from observatory.models import InstrumentModule
+from observatory.models import DataStream, InstrumentModule
 from planning.models import ExecutedObsUnit
+from planning.models.executions import time_range
 from planning.models.visibility import observed_for
 
 
 class RawDataFileQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: Any) -> RawDataFileQuerySet:
-        """Of observations that the person may see."""
-        return self.filter(observed_for(user, "executed_obs_unit__"))
+        """Of observations that the person may see, and of data streams that overlap these or are public."""
+        return self.filter(observed_for(user, "executed_obs_unit__") | in_streams_for(user))
+
+    def of_streams(self) -> RawDataFileQuerySet:
+        """Filed without an execution: they belong to all that they overlap."""
+        return self.filter(executed_obs_unit__isnull=True)
+
+    def belonging_to(self, execution: ExecutedObsUnit) -> RawDataFileQuerySet:
+        """Its own files, and those of data streams that overlap it."""
+        return self.filter(Q(executed_obs_unit=execution) | in_streams_overlapping(execution))
 
     def unpackaged(self) -> RawDataFileQuerySet:
         return self.filter(raw_data_package__isnull=True)
@@ -47,8 +58,21 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
         return self.filter(executed_obs_unit__in=list(ids))
 
     def executions(self) -> models.QuerySet[Any, Any]:
-        """The ids of the executions that these files belong to."""
-        return self.order_by().values_list("executed_obs_unit_id", flat=True).distinct()
+        """The ids of the executions of which these are the own files."""
+        own = self.filter(executed_obs_unit__isnull=False)
+        return own.order_by().values_list("executed_obs_unit_id", flat=True).distinct()
+
+    def stream_groups(self) -> models.QuerySet[Any, dict[str, Any]]:
+        """One row for each data stream and SOURCE location of files of streams, with the times of their filing."""
+        groups: models.QuerySet[Any, dict[str, Any]] = (
+            self.of_streams()
+            .order_by()
+            .values("data_stream_id", "source_location_id")
+            .annotate(
+                first_registered_at=Min("registered_at"), last_registered_at=Max("registered_at"), files=Count("id")
+            )
+        )
+        return groups
 
     def packaging_groups(self) -> models.QuerySet[Any, dict[str, Any]]:
         """One row for each execution, module and SOURCE location, with when the last of it became known: the ends of
@@ -102,7 +126,8 @@ class RawDataFile(UuidPrimaryKey):
 
     ``checksum`` is the instrument's claim (hex, may be empty); ``digest`` is what we computed when the file was
     packaged (``blake3:<hex>``). ``relative_path`` is below the root of the SOURCE location and is the member's name in
-    the tar.
+    the tar. A file without an execution is of a data stream, has the times of its data, and belongs to all executions
+    that it overlaps. A file of an execution may name a data stream too: that says how late it may come.
     """
 
     name = models.CharField(max_length=255)
@@ -111,7 +136,12 @@ class RawDataFile(UuidPrimaryKey):
     checksum = models.CharField(max_length=128, blank=True)
     checksum_algorithm = models.CharField(max_length=16, choices=ChecksumAlgorithm.choices, blank=True)
     digest = models.CharField(max_length=80, blank=True, editable=False)
-    executed_obs_unit = models.ForeignKey(ExecutedObsUnit, models.PROTECT, related_name="raw_data_files")
+    executed_obs_unit = models.ForeignKey(
+        ExecutedObsUnit, models.PROTECT, null=True, blank=True, related_name="raw_data_files"
+    )
+    data_stream = models.ForeignKey(DataStream, models.PROTECT, null=True, blank=True, related_name="raw_data_files")
+    start_time = models.DateTimeField(null=True, blank=True, help_text="Of its data; the instrument's clock.")
+    end_time = models.DateTimeField(null=True, blank=True, help_text="Of its data; the instrument's clock.")
     instrument_module = models.ForeignKey(InstrumentModule, models.PROTECT, related_name="raw_data_files")
     raw_data_package = models.ForeignKey(
         RawDataPackage, models.PROTECT, null=True, blank=True, related_name="raw_data_files"
@@ -134,6 +164,15 @@ class RawDataFile(UuidPrimaryKey):
             models.CheckConstraint(condition=Q(size__gte=0), name="raw_file_size_not_negative"),
             known_values("file_type", FileType, "raw_file_type_known"),
             models.CheckConstraint(
+                condition=Q(executed_obs_unit__isnull=False)
+                | Q(data_stream__isnull=False, start_time__isnull=False, end_time__isnull=False),
+                name="raw_file_of_execution_or_stream",
+            ),
+            models.CheckConstraint(
+                condition=Q(start_time__isnull=True, end_time__isnull=True) | Q(start_time__lte=F("end_time")),
+                name="raw_file_times_in_order",
+            ),
+            models.CheckConstraint(
                 condition=Q(checksum="", checksum_algorithm="")
                 | (~Q(checksum="") & Q(checksum_algorithm__in=ChecksumAlgorithm.values)),
                 name="raw_file_checksum_has_algorithm",
@@ -145,7 +184,14 @@ class RawDataFile(UuidPrimaryKey):
                 fields=["executed_obs_unit", "instrument_module"],
                 condition=Q(raw_data_package__isnull=True),
                 name="raw_file_unpackaged",
-            )
+            ),
+            # Which files of data streams overlap an observation?
+            GistIndex(time_range(), name="raw_file_by_time", condition=Q(executed_obs_unit__isnull=True)),
+            models.Index(
+                fields=["data_stream", "source_location"],
+                condition=Q(raw_data_package__isnull=True, executed_obs_unit__isnull=True),
+                name="raw_file_of_stream_unpackaged",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,17 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from django.contrib.postgres.indexes import GistIndex
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models.functions import Coalesce
 
 from ccatdc.common.db.indexes import words_index
 from ccatdc.common.models import UuidPrimaryKey
 from ccatdc.common.states import STATUS_MOVES, Status, known_values
 from datamgmt.models.locations import DataLocation
 from datamgmt.models.sites import Site
+from datamgmt.models.streams import in_streams_for, in_streams_overlapping
 from datamgmt.states import PACKAGE_MOVES, USABLE, PackageState
-from observatory.models import InstrumentModule
+from observatory.models import DataStream, InstrumentModule
 from planning.models import ExecutedObsUnit
+from planning.models.executions import time_range
 from planning.models.visibility import observed_for
 
 #: Bytes of tar that a package never exceeds, unless a single file is larger (seeds: 50 GB).
@@ -24,8 +28,27 @@ PACKAGE_MAX_BYTES = 50_000_000_000
 
 class RawDataPackageQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: Any) -> RawDataPackageQuerySet:
-        """Of observations that the person may see."""
-        return self.filter(observed_for(user, "executed_obs_unit__"))
+        """Of observations that the person may see, and of data streams that overlap these or are public."""
+        return self.filter(observed_for(user, "executed_obs_unit__") | in_streams_for(user))
+
+    def belonging_to(self, execution: ExecutedObsUnit) -> RawDataPackageQuerySet:
+        """Its own packages, and those of data streams with files that overlap it."""
+        return self.filter(Q(executed_obs_unit=execution) | in_streams_overlapping(execution))
+
+    def by_urgency(self) -> RawDataPackageQuerySet:
+        """By priority of obs unit or data stream, then in the order in which they were made."""
+        return self.with_priority().order_by("urgency", "created_at", "id")
+
+    def with_priority(self) -> RawDataPackageQuerySet:
+        """With ``urgency``: the priority of the obs unit or of the data stream."""
+        urgency = Coalesce("executed_obs_unit__obs_unit__priority", "data_stream__priority")
+        annotated: RawDataPackageQuerySet = self.annotate(urgency=urgency)
+        return annotated
+
+    def executions(self) -> models.QuerySet[Any, Any]:
+        """The ids of the executions that these are of."""
+        own = self.filter(executed_obs_unit__isnull=False)
+        return own.order_by().values_list("executed_obs_unit_id", flat=True).distinct()
 
     def archived(self) -> RawDataPackageQuerySet:
         """With one verified archive copy or more."""
@@ -85,6 +108,7 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
         return self.select_related(
             "executed_obs_unit__obs_unit__observing_program",
             "executed_obs_unit__obs_unit__source",
+            "data_stream__instrument_module__instrument",
             "instrument_module__instrument",
         )
 
@@ -106,16 +130,22 @@ class BundleFormat(models.TextChoices):
 
 
 class RawDataPackage(UuidPrimaryKey):
-    """Files of one execution and one module in a tar.
+    """Files of one module in a tar: those of one execution, or of a data stream for some time.
 
     ``status``: is the tar built? It mirrors the creation operation. ``state``: where is the data in its life? ``size``
-    and ``digest`` (``blake3:<hex>``) are those of the tar and never change once set.
+    and ``digest`` (``blake3:<hex>``) are those of the tar and never change once set. ``start_time`` and ``end_time`` are
+    those of the data in it, and only of a data stream: an execution has its own.
     """
 
     machines = {"status": STATUS_MOVES, "state": PACKAGE_MOVES}
 
     name = models.CharField(max_length=255, unique=True)
-    executed_obs_unit = models.ForeignKey(ExecutedObsUnit, models.PROTECT, related_name="raw_data_packages")
+    executed_obs_unit = models.ForeignKey(
+        ExecutedObsUnit, models.PROTECT, null=True, blank=True, related_name="raw_data_packages"
+    )
+    data_stream = models.ForeignKey(DataStream, models.PROTECT, null=True, blank=True, related_name="raw_data_packages")
+    start_time = models.DateTimeField(null=True, blank=True, editable=False)
+    end_time = models.DateTimeField(null=True, blank=True, editable=False)
     # The indexes of these two are below, each with the order of a list.
     instrument_module = models.ForeignKey(
         InstrumentModule, models.PROTECT, related_name="raw_data_packages", db_index=False
@@ -153,10 +183,17 @@ class RawDataPackage(UuidPrimaryKey):
                 fields=["status", "-created_at"], condition=~Q(status=Status.COMPLETED), name="package_in_the_making"
             ),
             models.Index(fields=["-created_at"], condition=Q(is_late=True), name="package_of_late_files"),
+            # Which packages of data streams overlap an observation?
+            GistIndex(time_range(), name="package_by_time", condition=Q(executed_obs_unit__isnull=True)),
         ]
         constraints = [
             known_values("status", Status, "package_status_known"),
             known_values("state", PackageState, "package_state_known"),
+            models.CheckConstraint(
+                condition=Q(executed_obs_unit__isnull=False, data_stream__isnull=True)
+                | Q(executed_obs_unit__isnull=True, data_stream__isnull=False, start_time__lte=F("end_time")),
+                name="package_of_execution_or_stream",
+            ),
             models.CheckConstraint(
                 condition=~Q(status=Status.COMPLETED) | (Q(size__gt=0) & ~Q(digest="")),
                 name="package_completed_has_digest",
@@ -165,6 +202,33 @@ class RawDataPackage(UuidPrimaryKey):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def priority(self) -> int:
+        """Of its obs unit or data stream; lower is sooner."""
+        if self.executed_obs_unit is not None:
+            return self.executed_obs_unit.obs_unit.priority
+        return self._stream.priority
+
+    @property
+    def observed_from(self) -> datetime:
+        """When its data begin: with its execution, or with the first file of the stream."""
+        if self.executed_obs_unit is not None:
+            return self.executed_obs_unit.start_time
+        assert self.start_time is not None  # noqa: S101  a constraint
+        return self.start_time
+
+    @property
+    def of_what(self) -> str:
+        """The target of its obs unit, or the name of its data stream."""
+        if self.executed_obs_unit is not None:
+            return self.executed_obs_unit.obs_unit.target_name
+        return self._stream.name
+
+    @property
+    def _stream(self) -> DataStream:
+        assert self.data_stream is not None  # noqa: S101  a constraint
+        return self.data_stream
 
 
 class DataTransferPackage(models.Model):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from typing import Final
+from uuid import UUID
 
 from datamgmt.models import RawDataPackage
-from observatory.models import InstrumentModule
+from observatory.models import DataStream, InstrumentModule
 from planning.models import ExecutedObsUnit
 
 #: Below it are the unpacked trees of a PROCESSING location.
@@ -34,13 +35,25 @@ def package_name(execution: ExecutedObsUnit, module: InstrumentModule, number: i
     return "_".join(words)
 
 
+def stream_package_name(stream: DataStream, start: datetime, package: UUID) -> str:
+    """``{instrument}_{module}_{stream}_{start}_{package}``: of its UUID both ends."""
+    words = (
+        _word(stream.instrument_module.instrument.short_name),
+        _word(stream.instrument_module.short_name),
+        _word(stream.name),
+        start.astimezone(UTC).strftime("%Y%m%dT%H%M%S"),
+        package.hex[:8] + package.hex[-8:],
+    )
+    return "_".join(words)
+
+
 def bundle_name(origin: str, destination: str, moment: datetime) -> str:
     """``{origin site}_{destination site}_{time}``: microseconds, under a lock on the origin."""
     return f"{origin}_{destination}_{moment.astimezone(UTC):%Y%m%dT%H%M%S%f}"
 
 
 def _day(package: RawDataPackage) -> str:
-    return package.executed_obs_unit.start_time.astimezone(UTC).strftime("%Y/%m/%d")
+    return package.observed_from.astimezone(UTC).strftime("%Y/%m/%d")
 
 
 def buffer_key(package: RawDataPackage, attempt: str) -> str:
@@ -49,14 +62,17 @@ def buffer_key(package: RawDataPackage, attempt: str) -> str:
 
 
 def archive_key(package: RawDataPackage, attempt: str) -> str:
-    """A package's object in an archive: ``{instrument}/{module}/{YYYY}/{MM}/{DD}/{execution}/{package}.{attempt}.tar``."""
+    """A package's object in an archive: ``{instrument}/{module}/{YYYY}/{MM}/{DD}/{execution}/{package}.{attempt}.tar``;
+    the name of the data stream takes the place of the execution.
+    """
     module = package.instrument_module
+    stream = package.data_stream
     return "/".join(
         (
             _word(module.instrument.short_name),
             _word(module.short_name),
             _day(package),
-            str(package.executed_obs_unit_id),
+            _word(stream.name) if stream is not None else str(package.executed_obs_unit_id),
             f"{package.name}.{attempt}.tar",
         )
     )

@@ -20,6 +20,8 @@ from django.utils import timezone
 
 from datamgmt.checksums import digest_of
 from datamgmt.models import RawDataFile, RawDataPackage, RawDataPackageMetadata
+from observatory.models import DataStream
+from planning.models import ExecutedObsUnit
 
 SIDECAR_FORMAT: Final = "ccatdc-package-sidecar"
 SIDECAR_VERSION: Final = 1
@@ -36,20 +38,15 @@ def sidecar_of(package: RawDataPackage, archive: str, object_key: str) -> bytes:
         "executed_obs_unit__obs_unit__observing_program",
         "executed_obs_unit__obs_unit__sub_observing_program",
         "executed_obs_unit__obs_unit__obs_mode",
+        "data_stream",
         "instrument_module__instrument__telescope__observatory",
         "source_location__site",
     ).get(pk=package.pk)
-    execution = package.executed_obs_unit
-    obs_unit = execution.obs_unit
     module = package.instrument_module
     rows: dict[str, models.Model | None] = {
         "package": package,
-        "executed_obs_unit": execution,
-        "obs_unit": obs_unit,
-        "observing_program": obs_unit.observing_program,
-        "sub_observing_program": obs_unit.sub_observing_program,
-        "obs_mode": obs_unit.obs_mode,
-        "source": _real(obs_unit.source) if obs_unit.source is not None else None,
+        **_observation(package.executed_obs_unit),
+        "data_stream": package.data_stream,
         "instrument_module": module,
         "instrument": module.instrument,
         "telescope": module.instrument.telescope,
@@ -57,6 +54,7 @@ def sidecar_of(package: RawDataPackage, archive: str, object_key: str) -> bytes:
         "metadata": RawDataPackageMetadata.objects.filter(raw_data_package=package).first(),
     }
     files = RawDataFile.objects.filter(raw_data_package=package).order_by("relative_path")
+    named = DataStream.objects.filter(pk__in=files.order_by().values("data_stream"))
     document = {
         "format": SIDECAR_FORMAT,
         "version": SIDECAR_VERSION,
@@ -64,12 +62,26 @@ def sidecar_of(package: RawDataPackage, archive: str, object_key: str) -> bytes:
         "archive": {"location": archive, "object_key": object_key},
         **{name: _columns(row) if row is not None else None for name, row in rows.items()},
         "source_location": package.source_location.full_name,
-        "related": _related([row for row in rows.values() if row is not None]),
+        "related": _related([row for row in rows.values() if row is not None], named),
         "files": [_file(file) for file in files],
     }
     # As it is read again: times and ids are text.
     read_back: dict[str, Any] = json.loads(_written(document))
     return _written({**read_back, "digest": digest_of(_written(read_back))})
+
+
+def _observation(execution: ExecutedObsUnit | None) -> dict[str, models.Model | None]:
+    """What was observed; a package of a data stream has nothing of it."""
+    obs_unit = execution.obs_unit if execution is not None else None
+    source = obs_unit.source if obs_unit is not None else None
+    return {
+        "executed_obs_unit": execution,
+        "obs_unit": obs_unit,
+        "observing_program": obs_unit.observing_program if obs_unit is not None else None,
+        "sub_observing_program": obs_unit.sub_observing_program if obs_unit is not None else None,
+        "obs_mode": obs_unit.obs_mode if obs_unit is not None else None,
+        "source": _real(source) if source is not None else None,
+    }
 
 
 def package_id_of(document: bytes) -> str | None:
@@ -96,11 +108,16 @@ def _columns(row: models.Model) -> dict[str, Any]:
     return columns
 
 
-def _related(rows: Iterable[models.Model]) -> dict[str, list[dict[str, Any]]]:
-    """What these rows refer to, directly or not, by table."""
+def _related(rows: Iterable[models.Model], named: Iterable[models.Model]) -> dict[str, list[dict[str, Any]]]:
+    """What these rows refer to, directly or not, by table; and what the files name beyond them."""
     todo = list(rows)
     seen = {_identity(row) for row in todo}
     found: dict[str, list[dict[str, Any]]] = {}
+    for row in named:
+        if _identity(row) not in seen:
+            seen.add(_identity(row))
+            todo.append(row)
+            found.setdefault(row._meta.db_table, []).append(_columns(row))
     while todo:
         for row in _referred_to(todo.pop()):
             if _identity(row) not in seen:
@@ -153,6 +170,9 @@ def _file(file: RawDataFile) -> dict[str, Any]:
         "size": file.size,
         "digest": file.digest,
         "filed_checksum": f"{file.checksum_algorithm}:{file.checksum}" if file.checksum else None,
+        "data_stream_id": file.data_stream_id,
+        "start_time": file.start_time,
+        "end_time": file.end_time,
         "file_type": file.file_type,
         "created_at": file.created_at,
         "registered_at": file.registered_at,

@@ -153,7 +153,7 @@ def _add(found: _Found, document: dict[str, Any], location: DataLocation, result
     is_new = package is None
     if package is None:
         package = _package(columns, document, rows, source)
-        files = _files(document["files"], package)
+        files = _files(document["files"], package, rows)
         RawDataPackageMetadata.objects.get_or_create(
             raw_data_package=package, defaults=_metadata(document["metadata"] or {})
         )
@@ -187,7 +187,10 @@ def _package(columns: dict[str, Any], document: dict[str, Any], rows: Rows, sour
     package = RawDataPackage.objects.create(
         pk=columns["id"],
         name=columns["name"],
-        executed_obs_unit_id=rows.key_here("planning.ExecutedObsUnit", columns["executed_obs_unit_id"]),
+        executed_obs_unit_id=rows.key_of("planning.ExecutedObsUnit", columns["executed_obs_unit_id"]),
+        data_stream_id=rows.key_of("observatory.DataStream", columns.get("data_stream_id")),
+        start_time=_time(columns.get("start_time")),
+        end_time=_time(columns.get("end_time")),
         instrument_module_id=rows.key_here("observatory.InstrumentModule", columns["instrument_module_id"]),
         source_location=source,
         status=Status.COMPLETED,
@@ -203,7 +206,7 @@ def _package(columns: dict[str, Any], document: dict[str, Any], rows: Rows, sour
     return package
 
 
-def _files(entries: list[dict[str, Any]], package: RawDataPackage) -> list[RawDataFile]:
+def _files(entries: list[dict[str, Any]], package: RawDataPackage, rows: Rows) -> list[RawDataFile]:
     """Those that are not here come, and those that were filed but in no package yet (an older backup) get theirs."""
     here = {file.pk: file for file in RawDataFile.objects.filter(pk__in=[entry["id"] for entry in entries])}
     taken = [file.relative_path for file in here.values() if file.raw_data_package_id is not None]
@@ -230,6 +233,9 @@ def _files(entries: list[dict[str, Any]], package: RawDataPackage) -> list[RawDa
                 checksum=checksum,
                 checksum_algorithm=algorithm,
                 executed_obs_unit_id=package.executed_obs_unit_id,
+                data_stream_id=rows.key_of("observatory.DataStream", entry.get("data_stream_id")),
+                start_time=_time(entry.get("start_time")),
+                end_time=_time(entry.get("end_time")),
                 instrument_module_id=package.instrument_module_id,
                 raw_data_package=package,
                 source_location_id=package.source_location_id,

@@ -22,6 +22,7 @@ NAMED: Final[Mapping[str, str]] = {
     "telescope": "observatory.Telescope",
     "instrument": "observatory.Instrument",
     "instrument_module": "observatory.InstrumentModule",
+    "data_stream": "observatory.DataStream",
     "observing_program": "planning.ObservingProgram",
     "sub_observing_program": "planning.SubObservingProgram",
     "obs_mode": "planning.ObsMode",
@@ -40,7 +41,7 @@ class Rows:
         self._columns: dict[_Identity, tuple[type[models.Model], Columns]] = {}
         self._here: dict[_Identity, Any] = {}
         for name, label in NAMED.items():
-            if document[name] is not None:
+            if document.get(name) is not None:
                 self._remember(apps.get_model(label), document[name])
         for table, rows in document["related"].items():
             for columns in rows:
@@ -57,6 +58,10 @@ class Rows:
         """The key in this database of a row of the sidecar."""
         model = apps.get_model(label)
         return self._key_here(_root(model), model._meta.pk.to_python(key))
+
+    def key_of(self, label: str, key: Any) -> Any:
+        """The same of a reference that may be empty."""
+        return None if key is None else self.key_here(label, key)
 
     def _remember(self, model: type[models.Model], columns: Columns) -> None:
         kind = _kind_with(model, set(columns))

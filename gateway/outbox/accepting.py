@@ -7,11 +7,11 @@ The views are those of the main site (datamgmt/api/filing_views.py), wrapped: sa
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from http import HTTPStatus
 from typing import Any, Final
-from uuid import UUID
+from uuid import NAMESPACE_OID, UUID, uuid5
 
 from django.db import transaction
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -43,7 +43,7 @@ UNKNOWN_CODES: Final = frozenset(
 )
 
 Handler = Callable[..., Response]
-#: Of a request and its answer: kind, execution, body and number of files of what is to be sent.
+#: Of a request and its answer: kind, sequence, body and number of files of what is to be sent.
 Reader = Callable[[Request, dict[str, Any]], Iterator[tuple[str, UUID, Any, int]]]
 
 
@@ -90,12 +90,13 @@ def _is_news(response: Response, kwargs: dict[str, Any], *, ended: bool) -> bool
 def _put(calls: Iterator[tuple[str, UUID, Any, int]], request: Request) -> None:
     token = request.auth if isinstance(request.auth, ApiToken) else None
     rows = []
-    for kind, execution, body, files in calls:
+    for kind, sequence, body, files in calls:
         text = as_text(body)
         rows.append(
             OutboxItem(
                 kind=kind,
-                execution_id=execution,
+                sequence=sequence,
+                data_stream=stream_of(body[0]) if kind == ItemKind.FILES else "",
                 method=str(request.method),
                 path=BULK_PATH if kind == ItemKind.FILES else request.path,
                 body=text,
@@ -123,13 +124,27 @@ def finish_of(request: Request, kwargs: dict[str, Any]) -> Iterator[tuple[str, U
 
 
 def files_of(request: Request, _kwargs: dict[str, Any]) -> Iterator[tuple[str, UUID, Any, int]]:
-    """One list for each observation: each is sent in its own order."""
+    """One list for each observation and data stream: each is sent in its own order."""
     rows = request.data if isinstance(request.data, list) else [request.data]
-    by_execution: dict[UUID, list[Any]] = {}
+    by_sequence: dict[UUID, list[Any]] = {}
     for row in rows:
-        by_execution.setdefault(UUID(row["executed_obs_unit"]), []).append(row)
-    for execution, files in by_execution.items():
-        yield ItemKind.FILES, execution, files, len(files)
+        by_sequence.setdefault(sequence_of(row), []).append(row)
+    for sequence, files in by_sequence.items():
+        yield ItemKind.FILES, sequence, files, len(files)
+
+
+def sequence_of(row: Mapping[str, Any]) -> UUID:
+    """Within what a row of files is sent in order: the id of its observation, else a UUID made of the data stream."""
+    stream = stream_of(row)
+    return uuid5(NAMESPACE_OID, f"data_stream/{stream}") if stream else UUID(row["executed_obs_unit"])
+
+
+def stream_of(row: Mapping[str, Any]) -> str:
+    """The data stream of a row of files; empty for one of an observation."""
+    if row.get("executed_obs_unit") is not None:
+        return ""
+    module = row.get("instrument_module") or f"{row.get('instrument')}/{row.get('module')}"
+    return f"{module}/{row['data_stream']}"
 
 
 def _names_something_unknown(error: CcatError | ValidationError) -> bool:

@@ -39,7 +39,7 @@ def backlog() -> Backlog:
     found = OutboxItem.objects.open().aggregate(
         items=Count("id"),
         files=Sum("files", default=0),
-        observations=Count("execution", distinct=True),
+        observations=Count("sequence", distinct=True),
         oldest=Min("filed_at"),
     )
     return Backlog(**found, dead=OutboxItem.objects.dead().count())

@@ -25,7 +25,7 @@ MAX_JOINED_BYTES: Final = 16 * 1024 * 1024
 class Batch:
     """Calls of one observation that are sent as one. ``rows`` has the number of files of each."""
 
-    execution: UUID
+    sequence: UUID
     ids: Sequence[int]
     kind: str
     method: str
@@ -39,7 +39,7 @@ class Batch:
         """What the main site's answer must say."""
         if self.kind == ItemKind.FILES:
             return {"rows": sum(self.rows)}
-        return {"id": str(self.execution)}
+        return {"id": str(self.sequence)}
 
     def call_with_row(self, index: int) -> int:
         """Which of the calls brought a row of the joined one."""
@@ -50,9 +50,9 @@ class Batch:
         return len(self.rows) - 1
 
 
-def next_batch(execution: UUID, *, most_calls: int = MAX_ROWS) -> Batch | None:
-    """The next call of an observation, joined with what follows; None when there is none to send."""
-    open_items = OutboxItem.objects.open().filter(execution=execution).order_by("id")
+def next_batch(sequence: UUID, *, most_calls: int = MAX_ROWS) -> Batch | None:
+    """The next call of a sequence, joined with what follows; None when there is none to send."""
+    open_items = OutboxItem.objects.open().filter(sequence=sequence).order_by("id")
     facts = list(open_items.values_list("id", "kind", "status", "files", "body_bytes", "token_id")[:most_calls])
     if not facts or facts[0][2] != ItemStatus.WAITING:
         return None
@@ -67,10 +67,10 @@ def next_batch(execution: UUID, *, most_calls: int = MAX_ROWS) -> Batch | None:
             if not alike or files > MAX_ROWS or size > MAX_JOINED_BYTES:
                 break
             ids.append(pk)
-    return _batch(execution, ids)
+    return _batch(sequence, ids)
 
 
-def _batch(execution: UUID, ids: list[int]) -> Batch:
+def _batch(sequence: UUID, ids: list[int]) -> Batch:
     items = list(
         OutboxItem.objects.filter(pk__in=ids)
         .order_by("id")
@@ -82,7 +82,7 @@ def _batch(execution: UUID, ids: list[int]) -> Batch:
         body = f"[{','.join(each[3][1:-1] for each in items)}]"
         method = "POST"
     return Batch(
-        execution=execution,
+        sequence=sequence,
         ids=ids,
         kind=kind,
         method=method,

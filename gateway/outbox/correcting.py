@@ -22,7 +22,7 @@ from ccatdc.common.states import transition, transition_all
 from datamgmt.api.filing_serializers import FinishSerializer, StartSerializer
 from datamgmt.filing.parsing import read_file_reports
 from gateway.models import ItemKind, ItemStatus, OutboxItem
-from gateway.outbox.accepting import as_text
+from gateway.outbox.accepting import as_text, sequence_of
 
 
 def resend(item: OutboxItem, person: User) -> None:
@@ -32,7 +32,7 @@ def resend(item: OutboxItem, person: User) -> None:
     """
     with transaction.atomic():
         _send_again(item, person)
-        record("gateway", f"{item} of observation {item.execution_id} is resent.", about=item, user=person)
+        record("gateway", f"{item} of {item.of_what} is resent.", about=item, user=person)
 
 
 def correct(item: OutboxItem, text: str, person: User) -> None:
@@ -52,12 +52,7 @@ def correct(item: OutboxItem, text: str, person: User) -> None:
             body_bytes=len(new),
             files=len(body) if item.kind == ItemKind.FILES else 0,
         )
-        record(
-            "gateway",
-            f"{item} of observation {item.execution_id} was corrected and is resent.",
-            about=item,
-            user=person,
-        )
+        record("gateway", f"{item} of {item.of_what} was corrected and is resent.", about=item, user=person)
 
 
 def discard(item: OutboxItem, reason: str, person: User, *, rest: bool = False) -> int:
@@ -73,12 +68,10 @@ def discard(item: OutboxItem, reason: str, person: User, *, rest: bool = False) 
         transition(item, ItemStatus.DISCARDED, where=Q(status=ItemStatus.DEAD), **facts)
         count = 1
         if rest:
-            others = OutboxItem.objects.open().filter(execution=item.execution_id)
+            others = OutboxItem.objects.open().filter(sequence=item.sequence)
             count += transition_all(others, ItemStatus.DISCARDED, **facts)
         what = f"{item} and {count - 1} more" if count > 1 else f"{item}"
-        record(
-            "gateway", f"{what} of observation {item.execution_id} discarded: {reason.strip()}", about=item, user=person
-        )
+        record("gateway", f"{what} of {item.of_what} discarded: {reason.strip()}", about=item, user=person)
         notify_gateway()
     return count
 
@@ -93,22 +86,23 @@ def _checked(item: OutboxItem, text: str) -> Any:
     try:
         body = StrictJsonParser().parse(BytesIO(text.encode()))
         if item.kind == ItemKind.FILES:
-            named = {report.executed_obs_unit for report in read_file_reports(body)}
+            read_file_reports(body)
+            named = {sequence_of(row) for row in body}
         elif item.kind == ItemKind.START:
             start = StartSerializer(data=body)
             start.is_valid(raise_exception=True)
             named = {start.validated_data["id"]}
         else:
             FinishSerializer(data=body).is_valid(raise_exception=True)
-            named = {item.execution_id}
+            named = {item.sequence}
     except UnicodeEncodeError as error:
         raise _invalid("The text has a character that is none.") from error
     except ParseError as error:
         raise _invalid(str(error.detail)) from error
     except ValidationError as error:
         raise _invalid(_sentence(error.detail)) from error
-    if named != {item.execution_id}:
-        raise _invalid(f"This call is about observation {item.execution_id} only.")
+    if named != {item.sequence}:
+        raise _invalid(f"This call is about {item.of_what} only.")
     return body
 
 

@@ -34,13 +34,13 @@ def take_reference_data() -> None:
 
 
 @contextmanager
-def sole_sender(execution: UUID) -> Iterator[bool]:
+def sole_sender(sequence: UUID) -> Iterator[bool]:
     """Whether this thread has the observation for itself, until the end of the block.
 
     Held by the connection and not by a transaction: an answer may take a minute. Two observations with the same 32 bits
     wait for each other, which does no harm.
     """
-    key = (execution.int >> 96) - 2**31
+    key = (sequence.int >> 96) - 2**31
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_OBSERVATION, key])
         (mine,) = cursor.fetchone()

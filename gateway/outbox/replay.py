@@ -32,18 +32,18 @@ logger = logging.getLogger(__name__)
 TURN: Final = 20
 
 
-def replay(execution: UUID, primary: PrimarySite, may_go_on: Callable[[], bool]) -> int | None:
+def replay(sequence: UUID, primary: PrimarySite, may_go_on: Callable[[], bool]) -> int | None:
     """Send calls of an observation while ``may_go_on``; how many the main site has now of them.
 
     None when another process is at it. Raises Django's errors of the database.
     """
     sent = 0
-    with sole_sender(execution) as mine:
+    with sole_sender(sequence) as mine:
         if not mine:
             return None
         most_calls = MAX_ROWS
         for _ in range(TURN):
-            batch = next_batch(execution, most_calls=most_calls) if may_go_on() else None
+            batch = next_batch(sequence, most_calls=most_calls) if may_go_on() else None
             if batch is None:
                 break
             verdict = primary.send(batch)
@@ -98,7 +98,7 @@ def _refused(batch: Batch, verdict: Verdict) -> None:
     with transaction.atomic():
         item = OutboxItem.objects.light().get(pk=batch.ids[0])
         transition(item, ItemStatus.DEAD, problem=dict(verdict.problem), refused_at=Now())
-        message = f"{item} of observation {batch.execution} was refused: {verdict.said}"
+        message = f"{item} of {item.of_what} was refused: {verdict.said}"
         record("gateway", message, about=item, level=LogLevel.ERROR)
     logger.error(message)
 
@@ -110,4 +110,4 @@ def _later(batch: Batch, verdict: Verdict) -> None:
     OutboxItem.objects.filter(pk=item.pk).update(
         attempts=F("attempts") + 1, not_before=now_plus(pause), problem=dict(verdict.problem)
     )
-    logger.warning("Observation %s waits %.1f s. The main site said: %s", batch.execution, pause, verdict.said)
+    logger.warning("%s waits %.1f s. The main site said: %s", batch.sequence, pause, verdict.said)

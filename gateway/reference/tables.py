@@ -72,6 +72,7 @@ _MODELS: Final[Sequence[Table]] = (
     Table(observatory.Telescope, names=("name", "short_name")),
     Table(observatory.Instrument, withdrawn={"available": "FALSE"}, names=("name", "short_name")),
     Table(observatory.InstrumentModule, withdrawn={"available": "FALSE"}, names=("name", "short_name")),
+    Table(observatory.DataStream, withdrawn={"active": "FALSE"}, names=("name",)),
     Table(observatory.Line, names=("name",)),
     Table(observatory.InstrumentModuleConfiguration, withdrawn={"active": "FALSE"}, names=("name",)),
     Table(observatory.ChaiModuleConfiguration),

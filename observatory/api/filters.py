@@ -40,6 +40,15 @@ class InstrumentModuleFilter(RowFilter):
         return rows.filter(freq_min_ghz__lte=ghz, freq_max_ghz__gte=ghz)
 
 
+class DataStreamFilter(RowFilter):
+    """Data streams by instrument, module, name, and whether they are in use."""
+
+    instrument = django_filters.CharFilter("instrument_module__instrument__short_name")
+    module = django_filters.CharFilter("instrument_module__short_name")
+    name = django_filters.CharFilter("name")
+    active = FlagFilter("active")
+
+
 class LineFilter(RowFilter):
     """Lines by name, species, module and frequency (GHz)."""
 

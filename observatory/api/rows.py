@@ -6,7 +6,15 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from observatory.models import Instrument, InstrumentModule, InstrumentModuleConfiguration, Line, Observatory, Telescope
+from observatory.models import (
+    DataStream,
+    Instrument,
+    InstrumentModule,
+    InstrumentModuleConfiguration,
+    Line,
+    Observatory,
+    Telescope,
+)
 
 
 def observatories() -> QuerySet[Observatory]:
@@ -24,6 +32,10 @@ def instruments() -> QuerySet[Instrument]:
 
 def modules() -> QuerySet[InstrumentModule]:
     return InstrumentModule.objects.select_related("instrument")
+
+
+def data_streams() -> QuerySet[DataStream]:
+    return DataStream.objects.select_related("instrument_module__instrument")
 
 
 def lines() -> QuerySet[Line]:

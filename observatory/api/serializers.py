@@ -11,6 +11,7 @@ from ccatdc.common.api.polymorphic import ByKindSerializer
 from observatory.api import rows
 from observatory.models import (
     ChaiModuleConfiguration,
+    DataStream,
     Instrument,
     InstrumentModule,
     Line,
@@ -116,6 +117,33 @@ class InstrumentModuleSerializer(Expandable, serializers.ModelSerializer[Instrum
             "offset_y_arcmin",
             "beam_fwhm_arcsec",
             "polarization_sensitive",
+        ]
+        read_only_fields = fields
+
+
+class DataStreamSerializer(Expandable, serializers.ModelSerializer[DataStream]):
+    """A data stream of a module, and how its files are packaged. Seconds."""
+
+    relations = {"instrument_module": Relation("instrument_module", InstrumentModuleSerializer, rows.modules)}
+
+    instrument = serializers.CharField(source="instrument_module.instrument.short_name")
+    module = serializers.CharField(source="instrument_module.short_name")
+
+    class Meta:
+        model = DataStream
+        fields = [
+            "id",
+            "instrument",
+            "module",
+            "instrument_module",
+            "name",
+            "description",
+            "active",
+            "of_telescope",
+            "is_public",
+            "package_seconds",
+            "settle_seconds",
+            "priority",
         ]
         read_only_fields = fields
 

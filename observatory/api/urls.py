@@ -13,6 +13,7 @@ urlpatterns = [
             "instruments": views.InstrumentViewSet,
             "instrument_modules": views.InstrumentModuleViewSet,
             "instrument_module_configurations": views.ModuleConfigurationViewSet,
+            "data_streams": views.DataStreamViewSet,
             "lines": views.LineViewSet,
         }
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from ccatdc.common.api.views import RowsViewSet
 from observatory.api import filters, rows, serializers
-from observatory.models import Instrument, InstrumentModule, Line, Observatory, Telescope
+from observatory.models import DataStream, Instrument, InstrumentModule, Line, Observatory, Telescope
 
 
 class ObservatoryViewSet(RowsViewSet[Observatory]):
@@ -49,6 +49,15 @@ class InstrumentModuleViewSet(RowsViewSet[InstrumentModule]):
     serializer_class = serializers.InstrumentModuleSerializer
     filterset_class = filters.InstrumentModuleFilter
     expands = ("instrument", "instrument.telescope")
+
+
+class DataStreamViewSet(RowsViewSet[DataStream]):
+    """Data streams: what modules write without regard to observations."""
+
+    queryset = rows.data_streams()
+    serializer_class = serializers.DataStreamSerializer
+    filterset_class = filters.DataStreamFilter
+    expands = ("instrument_module", "instrument_module.instrument")
 
 
 class LineViewSet(RowsViewSet[Line]):

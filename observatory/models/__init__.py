@@ -10,9 +10,11 @@ from observatory.models.configurations import (
 )
 from observatory.models.hierarchy import Instrument, InstrumentModule, InstrumentType, Observatory, Telescope
 from observatory.models.lines import Line
+from observatory.models.streams import DataStream
 
 __all__ = [
     "ChaiModuleConfiguration",
+    "DataStream",
     "Instrument",
     "InstrumentModule",
     "InstrumentModuleConfiguration",

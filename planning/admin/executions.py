@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from accounts.people import person_of
@@ -85,6 +86,7 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
                     "lasted",
                     "files_link",
                     "packages_link",
+                    "streams_link",
                 ]
             },
         ),
@@ -112,6 +114,7 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
         "lasted",
         "files_link",
         "packages_link",
+        "streams_link",
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -157,3 +160,12 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
     @admin.display(description="Packages")
     def packages_link(self, execution: ExecutedObsUnit) -> SafeString:
         return link_to_list("datamgmt", "rawdatapackage", "Packages", executed_obs_unit__id__exact=execution.pk)
+
+    @admin.display(description="With data streams")
+    def streams_link(self, execution: ExecutedObsUnit) -> SafeString:
+        """All that belongs to it: what data streams wrote meanwhile too."""
+        links = [
+            link_to_list("datamgmt", model, text, belongs_to=execution.pk)
+            for model, text in (("rawdatafile", "Files"), ("rawdatapackage", "Packages"))
+        ]
+        return format_html_join(", ", "{}", ((link,) for link in links))

@@ -8,8 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib.postgres.fields import DateTimeRangeField
+from django.contrib.postgres.indexes import GistIndex
+from django.contrib.postgres.lookups import Overlap
 from django.db import models
-from django.db.models import F, Max, OuterRef, Q, Subquery
+from django.db.models import F, Func, Max, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -88,6 +91,11 @@ def obs_units_and_time(units: models.QuerySet[ObsUnit], path: str = "") -> Q:
     return Q(**{f"{path}obs_unit__in": chosen, f"{path}start_time__lte": latest})
 
 
+def time_range(start: Any = "start_time", end: Any = "end_time") -> Func:
+    """The time between two columns or values, both ends included, as a range of PostgreSQL."""
+    return Func(start, end, Value("[]"), function="tstzrange", output_field=DateTimeRangeField())
+
+
 class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
     def visible_to(self, user: Any) -> ExecutedObsUnitQuerySet:
         """Of one's own programs, and public ones."""
@@ -96,6 +104,10 @@ class ExecutedObsUnitQuerySet(models.QuerySet["ExecutedObsUnit"]):
     def finished(self) -> ExecutedObsUnitQuerySet:
         """Over, however they ended: aborted observations are data too."""
         return self.exclude(status=ExecutionStatus.RUNNING)
+
+    def overlapping(self, start: Any, end: Any) -> ExecutedObsUnitQuerySet:
+        """Over, and observed for a part of the time between these columns or values at least, both ends included."""
+        return self.filter(Overlap(time_range(), time_range(start, end)), end_time__isnull=False)
 
     def overdue(self) -> ExecutedObsUnitQuerySet:
         """Running for three times the planned duration and an hour more: perhaps nobody told us that it ended."""
@@ -193,6 +205,8 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
             # Lists narrowed by what is rare among millions; "executions that never finish" too.
             models.Index(fields=["status", "-start_time"], name="execution_by_status"),
             models.Index(fields=["quality", "-start_time"], name="execution_by_quality"),
+            # Which observations does a file of a data stream overlap?
+            GistIndex(time_range(), name="execution_by_time", condition=Q(end_time__isnull=False)),
         ]
         constraints = [
             models.CheckConstraint(
@@ -222,6 +236,11 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
                 name="execution_configuration_has_version",
             ),
         ]
+
+    @property
+    def is_over(self) -> bool:
+        """However it ended."""
+        return self.status != ExecutionStatus.RUNNING
 
     def __str__(self) -> str:
         return f"{self.obs_unit} {timezone.localtime(self.start_time):%Y-%m-%d %H:%M:%S}"

@@ -9,6 +9,7 @@ from factory.django import DjangoModelFactory
 
 from observatory.models import (
     ChaiModuleConfiguration,
+    DataStream,
     Instrument,
     InstrumentModule,
     InstrumentType,
@@ -70,6 +71,18 @@ class InstrumentModuleFactory(DjangoModelFactory[InstrumentModule]):
     instrument = factory.SubFactory(InstrumentFactory)
     short_name = "f280"
     name = factory.LazyAttribute(lambda o: "280 GHz" if o.short_name == "f280" else o.short_name)
+
+
+class DataStreamFactory(DjangoModelFactory[DataStream]):
+    """What the 280 GHz module of Prime-Cam reads out, in packages of an hour."""
+
+    class Meta:
+        model = DataStream
+        django_get_or_create = ("instrument_module", "name")
+
+    instrument_module = factory.SubFactory(InstrumentModuleFactory)
+    name = "timestreams"
+    settle_seconds = 0
 
 
 class LineFactory(DjangoModelFactory[Line]):

@@ -95,7 +95,7 @@ def test_health_tells_what_is_wrong_and_why(settings: Any) -> None:
 
     def kept(**fields: Any) -> OutboxItem:
         return OutboxItem.objects.create(
-            execution=execution, method="POST", path="/", body="[]", body_bytes=2, **fields
+            sequence=execution.pk, method="POST", path="/", body="[]", body_bytes=2, **fields
         )
 
     kept(kind="files", files=7, filed_at=now - timedelta(hours=1))
@@ -128,7 +128,7 @@ def test_what_was_delivered_long_ago_is_pruned_and_nothing_else(settings: Any) -
     }
     for name, (status, delivered_at) in states.items():
         OutboxItem.objects.create(
-            execution=execution,
+            sequence=execution.pk,
             kind="files",
             method="POST",
             path=name,

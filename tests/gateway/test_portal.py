@@ -95,7 +95,7 @@ def test_the_first_page_and_health_tell_what_waits(
 
 def test_a_refused_call_is_corrected_and_goes_on(site: GatewaySite, operator: Browser, refused: int) -> None:
     assert "is filed as" in operator.get("/portal/")
-    ((body, execution),) = site.rows("SELECT body, execution_id FROM gateway_outbox WHERE id = %s", refused)
+    ((body, execution),) = site.rows("SELECT body, sequence FROM gateway_outbox WHERE id = %s", refused)
     address = f"{OUTBOX}{refused}/correct/"
     assert "Give an object" in operator.post(address, body="[1]")
     rows = [{**json.loads(body)[0], "relative_path": "another/name.g3"}]

@@ -298,7 +298,7 @@ def test_the_outbox_keeps_tokens_and_people_that_filed(db: None) -> None:
     token = ApiTokenFactory.create()
     execution = ExecutedObsUnitFactory.create()
     OutboxItem.objects.create(
-        execution=execution, kind="start", method="POST", path="/", body="{}", body_bytes=2,
+        sequence=execution.pk, kind="start", method="POST", path="/", body="{}", body_bytes=2,
         token=token, user=token.user,
     )  # fmt: skip
     apply_snapshot(before)

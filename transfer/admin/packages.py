@@ -11,9 +11,10 @@ from django.utils.safestring import SafeString
 
 from accounts.people import person_of
 from ccatdc.common.admin.actions import portal_action
-from ccatdc.common.admin.badges import link_to_admin, link_to_list
+from ccatdc.common.admin.badges import NO_VALUE, link_to_admin, link_to_list
 from ccatdc.common.admin.base import ReadOnlyAdmin, code_column, fields_of, size_column, state_column
 from ccatdc.common.states import STATUS_COLOURS
+from datamgmt.admin.files import BelongsTo
 from datamgmt.admin.sites import AtLocation, AtSource
 from datamgmt.models import DataTransferPackage, RawDataPackage
 from datamgmt.states import PACKAGE_STATE_COLOURS, PackageState
@@ -41,10 +42,11 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
     list_select_related = [
         "executed_obs_unit__obs_unit__observing_program",
         "executed_obs_unit__obs_unit__source",
+        "data_stream__instrument_module__instrument",
         "instrument_module__instrument",
         "source_location__site",
     ]
-    list_filter = ["state", "status", "is_late", AtSource]
+    list_filter = ["state", "status", "is_late", AtSource, BelongsTo]
     # What is searched is said in get_search_results; the box appears when this is not empty.
     search_fields = ["name__startswith"]
     search_help_text = "The beginning of a package's name, or its id."
@@ -68,8 +70,8 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        ("Belongs to", {"fields": ["execution_link", "instrument_module", "source_location"]}),
-        ("Times (UTC)", {"fields": ["created_at", "finalized_at", "archived_at"]}),
+        ("Belongs to", {"fields": ["execution_link", "data_stream", "instrument_module", "source_location"]}),
+        ("Times (UTC)", {"fields": ["start_time", "end_time", "created_at", "finalized_at", "archived_at"]}),
     ]
     readonly_fields = [
         *fields_of(RawDataPackage),
@@ -96,9 +98,9 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
         """Where it is now, and how it came there."""
         return {"portal_timeline": timeline_of(obj)}
 
-    @admin.display(description="Source", ordering="executed_obs_unit__obs_unit__source__name")
+    @admin.display(description="Source or data stream", ordering="executed_obs_unit__obs_unit__source__name")
     def source_name(self, package: RawDataPackage) -> str:
-        return package.executed_obs_unit.obs_unit.target_name
+        return package.of_what
 
     @admin.display(description="Late files")
     def late(self, package: RawDataPackage) -> str:
@@ -107,8 +109,10 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
 
     @admin.display(description="Execution")
     def execution_link(self, package: RawDataPackage) -> SafeString:
-        """The observation that it belongs to."""
+        """The observation that it belongs to; one of a data stream belongs to all that it overlaps."""
         execution = package.executed_obs_unit
+        if execution is None:
+            return NO_VALUE
         return link_to_admin("planning", "executedobsunit", execution.pk, str(execution))
 
     @admin.display(description="Its files")

@@ -15,13 +15,22 @@ from datamgmt.models import DataLocation
 from datamgmt.models.locations import FULL_NAME_LENGTH
 from transfer.models import StagingJob
 from transfer.models.jobs import MAX_KEEP_DAYS
-from transfer.staging.requests import MAX_PACKAGES, progress_of
+from transfer.staging.requests import MAX_EXECUTIONS, MAX_PACKAGES, progress_of
 
 
 class StagingRequestSerializer(StrictSerializer):
-    """A request for archived packages at a PROCESSING location."""
+    """A request for archived packages at a PROCESSING location, or for whole observations."""
 
-    packages = serializers.ListField(child=serializers.UUIDField(), allow_empty=False, max_length=MAX_PACKAGES)
+    packages = serializers.ListField(
+        child=serializers.UUIDField(), required=False, allow_empty=False, max_length=MAX_PACKAGES
+    )
+    executions = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        allow_empty=False,
+        max_length=MAX_EXECUTIONS,
+        help_text="In place of packages: all that belongs to these, of data streams the files that overlap them.",
+    )
     location = serializers.CharField(
         max_length=FULL_NAME_LENGTH, help_text="Full name, such as cologne_ramses_processing."
     )
@@ -36,6 +45,12 @@ class StagingRequestSerializer(StrictSerializer):
             )
         location: DataLocation = found[0]
         return location
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """One of the two."""
+        if ("packages" in attrs) == ("executions" in attrs):
+            raise serializers.ValidationError("Give either packages or executions.", code="required")
+        return attrs
 
 
 class ExtensionSerializer(StrictSerializer):

@@ -64,11 +64,17 @@ class StagingJobsView(StrictListView[StagingJob]):
         operation_id="request_staging", request=StagingRequestSerializer, responses={201: StagingJobDetailSerializer}
     )
     def post(self, request: Request) -> Response:
-        """Ask for packages. The answer is the job; follow it until it is completed."""
+        """Ask for packages or whole observations. The answer is the job; follow it until it is completed."""
         body = StagingRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         data: dict[str, Any] = body.validated_data
-        job = requests.request_staging(user_of(request), data["packages"], data["location"], data["name"])
+        job = requests.request_staging(
+            user_of(request),
+            data.get("packages", ()),
+            data["location"],
+            data["name"],
+            executions=data.get("executions", ()),
+        )
         return shown(request, job.pk, HTTPStatus.CREATED)
 
 

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from ccatdc.common.states import transition_all
 from datamgmt.models import DataLocation, DataTransferPackage, LocationType, RawDataPackage, Site
+from datamgmt.models.packages import RawDataPackageQuerySet
 from datamgmt.packaging.naming import bundle_name
 from datamgmt.states import PackageState
 from transfer.managers.base import StageManager
@@ -101,7 +101,7 @@ class BundleManager(StageManager[Outgoing]):
             data_transfer_package=bundle,
             location=buffer,
             route=hop.route,
-            priority=min(_priority(package) for package in packages),
+            priority=min(package.priority for package in packages),
             total_bytes=bundle.size,
         )
         return self.submit(operation)
@@ -125,19 +125,14 @@ def due_bundle(packages: Sequence[RawDataPackage], limits: BundleLimits) -> list
     return bundle if is_urgent or size >= limits.max_bytes or oldest <= deadline else []
 
 
-def _waiting(work: Outgoing) -> QuerySet[RawDataPackage]:
+def _waiting(work: Outgoing) -> RawDataPackageQuerySet:
     if work.final_site is not None:
         return relayed(work.buffer, work.final_site)
     return RawDataPackage.objects.waiting().with_usable_copy_at(work.buffer)
 
 
 def _by_priority(work: Outgoing) -> list[RawDataPackage]:
-    ordered = (
-        _waiting(work)
-        .select_related("executed_obs_unit__obs_unit")
-        .order_by("executed_obs_unit__obs_unit__priority", "created_at", "id")
-    )
-    return list(ordered[:PASS_LIMIT])
+    return list(_waiting(work).select_related("executed_obs_unit__obs_unit", "data_stream").by_urgency()[:PASS_LIMIT])
 
 
 def _locked(work: Outgoing) -> list[RawDataPackage]:
@@ -148,9 +143,5 @@ def _locked(work: Outgoing) -> list[RawDataPackage]:
     return [package for package in _by_priority(work) if package.pk in keys]
 
 
-def _priority(package: RawDataPackage) -> int:
-    return package.executed_obs_unit.obs_unit.priority
-
-
 def _is_urgent(package: RawDataPackage) -> bool:
-    return _priority(package) <= URGENT_PRIORITY
+    return package.priority <= URGENT_PRIORITY

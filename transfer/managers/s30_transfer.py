@@ -42,7 +42,7 @@ class TransferManager(StageManager[DataTransferPackage | DataTransfer]):
             destination = require_receiving(bundle.destination_location)
         else:
             destination = writable_buffer(bundle.destination_site)
-        urgency = bundle.raw_data_packages.aggregate(first=Min("executed_obs_unit__obs_unit__priority"))
+        urgency = bundle.raw_data_packages.with_priority().aggregate(first=Min("urgency"))
         closed = bundle.creations.select_related("route").order_by("pk").first()
         transfer = DataTransfer.objects.create(
             data_transfer_package=bundle,

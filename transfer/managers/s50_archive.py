@@ -110,7 +110,7 @@ class ArchiveManager(StageManager[Missing | LongTermArchiveTransfer]):
                 dispatch.retry(work, user=None, reason="There is a copy to read again.")
             return 0
         packages = RawDataPackage.objects.select_for_update(of=("self",), no_key=True)
-        package = packages.select_related("executed_obs_unit__obs_unit").get(pk=work.package.pk)
+        package = packages.select_related("executed_obs_unit__obs_unit", "data_stream").get(pk=work.package.pk)
         origin = archive_origin(package.pk, work.archive)
         if origin is None or not _lacking(work.archive).filter(pk=package.pk).exists():
             return 0
@@ -120,7 +120,7 @@ class ArchiveManager(StageManager[Missing | LongTermArchiveTransfer]):
             location=work.archive,
             origin_location=origin.data_location,
             destination_location=work.archive,
-            priority=package.executed_obs_unit.obs_unit.priority if is_new else REPLICA_PRIORITY,
+            priority=package.priority if is_new else REPLICA_PRIORITY,
             total_bytes=package.size,
         )
         return self.submit(operation)

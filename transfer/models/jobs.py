@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 
 from django.conf import settings
 from django.db import models
@@ -13,6 +15,9 @@ from django.utils import timezone
 from accounts.models import User
 from ccatdc.common.states import Moves, Status, known_values
 from datamgmt.models import DataLocation, RawDataPackage
+from datamgmt.models.streams import in_streams_overlapping
+from datamgmt.packaging.naming import job_link_key
+from planning.models import ExecutedObsUnit
 
 #: Days that a job keeps its data, and the most to which it can be extended.
 DEFAULT_KEEP_DAYS = 14
@@ -63,7 +68,11 @@ class StagingJobQuerySet(models.QuerySet["StagingJob"]):
 
 
 class StagingJob(models.Model):
-    """A request for packages at a PROCESSING location. While it is active nothing that it needs is deleted there."""
+    """A request for packages at a PROCESSING location. While it is active nothing that it needs is deleted there.
+
+    One for whole observations has ``executions``: of packages of data streams its folder shows the files that overlap
+    these.
+    """
 
     machines = {"status": JOB_MOVES}
 
@@ -72,6 +81,9 @@ class StagingJob(models.Model):
     destination_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="staging_jobs")
     raw_data_packages = models.ManyToManyField(
         RawDataPackage, db_table="staging_job_raw_data_package", related_name="staging_jobs"
+    )
+    executions = models.ManyToManyField(
+        ExecutedObsUnit, db_table="staging_job_executed_obs_unit", related_name="staging_jobs", blank=True
     )
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING, editable=False)
     total_bytes = models.BigIntegerField(default=0, editable=False)
@@ -97,6 +109,18 @@ class StagingJob(models.Model):
     def active(self) -> bool:
         """Whether its data must stay."""
         return self.cancelled_at is None and self.expires_at > timezone.now()
+
+    def links_to(self, package: RawDataPackage, tree: str) -> dict[str, str]:
+        """The links of its folder that show a package: keys, and what they lead to in the unpacked ``tree``. One to the
+        whole package; of a data stream in a job for observations one for each file that overlaps them.
+        """
+        link = job_link_key(self.folder_key, package)
+        executions = list(self.executions.select_related("obs_unit__obs_mode")) if package.data_stream_id else []
+        if not executions:
+            return {link: tree}
+        overlaps = reduce(or_, map(in_streams_overlapping, executions))
+        paths = package.raw_data_files.filter(overlaps).order_by().values_list("relative_path", flat=True)
+        return {f"{link}/{path}": f"{tree}/{path}" for path in paths}
 
     @property
     def folder_key(self) -> str:

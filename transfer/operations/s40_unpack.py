@@ -38,9 +38,9 @@ class UnpackBundle(BundleOperation[DataTransferUnpacking]):
         self.buffer = storage_for(self.location)
         self.buffer.check_identity()
         self.packages = list(
-            self.bundle.raw_data_packages.select_related("executed_obs_unit", "instrument_module__instrument").order_by(
-                "name"
-            )
+            self.bundle.raw_data_packages.select_related(
+                "executed_obs_unit", "data_stream", "instrument_module__instrument"
+            ).order_by("name")
         )
         here = PhysicalCopy.objects.at(self.location).existing().with_subjects()
         copies = list(here.filter(raw_data_package__in=self.packages))

@@ -7,7 +7,7 @@ because: the tree is built under a temporary name and renamed whole, and the job
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import BinaryIO, cast
 
@@ -17,7 +17,7 @@ from ccatdc.common.errors import DataIntegrityError, StorageError
 from datamgmt.checksums import digest_stream
 from datamgmt.copies.recording import end_replaced_copy, note_good, record_package_copy, want_check
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
-from datamgmt.packaging.naming import job_link_key, staged_key
+from datamgmt.packaging.naming import staged_key
 from datamgmt.packaging.tarballs import ExpectedMember, extract_verified
 from datamgmt.states import Integrity, PhysicalCopyStatus, VerifiedHow, WantedCheck
 from datamgmt.storage import storage_for
@@ -44,7 +44,7 @@ class StagePackage(StageOperation[Staging]):
     def __init__(self, operation: Staging, lease: LeaseHandle) -> None:
         super().__init__(operation, lease)
         self.read_in_full: list[PhysicalCopy] = []
-        self.others: set[str] = set()
+        self.others: list[StagingJob] = []
 
     def prepare(self) -> None:
         """Is it here already? If not, from which archive?"""
@@ -53,7 +53,6 @@ class StagePackage(StageOperation[Staging]):
         self.location = DataLocation.objects.get(pk=self.operation.location_id)
         self.storage = storage_for(self.location)
         self.storage.check_identity()
-        self.link_key = job_link_key(self.job.folder_key, self.package)
         for earlier in self.operation.earlier_attempt_names():
             # Ours, never recorded, and its worker can record nothing any more.
             key = staged_key(self.package, earlier)
@@ -131,14 +130,16 @@ class StagePackage(StageOperation[Staging]):
             jobs = StagingJob.objects.active().filter(
                 raw_data_packages=self.package, destination_location=self.location
             )
-            self.others = {job_link_key(job.folder_key, self.package) for job in jobs}
-        self._link({self.link_key} | self.others, self.key)
+            self.others = [job for job in jobs if job.pk != self.job.pk]
+        self._link([self.job, *self.others], self.key)
 
-    def _link(self, links: Collection[str], tree: str) -> None:
-        for link in sorted(links):
-            # An attempt whose tree is gone may have left a link to that.
-            self.storage.unlink_link(link)
-            self.storage.link(link, tree)
+    def _link(self, jobs: Iterable[StagingJob], tree: str) -> None:
+        for job in jobs:
+            for link, target in job.links_to(self.package, tree).items():
+                self.lease.check()
+                # An attempt whose tree is gone may have left a link to that.
+                self.storage.unlink_link(link)
+                self.storage.link(link, target)
 
     def _extract(self, origin: PhysicalCopy) -> None:
         self.read_from = {origin.data_location_id}
@@ -200,9 +201,10 @@ class StagePackage(StageOperation[Staging]):
     def clean_up(self) -> None:
         """This attempt's tree, and the links to it."""
         if self.is_new:
-            self.storage.unlink_link(self.link_key)
+            for link in self.job.links_to(self.package, self.key):
+                self.storage.unlink_link(link)
             if self.replaced is not None:
-                self._link(self.others - {self.link_key}, self.replaced.key)
+                self._link(self.others, self.replaced.key)
             self.storage.discard_attempt(self.key, self.attempt)
             self.storage.delete_tree(self.key)
 

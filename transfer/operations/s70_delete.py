@@ -35,7 +35,6 @@ from datamgmt.checksums import digest_stream
 from datamgmt.copies.recording import mark_copy, note_seen, want_check
 from datamgmt.models import DataLocation, LocationType, PhysicalCopy
 from datamgmt.models.copies import CopyType
-from datamgmt.packaging.naming import job_link_key
 from datamgmt.states import Integrity, PhysicalCopyStatus, WantedCheck
 from datamgmt.storage import storage_for
 from datamgmt.storage.base import LocationStorage, Stored
@@ -256,7 +255,8 @@ class DeleteCopies(StageOperation[Deletion]):
             for job in StagingJob.objects.filter(
                 raw_data_packages=copy.raw_data_package, destination_location=self.location
             ):
-                self.storage.unlink_link(job_link_key(job.folder_key, copy.raw_data_package))
+                for link in job.links_to(copy.raw_data_package, copy.key):
+                    self.storage.unlink_link(link)
             self.storage.delete_tree(copy.key)
         else:
             self.storage.delete(copy.key)

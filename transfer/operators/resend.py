@@ -122,7 +122,7 @@ def _make_again(package: RawDataPackage) -> None:
         raw_data_package=package,
         location=source,
         destination_location=writable_buffer(source.site),
-        priority=package.executed_obs_unit.obs_unit.priority,
+        priority=package.priority,
         total_bytes=package.size,
     )
     propagate_status(operation, Status.PENDING)

@@ -15,13 +15,14 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation, DataTransferPackage, LocationType, PhysicalCopy, RawDataPackage, Site
+from datamgmt.models.packages import RawDataPackageQuerySet
 from datamgmt.states import PackageState
 from transfer.models import DataTransfer
 
 Link: Any = RawDataPackage.data_transfer_packages.through
 
 
-def relayed(buffer: DataLocation, final_site: Site) -> QuerySet[RawDataPackage]:
+def relayed(buffer: DataLocation, final_site: Site) -> RawDataPackageQuerySet:
     """Packages in this BUFFER that came here on their way to another site and have not been put into a bundle since.
     One that failed waits until it is resent: it would go round for ever.
     """

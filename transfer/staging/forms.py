@@ -35,6 +35,12 @@ class RequestForm(forms.Form):
         widget=forms.TextInput(attrs={"placeholder": "Orion-KL, first look"}),
     )
 
+    whole_observations = forms.BooleanField(
+        label="Whole observations",
+        required=False,
+        help_text="All packages of these observations, and the files that data streams wrote meanwhile.",
+    )
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field: Any = self.fields["location"]

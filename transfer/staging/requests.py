@@ -21,15 +21,18 @@ from ccatdc.common.db.notify import notify_managers
 from ccatdc.common.errors import ConflictError, InvalidTransition, RequestError
 from ccatdc.common.states import Status, transition
 from ccatdc.common.visibility import visible
-from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataPackage, StorageType
+from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataFile, RawDataPackage, StorageType
 from datamgmt.packaging.naming import job_link_key
 from datamgmt.states import PackageState
+from planning.models import ExecutedObsUnit
 from transfer.engine import dispatch
 from transfer.models import Staging, StagingJob, StagingJobLog
 from transfer.models.jobs import MAX_KEEP_DAYS
 
 #: Packages of one job.
 MAX_PACKAGES: Final = 1000
+#: Executions of one job.
+MAX_EXECUTIONS: Final = 100
 #: Packages that an error names; the rest is counted.
 NAMED: Final = 5
 
@@ -44,16 +47,22 @@ class PackageProgress:
     path: str
 
 
-def request_staging(user: User, packages: Collection[UUID], location: DataLocation, name: str = "") -> StagingJob:
-    """Ask for archived packages at a PROCESSING location; the job is served from now on.
+def request_staging(
+    user: User, packages: Collection[UUID], location: DataLocation, name: str = "", *, executions: Collection[UUID] = ()
+) -> StagingJob:
+    """Ask for archived packages at a PROCESSING location, or for whole observations; the job is served from now on.
 
-    ``packages`` are ids; one that is named twice counts once. Raises RequestError: none or too many packages, unknown
-    ones (for the user: those that they may not see too), not archived ones, no good archive copy, a location that is
-    not for this, inactive, or without room below its critical threshold.
+    ``packages`` and ``executions`` are ids; one that is named twice counts once. An observation is its own packages and
+    what data streams wrote meanwhile. Raises RequestError: none or too many packages, both kinds, unknown ones (for the
+    user: those that they may not see too), not archived ones, no good archive copy, a location that is not for this,
+    inactive, or without room below its critical threshold.
     """
-    wanted = set(packages)
+    if packages and executions:
+        raise RequestError("Name packages or executions, not both.", code="staging.packages_and_executions")
+    observations = _observations(set(executions), user)
+    wanted = set(packages) or _packages_of(observations, user)
     if not wanted:
-        raise RequestError("Name at least one package.", code="staging.no_packages")
+        raise RequestError("Name at least one package that exists.", code="staging.no_packages")
     if len(wanted) > MAX_PACKAGES:
         raise RequestError(
             f"{len(wanted)} packages are too many for one job: at most {MAX_PACKAGES}.",
@@ -68,6 +77,7 @@ def request_staging(user: User, packages: Collection[UUID], location: DataLocati
             name=name, requested_by=user, destination_location=place, total_bytes=_bytes_of(rows)
         )
         job.raw_data_packages.set(rows)
+        job.executions.set(observations)
         _log(job, f"{user} asks for {len(rows)} packages at {place.full_name}.", user)
         notify_managers()
     return job
@@ -161,6 +171,38 @@ def _locked_place(location: DataLocation) -> DataLocation:
             f"{place.full_name} is switched off.", code="staging.location_inactive", remedy="Choose another location."
         )
     return place
+
+
+def _observations(wanted: set[UUID], user: User) -> list[ExecutedObsUnit]:
+    if len(wanted) > MAX_EXECUTIONS:
+        raise RequestError(
+            f"{len(wanted)} executions are too many for one job: at most {MAX_EXECUTIONS}.",
+            code="staging.too_many_packages",
+            remedy="Ask for them in several jobs.",
+        )
+    rows = visible(ExecutedObsUnit.objects.filter(pk__in=wanted), user).select_related("obs_unit__obs_mode")
+    found = list(rows.order_by("pk"))
+    missing = wanted - {row.pk for row in found}
+    if missing:
+        raise RequestError(f"There is no execution {_some(map(str, missing))}.", code="staging.unknown_execution")
+    return found
+
+
+def _packages_of(executions: Sequence[ExecutedObsUnit], user: User) -> set[UUID]:
+    """Their own packages, and those of data streams. RequestError while files of them are in no package yet."""
+    found: set[UUID] = set()
+    for execution in executions:
+        files = RawDataFile.objects.unpackaged().usable().belonging_to(execution)
+        waiting = visible(files, user).count()
+        if waiting or not execution.is_over:
+            raise RequestError(
+                f"{execution} is not complete: {waiting} files of it are in no package yet.",
+                code="staging.not_archived",
+                remedy="Ask again when they are.",
+            )
+        packages = visible(RawDataPackage.objects.belonging_to(execution), user)
+        found.update(packages.order_by().values_list("pk", flat=True))
+    return found
 
 
 def _stageable(wanted: set[UUID], user: User) -> list[RawDataPackage]:

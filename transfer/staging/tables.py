@@ -22,16 +22,14 @@ class PackageTable(tables.Table):  # type: ignore[misc]
 
     tick = tables.Column(accessor="pk", verbose_name="Choose", orderable=False)
     observed = tables.DateTimeColumn(
-        accessor="executed_obs_unit__start_time",
+        accessor="observed_from",
+        order_by="executed_obs_unit__start_time",
         format="Y-m-d H:i",
         verbose_name="Observed (UTC)",
         attrs={"td": {"class": "nowrap"}},
     )
     source = tables.Column(
-        accessor="executed_obs_unit__obs_unit__target_name",
-        verbose_name="Source",
-        orderable=False,
-        attrs={"td": {"class": "nowrap"}},
+        accessor="of_what", verbose_name="Source or stream", orderable=False, attrs={"td": {"class": "nowrap"}}
     )
     program = tables.Column(
         accessor="executed_obs_unit__obs_unit__observing_program", verbose_name="Program", orderable=False

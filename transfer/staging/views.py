@@ -131,9 +131,16 @@ def request_page(request: HttpRequest) -> HttpResponse:
     form = RequestForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         location: DataLocation = form.cleaned_data["location"]
-        wanted = list(selection.packages().values_list("pk", flat=True))
+        chosen = selection.packages()
+        whole = form.cleaned_data["whole_observations"]
         try:
-            made = requests.request_staging(person_of(request), wanted, location, form.cleaned_data["name"])
+            made = requests.request_staging(
+                person_of(request),
+                [] if whole else list(chosen.values_list("pk", flat=True)),
+                location,
+                form.cleaned_data["name"],
+                executions=list(chosen.executions()) if whole else [],
+            )
         except CcatError as error:
             form.add_error(None, str(error))
         else:

@@ -203,7 +203,8 @@ class TestFinish:
         assert finish_execution(execution.pk, finish_report(), token=second)[1]
 
     def test_a_bound_token_may_not_finish_what_has_files_of_others(self) -> None:
-        file = RawDataFileFactory.create()
+        execution = ExecutedObsUnitFactory.create()
+        RawDataFileFactory.create(executed_obs_unit=execution)
         with pytest.raises(NotAllowedError) as refused:
-            finish_execution(file.executed_obs_unit_id, finish_report(), token=foreign_token())
+            finish_execution(execution.pk, finish_report(), token=foreign_token())
         assert refused.value.code == "token.other_instrument"

@@ -237,7 +237,8 @@ class TestFiles:
     def test_a_bound_token_adds_its_files_beside_those_of_others(self) -> None:
         token = foreign_token()
         module = InstrumentModuleFactory.create(instrument=token.instrument, short_name="lfa")
-        execution = RawDataFileFactory.create().executed_obs_unit
+        execution = ExecutedObsUnitFactory.create()
+        RawDataFileFactory.create(executed_obs_unit=execution)
         report = file_report(execution, instrument="chai", module=module.short_name)
         assert register_files([report], token=token).created == 1
 

@@ -63,8 +63,8 @@ class TestHasReached:
         assert reached(execution) == wanted
 
     def test_a_late_file_takes_it_back(self) -> None:
-        package = RawDataPackageFactory.create(archived=True)
-        execution = package.executed_obs_unit
+        execution = ExecutedObsUnitFactory.create(finished=True)
+        package = RawDataPackageFactory.create(archived=True, executed_obs_unit=execution)
         RawDataFileFactory.create(executed_obs_unit=execution, raw_data_package=package)
         assert reached(execution) == list(Milestone)
         RawDataFileFactory.create(executed_obs_unit=execution)

@@ -188,6 +188,7 @@ def test_whatever_a_row_refers_to_is_described_too() -> None:
     described: set[tuple[str, str]] = set()
     wanted: set[tuple[str, str]] = set()
     rows = [(SECTIONS[name], document[name]) for name in SECTIONS if document[name]]
+    assert package.executed_obs_unit is not None
     source = package.executed_obs_unit.obs_unit.source
     assert source is not None
     rows.append((source._meta.label, document["source"]))

@@ -52,7 +52,7 @@ def test_each_accepted_call_is_kept_as_it_came(api: ApiClient) -> None:
     assert {item.token for item in items} == {api.token}
     assert api.token is not None
     assert {item.user for item in items} == {api.token.user}
-    assert {item.execution_id for item in items} == {execution.pk}
+    assert {item.sequence for item in items} == {execution.pk}
 
 
 def test_a_call_that_changed_nothing_is_not_sent(api: ApiClient) -> None:
@@ -79,8 +79,8 @@ def test_a_call_for_two_observations_is_one_for_each(api: ApiClient) -> None:
     first, second = ExecutedObsUnitFactory.create_batch(2)
     rows = [file_body(each) for each in (first, second, first)]
     assert api.post(BULK, rows).status_code == 201
-    assert {(item.execution_id, item.files) for item in sent()} == {(first.pk, 2), (second.pk, 1)}
-    assert json.loads(OutboxItem.objects.get(execution=first).body) == [rows[0], rows[2]]
+    assert {(item.sequence, item.files) for item in sent()} == {(first.pk, 2), (second.pk, 1)}
+    assert json.loads(OutboxItem.objects.get(sequence=first.pk).body) == [rows[0], rows[2]]
 
 
 def test_a_refused_call_is_not_sent(api: ApiClient) -> None:

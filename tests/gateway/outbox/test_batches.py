@@ -29,7 +29,7 @@ def kept(execution: ExecutedObsUnit, kind: str = "files", files: int = 1, **fiel
     number = OutboxItem.objects.count()
     body = json.dumps([{"call": number, "row": row} for row in range(files)] if files else {})
     return OutboxItem.objects.create(
-        execution=execution,
+        sequence=execution.pk,
         kind=kind,
         method="PUT" if kind == "finish" else "POST",
         path=f"/api/{kind}",

@@ -33,7 +33,7 @@ def execution() -> ExecutedObsUnit:
 def refused(execution: ExecutedObsUnit, kind: str, body: Any, **fields: Any) -> OutboxItem:
     text = json.dumps(body)
     return OutboxItem.objects.create(
-        execution=execution,
+        sequence=execution.pk,
         kind=kind,
         method="POST",
         path="/api/x",

@@ -1,0 +1,47 @@
+"""Files and packages of data streams, and the observations that they overlap.
+
+Nothing is stored about it: both have times, and an index of their time ranges. A stream belongs to the observations of
+its instrument and to those of no particular instrument at its telescope; one of the telescope to all of them there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.postgres.lookups import Overlap
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from observatory.models import DataStream
+from planning.models import ExecutedObsUnit
+from planning.models.executions import time_range
+from planning.models.visibility import observed_for
+
+
+def in_streams_overlapping(execution: ExecutedObsUnit) -> Q:
+    """Files or packages of data streams with data of the time of this execution; until now, where it still runs."""
+    unit = execution.obs_unit
+    of_telescope = Q(instrument_module__instrument__telescope=unit.telescope_id)
+    if unit.obs_mode.instrument_id is not None:
+        own = Q(instrument_module__instrument=unit.obs_mode.instrument_id)
+        of_telescope = own | (of_telescope & Q(of_telescope=True))
+    streams = DataStream.objects.order_by().filter(of_telescope).values("pk")
+    end = execution.end_time or max(timezone.now(), execution.start_time)
+    return Q(executed_obs_unit__isnull=True, data_stream__in=streams) & Q(
+        Overlap(time_range(), time_range(execution.start_time, end))
+    )
+
+
+def in_streams_for(user: Any) -> Q:
+    """Files or packages of data streams that a person may see: public ones, and those that overlap an observation that
+    they may see. One that still runs does not count: nobody knows yet how long it is.
+    """
+    instrument = "data_stream__instrument_module__instrument"
+    is_of_instrument = Q(obs_unit__obs_mode__instrument=OuterRef(instrument))
+    is_of_none = Q(obs_unit__obs_mode__instrument__isnull=True)
+    is_at_telescope = Q(obs_unit__telescope=OuterRef(f"{instrument}__telescope"))
+    theirs = ExecutedObsUnit.objects.order_by().filter(observed_for(user))
+    overlapping = theirs.overlapping(OuterRef("start_time"), OuterRef("end_time"))
+    own = Exists(overlapping.filter(is_of_instrument | (is_of_none & is_at_telescope)))
+    others = Q(data_stream__of_telescope=True) & Q(Exists(overlapping.filter(is_at_telescope)))
+    return Q(executed_obs_unit__isnull=True) & (Q(data_stream__is_public=True) | Q(own) | others)
