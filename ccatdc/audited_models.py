@@ -19,7 +19,15 @@ from django.db import connections, transaction
 from accounts.models import ApiToken, Change, Permission, Role, SystemLog, User
 from ccatdc.common.audit.triggers import Tracked, TrackedLink
 from datamgmt.models import DataArchive, DataLocation, RawDataPackageMetadata, Site
-from observatory.models import Instrument, InstrumentModule, InstrumentModuleConfiguration, Line, Observatory, Telescope
+from observatory.models import (
+    DataStream,
+    Instrument,
+    InstrumentModule,
+    InstrumentModuleConfiguration,
+    Line,
+    Observatory,
+    Telescope,
+)
 from planning.models import (
     ChaiInparParameter,
     ChaiTiling,
@@ -49,6 +57,7 @@ _TABLES: Final = (
     Tracked(Instrument, "{r}.name"),
     Tracked(InstrumentModule, f"{_of('instrument', 'name', 'instrument_id')} || ' ' || {{r}}.name"),
     Tracked(InstrumentModuleConfiguration, "{r}.name", ("polymorphic_ctype_id",)),
+    Tracked(DataStream, "{r}.name"),
     Tracked(Line, "{r}.name"),
     Tracked(User, "{r}.username", ("last_login",), ("password",)),
     Tracked(Role, "{r}.name"),

@@ -63,14 +63,12 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
         return own.order_by().values_list("executed_obs_unit_id", flat=True).distinct()
 
     def stream_groups(self) -> models.QuerySet[Any, dict[str, Any]]:
-        """One row for each data stream and SOURCE location of files of streams, with the times of their filing."""
+        """One row for each data stream and SOURCE location of files of streams, with when the first was filed."""
         groups: models.QuerySet[Any, dict[str, Any]] = (
             self.of_streams()
             .order_by()
             .values("data_stream_id", "source_location_id")
-            .annotate(
-                first_registered_at=Min("registered_at"), last_registered_at=Max("registered_at"), files=Count("id")
-            )
+            .annotate(first_registered_at=Min("registered_at"), files=Count("id"))
         )
         return groups
 

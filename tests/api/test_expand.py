@@ -27,6 +27,7 @@ from tests.factories.datamgmt import (
 )
 from tests.factories.observatory import (
     ChaiModuleConfigurationFactory,
+    DataStreamFactory,
     InstrumentFactory,
     InstrumentModuleFactory,
     LineFactory,
@@ -219,6 +220,7 @@ def scene(number: int) -> None:
         ChaiObservationConfigurationFactory.create(obs_unit=units[1], tiling=tile),
     ]
     ChaiInparParameterFactory.create(chai_observation_configuration=configurations[1])
+    DataStreamFactory.create(instrument_module=module)
     site = SiteFactory.create(short_name=f"site{number}")
     source_location = SourceLocationFactory.create(site=site, instrument=instrument)
     for unit, configuration in zip(units, configurations, strict=True):

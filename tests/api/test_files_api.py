@@ -59,7 +59,8 @@ class TestOneFile:
         [
             ({"id": 7}, "id", "invalid"),
             ({"id": "not-a-uuid"}, "id", "invalid"),
-            ({"executed_obs_unit": None}, "executed_obs_unit", "invalid"),
+            ({"executed_obs_unit": None}, "executed_obs_unit", "required"),
+            ({"executed_obs_unit": 7}, "executed_obs_unit", "invalid"),
             ({"size": -1}, "size", "out_of_range"),
             ({"size": 2**63}, "size", "out_of_range"),
             ({"size": 1.5}, "size", "invalid"),

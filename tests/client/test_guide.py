@@ -12,7 +12,7 @@ from ccat_file.options import parser
 from datamgmt.models import RawDataFile
 from planning.models import ExecutedObsUnit, ExecutionStatus, ObsUnit
 from tests.client.conftest import Instrument
-from tests.factories.observatory import InstrumentFactory, InstrumentModuleFactory
+from tests.factories.observatory import DataStreamFactory, InstrumentFactory, InstrumentModuleFactory
 from tests.factories.planning import ObservingProgramFactory, ObsUnitFactory
 
 GUIDE = Path(__file__).parents[2] / "docs" / "instruments.md"
@@ -28,7 +28,7 @@ def test_the_guide_works_as_it_is_written(instrument: Instrument, unit: ObsUnit)
     galactic = ObservingProgramFactory.create(short_name="GPS")
     ObsUnitFactory.create(name="Orion-KL polarization", observing_program=galactic)
     primecam = InstrumentFactory.create(short_name="prime-cam")
-    InstrumentModuleFactory.create(short_name="280ghz", instrument=primecam)
+    DataStreamFactory.create(instrument_module=InstrumentModuleFactory.create(short_name="280ghz", instrument=primecam))
     command = instrument.folder / "bin" / "ccat-file"
     command.parent.mkdir()
     command.write_text(f'#!/bin/sh\nexec {sys.executable} -m ccat_file "$@"\n')
@@ -47,6 +47,8 @@ def test_the_guide_works_as_it_is_written(instrument: Instrument, unit: ObsUnit)
     assert {row.pwv_mm_mean for row in executions} == {0.4}
     files = RawDataFile.objects.exclude(checksum="")
     assert sorted(files.values_list("relative_path", flat=True)) == ["17500/r01d1_000.g3", "17501/r01d1_000.g3"]
+    instrument.until_sent()
+    assert RawDataFile.objects.of_streams().count() == 2
 
 
 def test_the_names_of_the_guide_are_those_of_the_reference_data() -> None:

@@ -23,7 +23,11 @@ from tests.factories.datamgmt import (
     TapeDataLocationFactory,
     UnrecordedFileFactory,
 )
-from tests.factories.observatory import ChaiModuleConfigurationFactory, PrimeCamModuleConfigurationFactory
+from tests.factories.observatory import (
+    ChaiModuleConfigurationFactory,
+    DataStreamFactory,
+    PrimeCamModuleConfigurationFactory,
+)
 from tests.factories.planning import (
     ChaiInparParameterFactory,
     ChaiTilingFactory,
@@ -101,6 +105,7 @@ def one_of_each(db: None) -> None:
     program.members.add(UserFactory.create(username="member"))
     ConstantElevationAzimuthRangeFactory.create()
     ChaiModuleConfigurationFactory.create()
+    DataStreamFactory.create()
     PrimeCamModuleConfigurationFactory.create()
     PrimeCamObservationConfigurationFactory.create()
     ChaiInparParameterFactory.create()

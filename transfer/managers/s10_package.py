@@ -94,7 +94,9 @@ class PackageManager(StageManager[Work]):
             try:
                 buffer = _way_out(location)
             except Blocked as reason:
-                self.wait(f"{len(settled)} observations and {len(due)} streams at {location.full_name}", reason)
+                what = [(len(settled), "observations"), (len(due), "data streams")]
+                counted = " and ".join(f"{count} {of}" for count, of in what if count)
+                self.wait(f"{counted} at {location.full_name}", reason)
                 continue
             for group in settled:
                 yield FileGroup(
@@ -170,7 +172,11 @@ def _groups() -> list[dict[str, Any]]:
 
 
 def _stream_groups() -> list[dict[str, Any]]:
-    return list(RawDataFile.objects.unpackaged().usable().stream_groups().order_by("first_registered_at"))
+    unpackaged = RawDataFile.objects.unpackaged().of_streams()
+    candidates = list(unpackaged.order_by().values_list("data_stream_id", flat=True).distinct())
+    if not candidates:
+        return []
+    return list(unpackaged.filter(data_stream__in=candidates).usable().stream_groups().order_by("first_registered_at"))
 
 
 def _is_settled(group: dict[str, Any], location: DataLocation) -> bool:

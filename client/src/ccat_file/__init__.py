@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from ccat_file.digests import HashingWriter, checksum_of, create
 from ccat_file.errors import CcatFileError, Exit, RefusedError, SettingsError, SpoolError, StillWaitingError, UsageError
-from ccat_file.filing import Filing, Observation
+from ccat_file.filing import DataStream, Filing, Observation
 from ccat_file.rows import FiledFile, files_below
 from ccat_file.settings import Settings
 from ccat_file.watching import Sight, watch
 
 __all__ = [
     "CcatFileError",
+    "DataStream",
     "Exit",
     "FiledFile",
     "Filing",

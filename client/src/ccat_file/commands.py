@@ -11,12 +11,14 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from ccat_file.digests import checksum_of, new_digest
 from ccat_file.errors import CcatFileError, Exit, UsageError
 from ccat_file.filing import Filing, Observation
+from ccat_file.layouts import layout_of
 from ccat_file.options import parser
 from ccat_file.progress import Bar, size_text
 from ccat_file.rows import FiledFile, files_below
@@ -117,6 +119,23 @@ def _after(observation: Observation, given: argparse.Namespace) -> Exit:
     return Exit.DONE
 
 
+def _follow(filing: Filing, given: argparse.Namespace) -> Exit:
+    from ccat_file.following import Follower, Target
+    from ccat_file.readouts import modules_of
+
+    layout = layout_of(given.layout)
+    if given.quiet is not None:
+        layout = replace(layout, quiet=given.quiet)
+    modules = {} if given.module else modules_of(filing, given.instrument, tell=_say)
+    target = Target(given.instrument, given.stream, given.location, given.module, modules)
+    follower = Follower(filing, given.folder, root=given.root, layout=layout, target=target, tell=_say)
+    if given.once:
+        _say(f"{follower.look(all_complete=True)} files spooled")
+        return Exit.DONE
+    follower.run(given.interval)
+    return Exit.DONE
+
+
 def _watch(filing: Filing, given: argparse.Namespace) -> Exit:
     from ccat_file.watching import watch
 
@@ -204,6 +223,7 @@ _COMMANDS = {
     "start": _start,
     "files": _files,
     "finish": _finish,
+    "follow": _follow,
     "watch": _watch,
     "status": _status,
     "retry": _retry,

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID, uuid4
+from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 from ccat_file.calls import Call, Entry
 from ccat_file.errors import CcatFileError, RefusedError, StillWaitingError, UsageError
@@ -111,6 +111,12 @@ class Filing:
         except ValueError as error:
             raise UsageError(f"{observation!r} is not the UUID of an observation.") from error
 
+    def stream(self, *, instrument: str, module: str, name: str) -> DataStream:
+        """A data stream of a module, by short names: its files are filed without an observation."""
+        if not (instrument and module and name):
+            raise UsageError("Name the data stream by instrument, module and name.")
+        return DataStream(self, instrument, module, name)
+
     def wake_sender(self) -> str:
         """See to it that somebody sends. Why nobody can, if so: what is spooled stays spooled."""
         if self._sender is not None:
@@ -126,6 +132,13 @@ class Filing:
         if problem:
             _LOG.warning("Spooled, but not being sent: %s", problem)
         return problem
+
+    def put(self, calls: Sequence[Call]) -> list[Entry]:
+        """Spool calls, and see to it that they are sent: also those before, when there is no room."""
+        try:
+            return self.spool.append(calls)
+        finally:
+            self.wake_sender()
 
     def status(self) -> dict[str, Any]:
         """Numbers of waiting calls, and the refused ones with the server's answers."""
@@ -159,6 +172,24 @@ class Filing:
         }
 
 
+class DataStream:
+    """A data stream of a module. Its files belong to all observations that they overlap."""
+
+    def __init__(self, filing: Filing, instrument: str, module: str, name: str) -> None:
+        self._filing = filing
+        self._instrument, self._module, self._name = instrument, module, name
+        #: What keeps its calls in order, and makes the ids of its files.
+        self.id = uuid5(NAMESPACE_OID, f"data_stream/{instrument}/{module}/{name}")
+
+    def add_files(self, files: Iterable[FiledFile], *, location: str) -> int:
+        """File any number of files at one SOURCE location, each with the times of its data; how many they were.
+
+        The same files again change nothing. Raises UsageError, SpoolError.
+        """
+        rows = [file.row(self.id, self._instrument, self._module, location, stream=self._name) for file in files]
+        return _file_rows(self._filing, self.id, rows)
+
+
 class Observation:
     """One observation. Its calls reach the server in the order in which they were made."""
 
@@ -172,11 +203,7 @@ class Observation:
         The same files again change nothing. Raises UsageError, SpoolError.
         """
         rows = [file.row(self.id, instrument, module, location) for file in files]
-        if len({row["id"] for row in rows}) != len(rows):
-            raise UsageError("A file is named twice.")
-        path = "/api/raw_data_files/bulk"
-        self.put([Call(self.id, "POST", path, portion, {"rows": len(portion)}) for portion in in_calls(rows)])
-        return len(rows)
+        return _file_rows(self._filing, self.id, rows)
 
     def finish(
         self,
@@ -229,11 +256,16 @@ class Observation:
             time.sleep(_LOOK_SECONDS)
 
     def put(self, calls: Sequence[Call]) -> list[Entry]:
-        """Spool calls, and see to it that they are sent: also those before, when there is no room."""
-        try:
-            return self._filing.spool.append(calls)
-        finally:
-            self._filing.wake_sender()
+        """Spool calls, and see to it that they are sent."""
+        return self._filing.put(calls)
+
+
+def _file_rows(filing: Filing, belongs: UUID, rows: list[dict[str, Any]]) -> int:
+    if len({row["id"] for row in rows}) != len(rows):
+        raise UsageError("A file is named twice.")
+    path = "/api/raw_data_files/bulk"
+    filing.put([Call(belongs, "POST", path, portion, {"rows": len(portion)}) for portion in in_calls(rows)])
+    return len(rows)
 
 
 def time_text(moment: datetime | None) -> str:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from ccat_file.digests import ALGORITHMS
 from ccat_file.filing import CONDITIONS, ENDED, QUALITIES
+from ccat_file.layouts import LAYOUTS
 from ccat_file.rows import FILE_TYPES
 from ccat_file.times import time_of
 
@@ -44,7 +45,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--token-file", type=Path, help="file with the token; mode 600")
     top.add_argument("--no-send", action="store_true", help="only spool: a service sends")
     commands = top.add_subparsers(dest="command", required=True)
-    for add in (_start, _files, _finish, _watch, _status, _retry, _correct, _discard, _send):
+    for add in (_start, _files, _finish, _follow, _watch, _status, _retry, _correct, _discard, _send):
         add(commands)
     return top
 
@@ -100,6 +101,26 @@ def _finish(commands: Any) -> None:
         help=f"may be repeated; {', '.join(CONDITIONS)}",
     )
     _wait(one)
+
+
+def _follow(commands: Any) -> None:
+    one = _command(commands, "follow", "file a tree as a data stream while it grows")
+    one.add_argument("folder", type=Path, help="the tree; at or below the root")
+    one.add_argument(
+        "--layout", required=True, help=f"{', '.join(LAYOUTS)}, or a JSON file that describes one (docs/instruments.md)"
+    )
+    one.add_argument("--root", type=Path, required=True, help="folder that is the location's root")
+    one.add_argument("--location", required=True, help="full name, such as ccat_primecam_raw_data")
+    one.add_argument("--instrument", required=True, help="short name")
+    one.add_argument("--stream", required=True, metavar="NAME", help="of the data stream, the same in every module")
+    one.add_argument(
+        "--module",
+        default="",
+        help="short name; without it the module whose configuration has the read-out stream, as the server knows",
+    )
+    one.add_argument("--quiet", type=_seconds, metavar="SECONDS", help="a file without successor is complete then")
+    one.add_argument("--interval", type=_seconds, default=5.0, metavar="SECONDS", help="between two looks")
+    one.add_argument("--once", action="store_true", help="file all that is there, as complete, and end")
 
 
 def _watch(commands: Any) -> None:

@@ -28,7 +28,9 @@ FILE_TYPES: Final = ("detector_timestream", "housekeeping", "spectra", "pointing
 
 @dataclass(frozen=True, slots=True)
 class FiledFile:
-    """One file: where it is below the root of its location, and how many bytes it has."""
+    """One file: where it is below the root of its location, and how many bytes it has. A file of a data stream has the
+    times of its data.
+    """
 
     relative_path: str
     size: int
@@ -37,6 +39,8 @@ class FiledFile:
     checksum_algorithm: str = ""
     file_type: str = "other"
     description: str = ""
+    start_time: datetime | None = None
+    end_time: datetime | None = None
 
     @classmethod
     def of(
@@ -49,6 +53,8 @@ class FiledFile:
         checksum_algorithm: str = "",
         file_type: str = "other",
         description: str = "",
+        start_time: datetime | None = None,
+        end_time: datetime | None = None,
     ) -> FiledFile:
         """A file that is complete on disk. ``written`` is the writer that made it, with its checksum.
 
@@ -76,14 +82,17 @@ class FiledFile:
             checksum_algorithm=checksum_algorithm,
             file_type=file_type,
             description=description,
+            start_time=start_time,
+            end_time=end_time,
         )
 
-    def row(self, observation: UUID, instrument: str, module: str, location: str) -> dict[str, Any]:
+    def row(self, belongs: UUID, instrument: str, module: str, location: str, *, stream: str = "") -> dict[str, Any]:
+        """As it is sent. ``belongs`` is the observation, or stands for the data stream."""
         if bool(self.checksum) != bool(self.checksum_algorithm):
             raise UsageError(f"{self.relative_path}: a checksum and its algorithm go together.")
         row: dict[str, Any] = {
-            "id": str(uuid5(observation, f"{location}\n{self.relative_path}")),
-            "executed_obs_unit": str(observation),
+            "id": str(uuid5(belongs, f"{location}\n{self.relative_path}")),
+            **({"data_stream": stream} if stream else {"executed_obs_unit": str(belongs)}),
             "instrument": instrument,
             "module": module,
             "source_location": location,
@@ -96,6 +105,14 @@ class FiledFile:
         }
         if self.created_at is not None:
             row["created_at"] = self.created_at.isoformat()
+        times = (self.start_time, self.end_time)
+        if stream and None in times:
+            raise UsageError(f"{self.relative_path}: a file of a data stream has a start_time and an end_time.")
+        for name, moment in zip(("start_time", "end_time"), times, strict=True):
+            if moment is not None:
+                if moment.tzinfo is None:
+                    raise UsageError(f"{self.relative_path}: {name} has no zone: give UTC or an offset.")
+                row[name] = moment.isoformat()
         return row
 
 

@@ -137,7 +137,7 @@ def test_the_order_within_an_observation_is_kept(
     site.until_sent()
     assert_main_site_has(made)
     assert not site.rows("SELECT 1 FROM gateway_outbox WHERE refused_at IS NOT NULL")
-    order = site.rows("SELECT execution_id, id FROM gateway_outbox ORDER BY delivered_at, id")
+    order = site.rows("SELECT sequence, id FROM gateway_outbox ORDER BY delivered_at, id")
     for each in made:
         ids = [pk for execution, pk in order if str(execution) == each.execution]
         assert ids == sorted(ids)
