@@ -22,7 +22,9 @@ from tests.factories.accounts import UserFactory
 from tests.factories.observatory import DataStreamFactory, InstrumentFactory, InstrumentModuleFactory
 from tests.factories.planning import START, ExecutedObsUnitFactory, ObsModeFactory, ProgramMembershipFactory
 from tests.flow import Flow
+from tests.transfer.parallel import race
 from transfer.managers import s10_package
+from transfer.managers.s10_package import PackageManager
 from transfer.staging.requests import request_staging
 
 ARCHIVED = ("package", "bundle", "transfer", "unpack", "archive")
@@ -93,6 +95,12 @@ class TestPackaging:
         aged(2)
         assert flow.plan("package") == 2
         assert flow.plan("package") == 0
+
+    def test_two_managers_make_one_package(self, flow: Flow) -> None:
+        flow.stream(DataStreamFactory.create(), {f"s/{n}.g3": b"x" for n in range(3)}, START)
+        aged(2)
+        race(PackageManager)
+        assert packaged() == [["0.g3", "1.g3", "2.g3"]]
 
     def test_a_package_has_the_times_of_its_files(self, flow: Flow) -> None:
         flow.stream(DataStreamFactory.create(priority=2), {"s/b.g3": b"x", "s/a.g3": b"x"}, START)

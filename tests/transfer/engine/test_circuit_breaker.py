@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import SystemLog
@@ -18,7 +20,7 @@ from tests.factories.transfer import (
     LocationCheckFactory,
     RawDataPackageCreationFactory,
 )
-from tests.transfer.parallel import at_once
+from tests.transfer.parallel import PATIENCE, at_once, until_somebody_waits
 from transfer.engine import circuit_breaker, dispatch
 from transfer.models import CircuitBreaker, Operation
 
@@ -203,3 +205,38 @@ def test_two_dispatchers_at_once_let_one_trial_through() -> None:
         fail(batches[0], 3)
         make_trial_due()
         assert sum(at_once(dispatch.dispatch_due, dispatch.dispatch_due)) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_asks_while_another_dispatcher_decides_waits_for_it() -> None:
+    batches = [DeletionFactory.create(subject=f"batch:{n}") for n in range(2)]
+    fail(batches[0], 3)
+    make_trial_due()
+
+    decided, may_end = threading.Event(), threading.Event()
+
+    def decide() -> int:
+        try:
+            with transaction.atomic():
+                chosen = circuit_breaker.allowed(Operation.objects.all())
+                decided.set()
+                assert may_end.wait(PATIENCE)
+                return len(chosen)
+        finally:
+            connection.close()
+
+    def dispatched() -> int:
+        try:
+            return dispatch.dispatch_due()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(decide)
+        try:
+            assert decided.wait(PATIENCE)
+            second = pool.submit(dispatched)
+            assert until_somebody_waits()
+        finally:
+            may_end.set()
+        assert (first.result(PATIENCE), second.result(PATIENCE)) == (1, 1)

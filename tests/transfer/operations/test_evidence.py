@@ -628,3 +628,18 @@ def test_jobs_keep_what_is_left_of_their_tree_when_staging_anew_fails(
         second_job(flow)
     (link,) = (Path(flow.processing.path) / "jobs" / first.staging_job.folder_key.rpartition("/")[2]).iterdir()
     assert (link / "run1/b").read_bytes() == b"b"
+
+
+def test_what_a_killed_attempt_had_begun_waits_for_a_check_too(flow: Flow, archived: PhysicalCopy) -> None:
+    only_at_source(flow)
+    flow.plan("delete")
+    copies = PhysicalCopy.objects.non_polymorphic().at(flow.source)
+    assert set(copies.values_list("status", flat=True)) == {PhysicalCopyStatus.DELETION_SCHEDULED}
+    copies.update(status=PhysicalCopyStatus.DELETION_IN_PROGRESS)
+    age(flow, 2)
+    flow.run_scheduled()
+    assert left(flow.source) == sorted(FILES), "the archive was read two days ago"
+    assert PhysicalCopy.objects.get(pk=archived.pk).wanted_check == WantedCheck.READ
+    flow.run()
+    assert left(flow.source) == []
+    assert flow.failures() == []
