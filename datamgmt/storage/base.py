@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -113,6 +113,38 @@ class Writer(Protocol):
     def write(self, data: Data, /) -> int: ...
 
 
+class ResumableWriter(Protocol):
+    """Takes the bytes of one file that an earlier attempt may have begun.
+
+    ``size``: bytes that are there, which :meth:`read_back` gives from the first one on. While ``keep`` is True, what is
+    written stays for the next attempt when the block ends with an error.
+    """
+
+    size: int
+    keep: bool
+
+    def write(self, data: Data, /) -> int: ...
+
+    def read_back(self) -> Iterator[memoryview]: ...
+
+
+class FreshWriter:
+    """A writer where nothing can be resumed."""
+
+    size = 0
+    keep = False
+
+    def __init__(self, out: Writer) -> None:
+        self._out = out
+
+    def write(self, data: Data, /) -> int:
+        return self._out.write(data)
+
+    @staticmethod
+    def read_back() -> Iterator[memoryview]:
+        return iter(())
+
+
 #: Methods of a storage whose errors name this location; what they return is not covered.
 _ANSWERING = (
     "check_identity", "write_marker", "open", "stat", "exists", "usage", "probe_writing",
@@ -120,7 +152,7 @@ _ANSWERING = (
     "sweep", "quarantined", "empty_quarantine",
 )  # fmt: skip
 #: Methods that return a block of writing.
-_BLOCKS = ("writer", "make_tree")
+_BLOCKS = ("writer", "resumable_writer", "make_tree")
 
 
 class LocationStorage(ABC):
@@ -216,6 +248,18 @@ class LocationStorage(ABC):
         :class:`DataIntegrityError`. :class:`KeyExistsError` when the name is taken, :class:`NoSpaceError` when the
         location is full.
         """
+
+    @contextmanager
+    def resumable_writer(
+        self, key: str, attempt: str, size: int, earlier: Sequence[tuple[str, str]] = ()
+    ) -> Iterator[ResumableWriter]:
+        """As :meth:`writer`, for bytes that earlier attempts may have begun to write: their keys and names. What one of
+        them left is continued where the place can do that, the rest is removed. Who writes compares the digest of all.
+        """
+        for earlier_key, earlier_attempt in earlier:
+            self.discard_attempt(earlier_key, earlier_attempt)
+        with self.writer(key, attempt, size) as out:
+            yield FreshWriter(out)
 
     @abstractmethod
     def discard_attempt(self, key: str, attempt: str) -> None:

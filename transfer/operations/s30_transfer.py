@@ -4,7 +4,8 @@ received.
 In: DataTransferPackage here. Out: its packages (or its tar) at the destination under keys of this transfer, the
 bundle's copy there PRESENT. A DIRECT or CUSTOM route that ends in an archive archives each package at once and leaves
 nothing to unpack. A package whose copy here turns out to be bad is set aside, the others go on. Safe to repeat because:
-what an earlier attempt received has its own name, was verified before it got it, and is not sent again.
+what an earlier attempt received has its own name, was verified before it got it, and is not sent again; what it had
+received in part is gone on with where the destination can do that.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from transfer.operations.archiving import Archived, archive_package, discard_arc
 from transfer.operations.base import Watched, require_in_use
 from transfer.operations.damaged_packages import BundleOperation
 from transfer.routing.sources import OriginError, open_origin
-from transfer.transports import Cargo, Place, choose_transport
+from transfer.transports import Attempt, Cargo, Place, choose_transport
 
 
 class TransferBundle(BundleOperation[DataTransfer]):
@@ -126,11 +127,13 @@ class TransferBundle(BundleOperation[DataTransfer]):
 
     def _received_before(self, key_of: Callable[[str], str], size: int) -> str | None:
         """Where an earlier attempt put a file whole; None when it has to be moved."""
-        for earlier in self.operation.earlier_attempt_names():
+        attempts = self.operation.earlier_attempt_names()
+        for earlier in attempts:
             key = key_of(earlier)
-            self.transport.discard_attempt(key, earlier, self.destination)
             if self.transport.received(key, self.destination) == size:
                 self.log.info("%s was received by attempt %s", key, earlier)
+                for each in attempts:
+                    self.transport.discard_attempt(key_of(each), each, self.destination)
                 return key
         return None
 
@@ -139,7 +142,8 @@ class TransferBundle(BundleOperation[DataTransfer]):
         key = key_of(self.attempt)
         cargo = Cargo(origin_key, key, size, digest)
         lease = Part(self.lease, self.moved_bytes)
-        self.transport.move(cargo, self.origin, self.destination, self.attempt, lease)
+        earlier = tuple((key_of(name), name) for name in self.operation.earlier_attempt_names())
+        self.transport.move(cargo, self.origin, self.destination, Attempt(self.attempt, earlier), lease)
         self.moved_bytes += size
         return key
 

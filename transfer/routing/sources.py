@@ -8,6 +8,7 @@ that the next attempt takes another one and nothing rests on this one any more.
 from __future__ import annotations
 
 import io
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -145,6 +146,13 @@ class _Origin(io.RawIOBase):
         """Read into ``buffer``; the number of bytes, 0 at the end."""
         with origin_errors(self._storage, self._what):
             return self._readinto(buffer)
+
+    def seekable(self) -> bool:
+        return self._stream.seekable()
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        with origin_errors(self._storage, self._what):
+            return self._stream.seek(offset, whence)
 
     def close(self) -> None:
         self._stream.close()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from ccatdc.common.errors import ConfigurationError, LocationIdentityError
-from transfer.transports.base import Cargo, Place, Transport
+from transfer.transports.base import Attempt, Cargo, Place, Transport
 from transfer.transports.copying import Copying
 from transfer.transports.rsync import Rsync
 
 TRANSPORTS: tuple[Transport, ...] = (Copying(), Rsync())
 
-__all__ = ["TRANSPORTS", "Cargo", "Place", "Transport", "choose_transport"]
+__all__ = ["TRANSPORTS", "Attempt", "Cargo", "Place", "Transport", "choose_transport"]
 
 
 def choose_transport(origin: Place, destination: Place, method: str = "") -> Transport:

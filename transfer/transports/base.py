@@ -38,6 +38,14 @@ class Cargo:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Who moves: its name, and the destination keys and names of the attempts before it at the same file."""
+
+    name: str
+    earlier: tuple[tuple[str, str], ...] = ()
+
+
 class Transport(ABC):
     """A way to move bytes. Everything it writes holds the attempt in its name and appears whole or not at all."""
 
@@ -50,10 +58,10 @@ class Transport(ABC):
         """Whether this host can move from one to the other this way."""
 
     @abstractmethod
-    def move(self, cargo: Cargo, origin: Place, destination: Place, attempt: str, lease: LeaseHandle) -> None:
-        """Move one file; ``lease`` is told the bytes of it. :class:`TransportError` or
-        :class:`StorageError` when a retry may help, :class:`OriginError` when the origin does not
-        have what it should.
+    def move(self, cargo: Cargo, origin: Place, destination: Place, attempt: Attempt, lease: LeaseHandle) -> None:
+        """Move one file; ``lease`` is told the bytes of it. What an earlier attempt left of it is gone on with, where
+        the destination can do that. :class:`TransportError` or :class:`StorageError` when a retry may help,
+        :class:`OriginError` when the origin does not have what it should.
         """
 
     def received(self, key: str, destination: Place) -> int | None:

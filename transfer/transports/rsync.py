@@ -25,7 +25,7 @@ from datamgmt.storage.identity import Marker
 from datamgmt.storage.keys import MARKER_KEY, RESERVED
 from transfer.engine.worker.lease import LeaseHandle
 from transfer.routing.sources import damaged, open_at, origin_errors
-from transfer.transports.base import Cargo, Place, Transport
+from transfer.transports.base import Attempt, Cargo, Place, Transport
 
 #: Seconds for a short command on the other host, and of silence after which rsync gives up.
 COMMAND_SECONDS = 120
@@ -49,16 +49,17 @@ class Rsync(Transport):
             isinstance(origin.location, DiskDataLocation) and isinstance(there, DiskDataLocation) and bool(there.host)
         )
 
-    def move(self, cargo: Cargo, origin: Place, destination: Place, attempt: str, lease: LeaseHandle) -> None:
+    def move(self, cargo: Cargo, origin: Place, destination: Place, attempt: Attempt, lease: LeaseHandle) -> None:
         """Send under a temporary name, fsync there, give it its name without replacing anything."""
         there = _disk(destination)
         _check_identity(there)
         here = _require_there(cargo, origin)
-        part = _part(there, cargo.destination_key, attempt)
+        part = _part(there, cargo.destination_key, attempt.name)
         final = _path(there, cargo.destination_key)
         folder = str(Path(final).parent)
         _remote(there, f"mkdir -p -- {shlex.quote(str(Path(part).parent))} {shlex.quote(folder)}")
-        ended, said = self._send(here, there, part, lease)
+        resumes = _take_over(there, [_part(there, *each) for each in attempt.earlier], part, cargo.size)
+        ended, said = self._send(here, there, part, lease, resumes=resumes)
         if ended == PARTLY:
             _require_readable(cargo, origin, lease)
         if ended != 0:
@@ -80,13 +81,14 @@ class Rsync(Transport):
         _remote(there, f"rm -f -- {shlex.quote(_part(there, key, attempt))}")
 
     @staticmethod
-    def _send(here: Path, there: DiskDataLocation, part: str, lease: LeaseHandle) -> tuple[int, str]:
+    def _send(here: Path, there: DiskDataLocation, part: str, lease: LeaseHandle, *, resumes: bool) -> tuple[int, str]:
         """How rsync ended, and what it said."""
         command = [
             # The kernel kills it when this worker is killed: an orphan would write beside its successor.
             *("setpriv", "--pdeathsig", "KILL", "--"),
             "rsync",
-            "--whole-file",  # nothing to compare with on the other side
+            # What is there is the beginning of the same bytes; else there is nothing to compare with on the other side.
+            "--append" if resumes else "--whole-file",
             "--no-compress",  # detector data do not compress; the processor is needed elsewhere
             "--inplace",  # the name is temporary already
             "--protect-args",
@@ -165,6 +167,23 @@ def _path(there: DiskDataLocation, key: str) -> str:
 def _part(there: DiskDataLocation, key: str, attempt: str) -> str:
     name = hashlib.blake2s(key.encode(), digest_size=8).hexdigest()
     return _path(there, f"{RESERVED}/parts/rsync-{attempt}-{name}")
+
+
+def _take_over(there: DiskDataLocation, earlier: list[str], part: str, size: int) -> bool:
+    """Give the longest part of earlier attempts the name of this one's, and remove their others; whether there was one.
+
+    Stage 40 reads what arrives: a beginning that is not good is found there.
+    """
+    if not earlier:
+        return False
+    names = " ".join(map(shlex.quote, earlier))
+    answer = _remote(
+        there,
+        f'best=; most=0; for f in {names}; do [ -f "$f" ] || continue; n=$(stat -c %s -- "$f"); '
+        f'if [ "$n" -gt "$most" ] && [ "$n" -le {size} ]; then rm -f -- "$best"; best=$f; most=$n; '
+        f'else rm -f -- "$f"; fi; done; if [ -n "$best" ]; then mv -- "$best" {shlex.quote(part)} && echo "$most"; fi',
+    )
+    return bool(answer.strip())
 
 
 def _remote(there: DiskDataLocation, command: str) -> str:

@@ -7,18 +7,19 @@ from the part of its successor; the hash keeps the name below 255 bytes whatever
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
 from ccatdc.common.errors import KeyExistsError, NoSpaceError, RequestError
-from datamgmt.checksums import Data
+from datamgmt.checksums import BUFFER_BYTES, Data
 from datamgmt.storage.disk.paths import (
     CREATE_FLAGS,
     INNER,
@@ -33,6 +34,9 @@ from datamgmt.storage.keys import RESERVED, key_hash
 
 PARTS: Final = (RESERVED, "parts")
 
+#: Of a part that goes on where another attempt ended.
+RESUME_FLAGS: Final = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+
 _ATTEMPT: Final = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 _PART: Final = re.compile(
@@ -45,14 +49,32 @@ _TRIES: Final = 100
 
 
 class PartFile:
-    """A new file under its temporary name."""
+    """A file under its temporary name: a new one, or one that was taken over (:func:`take_over`), which grows at its end.
 
-    def __init__(self, parts: int, name: str, doing: str) -> None:
+    ``keep``: whether it stays for the next attempt when this one ends with an error.
+    """
+
+    def __init__(self, parts: int, name: str, doing: str, taken_over: int | None = None) -> None:
         self._parts = parts
         self._doing = doing
         self.name = name
-        self.size = 0
-        self._descriptor = os.open(name, CREATE_FLAGS, 0o666, dir_fd=parts)
+        self.keep = True
+        self._descriptor = os.open(name, CREATE_FLAGS, 0o666, dir_fd=parts) if taken_over is None else taken_over
+        self.size = os.lseek(self._descriptor, 0, os.SEEK_END)
+
+    def read_back(self) -> Iterator[memoryview]:
+        """What is there, from the first byte to the last."""
+        buffer = memoryview(bytearray(BUFFER_BYTES))
+        done = 0
+        while done < self.size:
+            try:
+                count = os.preadv(self._descriptor, [buffer], done)
+            except OSError as error:
+                raise_as_ours(error, self._doing)
+            if not count:
+                break
+            yield buffer[:count]
+            done += count
 
     def write(self, data: Data, /) -> int:
         """Append all of ``data``."""
@@ -74,11 +96,16 @@ class PartFile:
         finally:
             os.close(descriptor)
 
+    def close(self) -> None:
+        """Leave it as it is."""
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
     def discard(self, reason: BaseException) -> None:
         """Remove the part because of ``reason``, which says more than what may go wrong here."""
         try:
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
+            self.close()
             with suppress(FileNotFoundError):
                 os.unlink(self.name, dir_fd=self._parts)
         except OSError as error:
@@ -99,6 +126,54 @@ def part_prefix(key: str, attempt: str) -> str:
 def new_part(prefix: str, suffix: str) -> str:
     """A name that nothing else has."""
     return f"{prefix}{uuid4().hex}{suffix}"
+
+
+def longest(parts: int, prefixes: Sequence[str]) -> int:
+    """Bytes of the longest part of these attempts: so much room is taken already."""
+    sizes = (os.stat(name, dir_fd=parts, follow_symlinks=False).st_size for name in _files_of(parts, prefixes))
+    return max(sizes, default=0)
+
+
+def _files_of(parts: int, prefixes: Sequence[str]) -> list[str]:
+    if not prefixes:
+        return []
+    forms = [re.compile(re.escape(prefix) + r"[0-9a-f]{32}\.part") for prefix in prefixes]
+    return [name for name in names_in(parts) if any(form.fullmatch(name) for form in forms)]
+
+
+def take_over(parts: int, prefixes: Sequence[str], name: str, size: int | None) -> int | None:
+    """Give the longest part of earlier attempts this ``name``, and remove their others: its descriptor, to read and
+    write. None when there is none to go on with.
+
+    One that some process has open belongs to a worker that is not dead: it would write into it beside us. The system
+    tells by a lease, which it grants for a file that nobody else has open; where it grants none (network file systems)
+    nothing is taken over.
+    """
+    chosen, length = None, 0
+    for found in _files_of(parts, prefixes):
+        descriptor = os.open(found, RESUME_FLAGS, dir_fd=parts)
+        bytes_there = os.fstat(descriptor).st_size
+        if length < bytes_there <= (size or 0) and _is_ours_alone(descriptor):
+            if chosen is not None:
+                os.close(chosen[0])
+                os.unlink(chosen[1], dir_fd=parts)
+            chosen, length = (descriptor, found), bytes_there
+        else:
+            os.close(descriptor)
+            os.unlink(found, dir_fd=parts)
+    if chosen is None:
+        return None
+    os.rename(chosen[1], name, src_dir_fd=parts, dst_dir_fd=parts)
+    return chosen[0]
+
+
+def _is_ours_alone(descriptor: int) -> bool:
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    except OSError:
+        return False
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return True
 
 
 def publish(root: int, parts: int, part: str, components: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -22,11 +22,13 @@ from ccatdc.common.errors import (
     KeyExistsError,
     KeyMissingError,
     LocationIdentityError,
+    NoSpaceError,
 )
 from datamgmt.storage.base import (
     PROBE,
     Location,
     LocationStorage,
+    ResumableWriter,
     Stored,
     Usage,
     Writer,
@@ -38,6 +40,7 @@ from datamgmt.storage.disk.parts import (
     PARTS,
     PartFile,
     discard_parts,
+    longest,
     new_part,
     part_prefix,
     publish,
@@ -45,6 +48,7 @@ from datamgmt.storage.disk.parts import (
     require_free,
     require_room,
     sweep_parts,
+    take_over,
 )
 from datamgmt.storage.disk.paths import (
     entries_below,
@@ -183,24 +187,44 @@ class DiskStorage(LocationStorage):
 
     @contextmanager
     def writer(self, key: str, attempt: str, size: int | None = None) -> Iterator[Writer]:
+        with self._part(key, attempt, size, ()) as part:
+            part.keep = False
+            yield part
+
+    @contextmanager
+    def resumable_writer(
+        self, key: str, attempt: str, size: int, earlier: Sequence[tuple[str, str]] = ()
+    ) -> Iterator[ResumableWriter]:
+        with self._part(key, attempt, size, earlier) as part:
+            yield part
+
+    @contextmanager
+    def _part(self, key: str, attempt: str, size: int | None, earlier: Sequence[tuple[str, str]]) -> Iterator[PartFile]:
         components = checked_key(key).split("/")
-        name = new_part(part_prefix(key, attempt), ".part")
+        prefixes = [part_prefix(checked_key(earlier_key), name) for earlier_key, name in earlier]
         doing = f"write {key!r} at {self.name}"
         with ExitStack() as stack:
             with os_errors(doing):
                 root = stack.enter_context(self._own_root())
                 parts = stack.enter_context(opened_folder(root, PARTS, create=True))
                 require_free(root, components)
-                require_room(root, size, doing)
-                part = PartFile(parts, name, doing)
+                name = new_part(part_prefix(key, attempt), ".part")
+                require_room(root, size - longest(parts, prefixes) if size is not None else None, doing)
+                part = PartFile(parts, name, doing, take_over(parts, prefixes, name, size))
             try:
                 yield part
                 require_announced(key, part.size, size)
                 with os_errors(doing):
                     part.finish()
                     publish(root, parts, name, components)
-            except BaseException as error:
+            except (NoSpaceError, KeyExistsError) as error:
                 part.discard(error)
+                raise
+            except BaseException as error:
+                if part.keep:
+                    part.close()
+                else:
+                    part.discard(error)
                 raise
 
     def discard_attempt(self, key: str, attempt: str) -> None:

@@ -34,6 +34,7 @@ USES: dict[str, Callable[[LocationStorage], object]] = {
     "probe_writing": lambda tape: tape.probe_writing(),
     "local_path": lambda tape: tape.local_path("a"),
     "writer": lambda tape: tape.writer("a", "a1"),
+    "resumable_writer": lambda tape: tape.resumable_writer("a", "a1", 1).__enter__(),
     "discard_attempt": lambda tape: tape.discard_attempt("a", "a1"),
     "delete": lambda tape: tape.delete("a"),
     "make_tree": lambda tape: tape.make_tree("a", "a1"),

@@ -20,8 +20,8 @@ from tests.factories.datamgmt import DiskDataLocationFactory, SiteFactory
 from tests.transfer.operations.spoiling import put_on_bad_sector
 from tests.transfer.transports.contract import StillHeld, TransportContract
 from transfer.routing.sources import OriginUnreadableError
-from transfer.transports import Place
-from transfer.transports.rsync import Rsync
+from transfer.transports import Attempt, Place
+from transfer.transports.rsync import Rsync, _part
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 
@@ -102,6 +102,9 @@ class TestRsync(TransportContract):
         register(self.origin, create=True)
         register(self.destination, create=True)
 
+    def part(self, key: str, attempt: str) -> Path:
+        return Path(_part(self.destination, key, attempt))
+
     def test_a_disk_without_a_host_is_not_for_rsync(self) -> None:
         here = DiskDataLocation(path="/nowhere", site=self.origin.site, name="here")
 
@@ -122,7 +125,7 @@ class TestRsync(TransportContract):
 
         cargo = self.cargo()
         with pytest.raises(Stopped):
-            self.transport.move(cargo, Place(self.origin), Place(self.destination), "7-1", TakenAway())
+            self.transport.move(cargo, Place(self.origin), Place(self.destination), Attempt("7-1"), TakenAway())
 
         assert not (Path(self.destination.path) / cargo.destination_key).exists()
         self.transport.discard_attempt(cargo.destination_key, "7-1", Place(self.destination))
