@@ -29,9 +29,12 @@ class ConditionsSerializer(StrictSerializer):
 
     pwv_mm_mean = _condition("pwv_mm_mean", "Precipitable water vapour, mm.")
     tau_225 = _condition("tau_225", "Opacity at 225 GHz.")
-    humidity = _condition("humidity", "Percent.")
+    humidity = _condition("humidity", "Percent, 0 to 100.")
     temperature_c = _condition("temperature_c", "Degrees Celsius.")
     wind_m_s = _condition("wind_m_s", "Metres per second.")
+    wind_gust_m_s = _condition("wind_gust_m_s", "Metres per second, the strongest gust.")
+    wind_direction_deg = _condition("wind_direction_deg", "Degrees from which it comes, from north over east.")
+    pressure_hpa = _condition("pressure_hpa", "Hectopascal; 1 mbar is 1 hPa, 1 Torr 1.333 hPa.")
     elevation_deg_mean = _condition("elevation_deg_mean", "Degrees.")
     azimuth_deg_mean = _condition("azimuth_deg_mean", "Degrees.")
     el_min_deg = _condition("el_min_deg", "Degrees.")

@@ -100,6 +100,9 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
                     "humidity",
                     "temperature_c",
                     "wind_m_s",
+                    "wind_gust_m_s",
+                    "wind_direction_deg",
+                    "pressure_hpa",
                     "elevation_deg_mean",
                     "azimuth_deg_mean",
                 ]

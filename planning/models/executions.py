@@ -67,6 +67,9 @@ CONDITION_LIMITS: Mapping[str, tuple[float, float]] = {
     "humidity": (0, 100),
     "temperature_c": (-100, 100),
     "wind_m_s": (0, 200),
+    "wind_gust_m_s": (0, 200),
+    "wind_direction_deg": (0, 360),
+    "pressure_hpa": (0, 1100),
     "elevation_deg_mean": (-90, 180),
     "azimuth_deg_mean": (-360, 720),
     "el_min_deg": (-90, 180),
@@ -144,8 +147,9 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     ``finished_at`` is our clock at the finish call, from which the settle delay counts; ``end_time`` is the
     instrument's. ``filed`` holds what start and finish were called with: a call that is repeated is compared with it,
     not with what an operator corrected since. Conditions: pwv mm, opacity at 225 GHz, humidity %, temperature C, wind
-    m/s, angles in degrees; azimuth and elevation as mean and as the range that the telescope moved through. What it was
-    observed with: the module configurations, the configuration (and which of its revisions that was), the slot.
+    and its gusts m/s, where it comes from and other angles in degrees, pressure hPa; azimuth and elevation as mean and
+    as the range that the telescope moved through. What it was observed with: the module configurations, the
+    configuration (and which of its revisions that was), the slot.
     """
 
     machines = {"status": EXECUTION_MOVES}
@@ -178,6 +182,9 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     humidity = models.FloatField(null=True, blank=True)
     temperature_c = models.FloatField(null=True, blank=True)
     wind_m_s = models.FloatField(null=True, blank=True)
+    wind_gust_m_s = models.FloatField(null=True, blank=True)
+    wind_direction_deg = models.FloatField(null=True, blank=True, help_text="From north over east.")
+    pressure_hpa = models.FloatField(null=True, blank=True, help_text="Hectopascal, as millibar.")
     elevation_deg_mean = models.FloatField(null=True, blank=True)
     azimuth_deg_mean = models.FloatField(null=True, blank=True)
     el_min_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")

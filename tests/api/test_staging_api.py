@@ -116,11 +116,36 @@ def test_jobs_are_listed_by_status(scientist_api: ApiClient) -> None:
     problem(scientist_api.get(JOBS, status="lost"), 400, "request.invalid")
 
 
+def test_a_job_that_is_over_says_so_and_is_listed_so(scientist_api: ApiClient) -> None:
+    done, cancelled, expired = (own_job(scientist_api, status=Status.COMPLETED) for _ in range(3))
+    StagingJob.objects.filter(pk=cancelled.pk).update(cancelled_at=timezone.now())
+    StagingJob.objects.filter(pk=expired.pk).update(expires_at=timezone.now() - timedelta(days=1))
+    for job, status in ((done, "completed"), (cancelled, "cancelled"), (expired, "expired")):
+        assert scientist_api.get(f"{JOBS}{job.pk}/").json()["status"] == status
+        assert [row["id"] for row in scientist_api.get(JOBS, status=status).json()["results"]] == [job.pk]
+    both = scientist_api.get(JOBS, status="cancelled,expired").json()["results"]
+    assert {row["id"] for row in both} == {cancelled.pk, expired.pk}
+
+
+def test_whole_observations_are_asked_for_by_executions(scientist_api: ApiClient) -> None:
+    package = archived()
+    body = request_body(package)
+    del body["packages"]
+    assert package.executed_obs_unit is not None
+    answer = scientist_api.post(JOBS, {**body, "executions": [str(package.executed_obs_unit.pk)]})
+    assert answer.status_code == 201, answer.content
+    assert [row["package"] for row in answer.json()["packages"]] == [str(package.pk)]
+    both = {**request_body(package), "executions": [str(package.executed_obs_unit.pk)]}
+    problem(scientist_api.post(JOBS, both), 400, "request.invalid")
+    problem(scientist_api.post(JOBS, body), 400, "request.invalid")
+    problem(scientist_api.post(JOBS, {**body, "executions": [str(uuid4())]}), 400, "staging.unknown_execution")
+
+
 def test_a_job_is_cancelled_once(scientist_api: ApiClient) -> None:
     address = f"{JOBS}{own_job(scientist_api).pk}/cancel"
     answer = scientist_api.post(address)
     assert answer.status_code == 200, answer.content
-    assert answer.json()["active"] is False
+    assert (answer.json()["active"], answer.json()["status"]) == (False, "cancelled")
     problem(scientist_api.post(address), 409, "staging.job_over")
 
 

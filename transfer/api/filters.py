@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_filters
 
 from ccatdc.common.api.filters import FlagFilter, IdFilter, MomentFilter, OneOfFilter, RowFilter
 from ccatdc.common.states import Status
 from datamgmt.api.filters import PlaceFilter
 from transfer.models import RouteType
+from transfer.models.jobs import JobStatus
 from transfer.pipeline import OperationType
 
 
@@ -75,5 +78,9 @@ class StagingJobLogFilter(_LogFilter):
 
 
 class StagingJobFilter(RowFilter):
-    status = OneOfFilter(choices=Status.choices)
+    status = OneOfFilter(choices=JobStatus.choices, method="of_status")
     location = PlaceFilter("destination_location")
+
+    def of_status(self, rows: Any, _name: str, wanted: list[str]) -> Any:
+        """As the job shows it."""
+        return rows.with_job_status(*wanted) if wanted else rows

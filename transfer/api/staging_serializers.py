@@ -14,7 +14,7 @@ from ccatdc.common.states import Status
 from datamgmt.models import DataLocation
 from datamgmt.models.locations import FULL_NAME_LENGTH
 from transfer.models import StagingJob
-from transfer.models.jobs import MAX_KEEP_DAYS
+from transfer.models.jobs import MAX_KEEP_DAYS, JobStatus
 from transfer.staging.requests import MAX_EXECUTIONS, MAX_PACKAGES, progress_of
 
 
@@ -88,6 +88,7 @@ class StagingJobSerializer(serializers.ModelSerializer[StagingJob]):
 
     location = serializers.CharField(source="destination_location.full_name")
     requested_by = serializers.CharField(source="requested_by.username")
+    status = serializers.ChoiceField(JobStatus.choices, source="job_status")
     package_count = serializers.IntegerField()
     active = serializers.BooleanField(help_text="Neither cancelled nor expired.")
 

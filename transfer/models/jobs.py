@@ -34,6 +34,17 @@ JOB_MOVES: Moves = {
 }
 
 
+class JobStatus(models.TextChoices):
+    """How a job is for who asked for it: cancelled and expired say more than how far it had come."""
+
+    PENDING = Status.PENDING, "Pending"
+    IN_PROGRESS = Status.IN_PROGRESS, "In progress"
+    COMPLETED = Status.COMPLETED, "Completed"
+    FAILED = Status.FAILED, "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+    EXPIRED = "expired", "Expired"
+
+
 def default_expiry() -> datetime:
     return timezone.now() + timedelta(days=DEFAULT_KEEP_DAYS)
 
@@ -42,6 +53,15 @@ class StagingJobQuerySet(models.QuerySet["StagingJob"]):
     def active(self) -> StagingJobQuerySet:
         """Whose data must stay: not cancelled, not expired."""
         return self.filter(cancelled_at__isnull=True, expires_at__gt=timezone.now())
+
+    def with_job_status(self, *wanted: str) -> StagingJobQuerySet:
+        """Those whose ``job_status`` is one of these."""
+        rows = Q(status__in=wanted, cancelled_at__isnull=True, expires_at__gt=timezone.now())
+        if JobStatus.CANCELLED in wanted:
+            rows |= Q(cancelled_at__isnull=False)
+        if JobStatus.EXPIRED in wanted:
+            rows |= Q(cancelled_at__isnull=True, expires_at__lte=timezone.now())
+        return self.filter(rows)
 
     def unfinished(self) -> StagingJobQuerySet:
         """Still to be served or followed."""
@@ -104,6 +124,12 @@ class StagingJob(models.Model):
 
     def __str__(self) -> str:
         return self.name or f"Staging job {self.pk}"
+
+    @property
+    def job_status(self) -> JobStatus:
+        if self.cancelled_at is not None:
+            return JobStatus.CANCELLED
+        return JobStatus(self.status) if self.active else JobStatus.EXPIRED
 
     @property
     def active(self) -> bool:
