@@ -12,6 +12,16 @@ from uuid import UUID
 from ccatdc.common.errors import LocationIdentityError
 
 
+class ForeignMarkerError(LocationIdentityError):
+    """The place says that it is another location's; ``marker`` is what it says."""
+
+    default_code = "location.marker_foreign"
+
+    def __init__(self, message: str, marker: Marker) -> None:
+        super().__init__(message, remedy="Correct the path or bucket of the location, or the mount.")
+        self.marker = marker
+
+
 @dataclass(frozen=True, slots=True)
 class Marker:
     """What one location's marker says. The UUID is the identity; the name is for people."""
@@ -47,8 +57,7 @@ class Marker:
                 remedy=f"Find out who changed it; {self.full_name} takes no writes until then.",
             ) from error
         if owner != self.uuid:
-            raise LocationIdentityError(
+            raise ForeignMarkerError(
                 f"{where} belongs to another location, {owner_name} ({owner}), not to {self.full_name} ({self.uuid}).",
-                code="location.marker_foreign",
-                remedy="Correct the path or bucket of the location, or the mount.",
+                Marker(owner, owner_name),
             )

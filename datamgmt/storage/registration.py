@@ -12,10 +12,11 @@ from botocore.exceptions import ClientError
 from django.utils import timezone
 
 from accounts.models import User, record
-from ccatdc.common.errors import ConfigurationError, LocationIdentityError
+from ccatdc.common.errors import ConfigurationError, LocationIdentityError, StorageError
 from datamgmt.models import DataLocation, DiskDataLocation, S3DataLocation
 from datamgmt.storage import storage_for
 from datamgmt.storage.base import LocationStorage
+from datamgmt.storage.identity import ForeignMarkerError
 from datamgmt.storage.s3.errors import s3_errors
 from datamgmt.storage.s3.store import S3Storage
 
@@ -24,17 +25,25 @@ _BUCKET_IS_THERE = {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}
 
 
 def register(
-    location: DataLocation, *, create: bool = False, replace_marker: bool = False, user: User | None = None
+    location: DataLocation,
+    *,
+    create: bool = False,
+    replace_marker: bool = False,
+    as_marked: bool = False,
+    user: User | None = None,
 ) -> None:
     """Mark the place and note what was found; doing it again is success.
 
     ``create`` makes a missing root folder or bucket. ``replace_marker`` is for a place that was registered before and
     is now a new, empty one: without it a missing marker of a registered location is an error, since a disk that is not
-    mounted looks the same.
+    mounted looks the same. ``as_marked`` is for a place that is older than this catalogue, after the database was lost:
+    a row that was never registered takes over the UUID of the marker when that has the same full name.
 
     Raises LocationIdentityError for another location's place, StorageError and ConfigurationError when the place cannot
     be reached, NotSupportedError for a technology that is not driven yet.
     """
+    if as_marked and location.registered_at is None:
+        _take_over_uuid(location)
     storage = storage_for(location)
     if location.registered_at is not None and not replace_marker:
         _require_marker(storage, location)
@@ -48,6 +57,21 @@ def register(
         location.registered_at = timezone.now()
         DataLocation.objects.non_polymorphic().filter(pk=location.pk).update(registered_at=location.registered_at)
         record("register_location", f"Registered {location.full_name}.", about=location, user=user)
+
+
+def _take_over_uuid(location: DataLocation) -> None:
+    """Of its own marker, if it has one; that of another location, or none, is judged afterwards as ever."""
+    try:
+        storage_for(location).check_identity()
+    except ForeignMarkerError as error:
+        if error.marker.full_name != location.full_name:
+            raise
+        location.uuid = error.marker.uuid
+        DataLocation.objects.non_polymorphic().filter(pk=location.pk).update(uuid=location.uuid)
+        text = f"{location.full_name} is the place that was registered before this catalogue was made."
+        record("register_location", text, about=location)
+    except (LocationIdentityError, StorageError):
+        return
 
 
 def _require_marker(storage: LocationStorage, location: DataLocation) -> None:

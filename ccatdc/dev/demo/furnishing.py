@@ -23,7 +23,8 @@ from ccatdc.common.errors import ConfigurationError
 from ccatdc.dev.demo.home import Home, token_name
 from ccatdc.dev.demo.instrument import INSTRUMENTS
 from ccatdc.dev.demo.options import REPOSITORY
-from datamgmt.models import DataLocation, DiskDataLocation, S3DataLocation
+from datamgmt.models import DataLocation, DiskDataLocation, LocationType, RawDataPackage, S3DataLocation
+from datamgmt.rebuilding.catalogue import rebuild
 from datamgmt.storage import storage_for
 from datamgmt.storage.registration import register
 from observatory.models import Instrument
@@ -87,14 +88,27 @@ def furnish(home: Home, endpoint_url: str, say: Callable[[str], None]) -> None:
     for location in DataLocation.objects.with_site():
         if (location.site.short_name, location.name) in (*_DISKS, *_BUCKETS):
             if location.registered_at is None:
-                register(location, create=True)
+                register(location, create=True, as_marked=True)
             else:
                 storage_for(location).check_identity()
+    _rebuild_catalogue(say)
     say("Accounts")
     ensure_default_roles()
     for person in PEOPLE:
         _ensure_person(home, person)
     _ensure_tokens(home)
+
+
+def _rebuild_catalogue(say: Callable[[str], None]) -> None:
+    """When the database is new and the archives are not: it was lost, and comes back from them."""
+    if RawDataPackage.objects.exists():
+        return
+    for archive in S3DataLocation.objects.of_type(LocationType.LONG_TERM_ARCHIVE).with_site():
+        if archive.registered_at is not None:
+            rebuilt = rebuild(archive)
+            if rebuilt.packages or rebuilt.copies:
+                found = f"{rebuilt.packages} packages with {rebuilt.files} files, {rebuilt.copies} copies"
+                say(f"The catalogue comes back from {archive.full_name}: {found}")
 
 
 def collect_static(home: Home) -> None:

@@ -21,7 +21,7 @@ from ccatdc.dev.demo.folder import Skipped
 from ccatdc.dev.demo.home import Home
 from ccatdc.dev.demo.instrument import INSTRUMENTS, Instrument
 from ccatdc.dev.demo.options import Options
-from ccatdc.dev.demo.verification import StoredPackage, check_night, stored_packages
+from ccatdc.dev.demo.verification import StoredPackage, check_earlier, check_night, stored_packages
 from ccatdc.dev.demo.watching import NightState, files_set_aside, look, night_state, obstacles
 from datamgmt.models import DataLocation, DiskDataLocation, S3DataLocation
 
@@ -121,6 +121,7 @@ class Night:
 
     def _verify(self, packages: Sequence[StoredPackage], job: int) -> None:
         findings = check_night(self._home, self._observations, packages, job)
+        check_earlier(self._home, self._executions(), findings)
         if findings.wrong:
             raise DataIntegrityError(
                 f"{len(findings.wrong)} checks failed:{_list(findings.wrong[:20])}", code="demo.not_verified"
@@ -132,6 +133,7 @@ class Night:
             f"\n  {checked['archived files']} files extracted from the archive's {len(packages)} tars are, too"
             f"\n  {checked['sidecars']} sidecars name them"
             f"\n  {checked['cleaned places']} places at SOURCE and BUFFER are clean"
+            f"{_of_earlier_nights(checked['earlier packages'])}"
             f"\nThe night took {self._seconds():.1f} s."
         )
 
@@ -159,6 +161,10 @@ class Night:
             "s3_root": str(self._home.s3),
             "skipped": [{"path": entry.path, "reason": entry.reason} for entry in self._skipped],
         }
+
+
+def _of_earlier_nights(packages: int) -> str:
+    return f"\n  {packages} tars of earlier nights are those that were archived" if packages else ""
 
 
 def run_session(options: Options, home: Home, portal_url: str, display: Display, watch: Callable[[], None]) -> None:

@@ -134,6 +134,31 @@ def check_night(
     return findings
 
 
+def check_earlier(home: Home, executions: Sequence[UUID], findings: Findings) -> None:
+    """The archived packages of earlier nights: every object is the one that was archived, and its sidecar names its
+    files.
+    """
+    for package in RawDataPackage.objects.archived().exclude(executed_obs_unit__in=executions).oldest_first():
+        files = frozenset(package.raw_data_files.values_list("relative_path", flat=True))
+        copies = tuple(_archive_copies(package))
+        if not copies:
+            findings.require("earlier packages", package.name, "is in no archive")
+        for copy in copies:
+            archived = ArchivedPackage(
+                package.name, home.s3 / copy["bucket"], copy["key"], sidecar_key(copy["key"]), files
+            )
+            findings.require("earlier packages", f"{copy['bucket']}/{copy['key']}", _object(archived, package))
+            findings.require("earlier sidecars", f"{copy['bucket']}/{archived.sidecar_key}", _sidecar(archived))
+
+
+def _object(archived: ArchivedPackage, package: RawDataPackage) -> str:
+    try:
+        with (archived.bucket / archived.key).open("rb") as stream:
+            return _fault(stream, Expected(package.size or 0, package.digest))
+    except OSError as error:
+        return f"cannot be read: {error}"
+
+
 def check_staged(folder: Path, expected: Mapping[str, Expected], findings: Findings, package: str) -> None:
     """The staged tree of one package holds exactly its files, byte for byte."""
     with opened_root(str(folder)) as root:

@@ -28,6 +28,12 @@ class Command(BaseCommand):
             "--replace-marker", action="store_true", help="the place was registered before and is now a new, empty one"
         )
 
+        parser.add_argument(
+            "--as-marked",
+            action="store_true",
+            help="the place is older than this catalogue: take over the UUID of its marker, if that has the same name",
+        )
+
     def handle(self, *_args: Any, **options: Any) -> None:
         if bool(options["names"]) == options["all"]:
             raise CommandError("Give the names of locations, or --all for all active ones.")
@@ -36,7 +42,12 @@ class Command(BaseCommand):
         for location in locations:
             before = location.registered_at
             try:
-                register(location, create=options["create"], replace_marker=options["replace_marker"])
+                register(
+                    location,
+                    create=options["create"],
+                    replace_marker=options["replace_marker"],
+                    as_marked=options["as_marked"],
+                )
             except CcatError as error:
                 failures.append(f"{location.full_name}: {error} [{error.code}]")
                 continue

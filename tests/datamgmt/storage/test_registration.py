@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -161,3 +162,37 @@ def test_an_unknown_name_lists_those_that_exist(tmp_path: Path) -> None:
 def test_a_name_or_all_is_needed() -> None:
     with pytest.raises(CommandError, match="Give the names"):
         run()
+
+
+def test_a_place_that_is_older_than_the_catalogue_gives_its_row_the_uuid(tmp_path: Path) -> None:
+    before = DiskDataLocationFactory.create(path=str(tmp_path), registered_at=None)
+    register(before)
+    uuid, pk = before.uuid, before.pk
+    DataLocation.objects.filter(pk=pk).delete()
+    again = DiskDataLocationFactory.create(path=str(tmp_path), registered_at=None)
+    assert again.uuid != uuid
+    with pytest.raises(LocationIdentityError):
+        register(again)
+    call_command("register_location", again.full_name, "--as-marked", verbosity=0)
+    again.refresh_from_db()
+    assert again.uuid == uuid
+    assert again.registered_at is not None
+
+
+def test_the_marker_of_another_name_gives_nothing(tmp_path: Path) -> None:
+    register(DiskDataLocationFactory.create(path=str(tmp_path), registered_at=None))
+    other = DiskDataLocationFactory.create(name="other", path=str(tmp_path), registered_at=None)
+    with pytest.raises(LocationIdentityError, match="belongs to another location"):
+        register(other, as_marked=True)
+
+
+def test_one_that_is_registered_keeps_its_uuid(tmp_path: Path) -> None:
+    location = DiskDataLocationFactory.create(path=str(tmp_path), registered_at=None)
+    register(location)
+    uuid = uuid4()
+    DataLocation.objects.non_polymorphic().filter(pk=location.pk).update(uuid=uuid)
+    location.refresh_from_db()
+    with pytest.raises(LocationIdentityError):
+        register(location, as_marked=True)
+    location.refresh_from_db()
+    assert location.uuid == uuid
