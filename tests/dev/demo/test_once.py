@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -124,10 +125,13 @@ def test_a_folder_comes_back_byte_for_byte_from_staging_and_from_the_archive(
     root: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
     contents = write_tree(tmp_path)
+    has_a_past = (root / "postgres").is_dir()
+    shutil.rmtree(root / "postgres", ignore_errors=True)  # the database is lost: it comes back from the archive
 
     status, result, said = once(root, environment, "--input", str(tmp_path))
 
     assert (status, result.get("ok")) == (0, True), said
+    assert ("tars of earlier nights are those that were archived" in said) == has_a_past
     files = {below_run(file["relative_path"]): file for file in result["files"]}
     assert files.keys() == contents.keys()
     assert {entry["path"] for entry in result["skipped"]} == {"link", "pipe"}
