@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.postgres.indexes import GistIndex
 from django.db import models
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Sum
 from django.db.models.functions import MD5
 from django.utils import timezone
 
@@ -63,12 +63,20 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
         return own.order_by().values_list("executed_obs_unit_id", flat=True).distinct()
 
     def stream_groups(self) -> models.QuerySet[Any, dict[str, Any]]:
-        """One row for each data stream and SOURCE location of files of streams, with when the first was filed."""
+        """One row for each data stream and SOURCE location of files of streams: when the first was filed, when the first
+        and the last begin, and their bytes.
+        """
         groups: models.QuerySet[Any, dict[str, Any]] = (
             self.of_streams()
             .order_by()
-            .values("data_stream_id", "source_location_id")
-            .annotate(first_registered_at=Min("registered_at"), files=Count("id"))
+            .values("data_stream_id", "source_location_id", "data_stream__package_seconds")
+            .annotate(
+                first_registered_at=Min("registered_at"),
+                first_start=Min("start_time"),
+                last_start=Max("start_time"),
+                files=Count("id"),
+                bytes=Sum("size"),
+            )
         )
         return groups
 

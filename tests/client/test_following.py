@@ -161,6 +161,13 @@ class TestTimes:
         row = spooled(computer)[g3(0)]
         assert (seconds(row["start_time"]), seconds(row["end_time"])) == (SESSION - 3600, SESSION)
 
+    @pytest.mark.parametrize("mtime", [-10 * 86_400, 13_569_465_600])
+    def test_a_time_that_cannot_be_right_is_left_out(self, computer: Instrument, mtime: float) -> None:
+        written(computer, g3(0), mtime)
+        follower(computer).look(all_complete=True)
+        row = spooled(computer)[g3(0)]
+        assert (seconds(row["start_time"]), seconds(row["end_time"])) == (SESSION, SESSION)
+
     def test_housekeeping_begins_with_the_time_of_its_name(self, computer: Instrument) -> None:
         written(computer, f"17776/{SESSION}.g3", SESSION + 900)
         follower(computer, LAYOUTS["housekeeping"]).look(all_complete=True)
@@ -229,6 +236,19 @@ class TestOnceOnly:
         entries = [entry.read().body for entry in computer.filing().spool.waiting()]
         assert [len(body) for body in entries] == [3, 1]
         assert entries[1][0] in entries[0]
+
+    def test_a_line_that_was_cut_takes_no_other_with_it(self, computer: Instrument) -> None:
+        written(computer, g3(0), SESSION + 600)
+        one = follower(computer)
+        one.look(all_complete=True)
+        one.close()
+        (journal,) = (computer.spool / "following").glob("*.jsonl")
+        journal.write_text(journal.read_text()[:-3])
+        two = follower(computer)
+        written(computer, g3(1), SESSION + 1200)
+        assert two.look(all_complete=True) == 2
+        two.close()
+        assert follower(computer).look(all_complete=True) == 0
 
     def test_the_journal_does_not_grow_for_ever(self, computer: Instrument, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("ccat_file.following.SPARE_LINES", 2)

@@ -176,7 +176,15 @@ def _stream_groups() -> list[dict[str, Any]]:
     candidates = list(unpackaged.order_by().values_list("data_stream_id", flat=True).distinct())
     if not candidates:
         return []
-    return list(unpackaged.filter(data_stream__in=candidates).usable().stream_groups().order_by("first_registered_at"))
+    groups = unpackaged.filter(data_stream__in=candidates).usable().stream_groups().annotate(now=Now())
+    return [group for group in groups.order_by("first_registered_at") if _may_be_due(group)]
+
+
+def _may_be_due(group: dict[str, Any]) -> bool:
+    """Whether some package of a stream is full, over, or old: only then are its files read and locked."""
+    span = timedelta(seconds=group["data_stream__package_seconds"])
+    is_over = group["last_start"] - group["first_start"] >= span or group["bytes"] > PACKAGE_MAX_BYTES // 2
+    return bool(is_over or group["first_registered_at"] + span <= group["now"])
 
 
 def _is_settled(group: dict[str, Any], location: DataLocation) -> bool:

@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Final
 
-from ccat_file.errors import CcatFileError, UsageError
+from ccat_file.errors import CcatFileError, SpoolError, UsageError
 from ccat_file.filing import Filing
 from ccat_file.layouts import Layout, Place
 from ccat_file.rows import FiledFile, relative_to_root
@@ -32,6 +32,8 @@ ROWS: Final = 200
 KEPT_NS: Final = 7 * 86_400 * 10**9
 #: Lines of files that are gone which are no reason to write the journal anew.
 SPARE_LINES: Final = 1000
+#: Longer than any file is written.
+LONGEST_SECONDS: Final = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +160,14 @@ class Follower:
         start = file.place.start
         if self._layout.continues:
             start = self._end_before(file, before) or start
-        start = end if start is None else start
+        if start is None or abs(end - start) > LONGEST_SECONDS:
+            # A time of the last change that cannot be right does not say when the data end.
+            end = start = end if start is None else start
         first, last = min(start, end), max(start, end)
         return FiledFile(
             relative_path=relative_to_root(file.path, self._root),
             size=file.size,
-            created_at=datetime.fromtimestamp(end, UTC),
+            created_at=datetime.fromtimestamp(last, UTC),
             start_time=datetime.fromtimestamp(first, UTC),
             end_time=datetime.fromtimestamp(last, UTC),
             file_type=self._layout.file_type,
@@ -196,14 +200,18 @@ class _Journal:
     """
 
     def __init__(self, folder: Path, followed: str) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         name = hashlib.sha256(followed.encode(errors="surrogateescape")).hexdigest()[:16]
         self._path = folder / f"{name}.jsonl"
-        self._lock = self._locked(folder / f"{name}.lock", followed)
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = self._locked(folder / f"{name}.lock", followed)
+        except OSError as error:
+            raise SpoolError(f"{folder} cannot be written: {error.strerror}. Make room or mend the folder.") from error
         self.entries: dict[str, tuple[int, int]] = {}
         #: Times of files that were deleted, for those that follow them.
         self._gone: dict[str, tuple[int, int]] = {}
         self._lines = 0
+        self._is_cut = False
         self._read()
 
     @staticmethod
@@ -221,10 +229,11 @@ class _Journal:
 
     def _read(self) -> None:
         try:
-            lines = self._path.read_text(encoding="utf-8").splitlines()
+            text = self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return
-        self._lines = len(lines)
+        lines = text.splitlines()
+        self._lines, self._is_cut = len(lines), not text.endswith("\n")
         for line in lines:
             try:
                 name, size, mtime_ns = json.loads(line)
@@ -236,8 +245,9 @@ class _Journal:
         """Remember what is spooled. A full disk loses lines, no file: it is filed again, as the same row."""
         new = list(entries)
         self.entries.update((name, (size, mtime_ns)) for name, size, mtime_ns in new)
-        text = "".join(_line(*entry) for entry in new)
+        text = "".join(["\n" if self._is_cut else "", *(_line(*entry) for entry in new)])
         self._lines += len(new)
+        self._is_cut = True
         try:
             with self._path.open("a", encoding="utf-8") as stream:
                 stream.write(text)
@@ -245,6 +255,7 @@ class _Journal:
                 os.fsync(stream.fileno())
         except OSError:
             return
+        self._is_cut = False
 
     def forget_others(self, names: set[str]) -> None:
         """What is gone from the tree is kept for some days: what follows it begins where it ended."""
