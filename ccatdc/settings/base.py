@@ -257,6 +257,7 @@ SPECTACULAR_SETTINGS = {
         "SourceType": "planning.models.sources.SourceType",
         "ObsUnitState": "planning.models.obs_units.ObsUnitState",
         "PackageState": "datamgmt.states.PackageState",
+        "JobStatus": "transfer.models.jobs.JobStatus",
         "CopyStatus": "datamgmt.states.PhysicalCopyStatus",
         "ChecksumAlgorithm": "datamgmt.models.files.ChecksumAlgorithm",
     },
