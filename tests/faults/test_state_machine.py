@@ -142,6 +142,11 @@ class Machine(RuleBasedStateMachine):
             run_operation(data.draw(st.sampled_from(due)))
 
     @rule()
+    def archive(self) -> None:
+        """All is archived, and nothing is deleted yet."""
+        self.flow.run("package", "bundle", "transfer", "unpack", "archive")
+
+    @rule()
     def settle(self) -> None:
         self.flow.run()
 
@@ -174,10 +179,12 @@ class Machine(RuleBasedStateMachine):
     def archive_is_switched(self, which: int, active: bool) -> None:
         change(self.flow.archives[which], active=active)
 
-    @rule(data=st.data(), how=st.sampled_from(["flip", "truncate", "remove"]))
-    def damage(self, data: st.DataObject, how: str) -> None:
+    @rule(data=st.data(), how=st.sampled_from(["flip", "truncate", "remove"]), in_archives=st.booleans())
+    def damage(self, data: st.DataObject, how: str, in_archives: bool) -> None:
         """A copy, unless it is the last that has some file."""
         tars = list(self.flow.tars())
+        archived = [tar for tar in tars if any(tar.is_relative_to(archive.path) for archive in self.flow.archives)]
+        tars = archived if archived and in_archives else tars
         if not tars:
             return
         path = data.draw(st.sampled_from([str(tar) for tar in tars]))
