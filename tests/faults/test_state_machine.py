@@ -141,10 +141,13 @@ class Machine(RuleBasedStateMachine):
         if due:
             run_operation(data.draw(st.sampled_from(due)))
 
-    @rule()
-    def archive(self) -> None:
-        """All is archived, and nothing is deleted yet."""
+    @rule(harm=st.sampled_from(["", "flip", "truncate", "remove"]))
+    def archive(self, harm: str) -> None:
+        """All is archived, and nothing is deleted yet; then something may happen to the archives."""
         self.flow.run("package", "bundle", "transfer", "unpack", "archive")
+        for tar in list(self.flow.tars()) if harm else []:
+            if any(tar.is_relative_to(archive.path) for archive in self.flow.archives):
+                self.spoil(tar, harm)
 
     @rule()
     def settle(self) -> None:
@@ -181,25 +184,27 @@ class Machine(RuleBasedStateMachine):
 
     @rule(data=st.data(), how=st.sampled_from(["flip", "truncate", "remove"]), in_archives=st.booleans())
     def damage(self, data: st.DataObject, how: str, in_archives: bool) -> None:
-        """A copy, unless it is the last that has some file."""
+        """Any copy."""
         tars = list(self.flow.tars())
         archived = [tar for tar in tars if any(tar.is_relative_to(archive.path) for archive in self.flow.archives)]
         tars = archived if archived and in_archives else tars
         if not tars:
             return
-        path = data.draw(st.sampled_from([str(tar) for tar in tars]))
-        held = contents(Path(path))
-        elsewhere = self.readable(without=Path(path))
-        if not all(name in elsewhere for name in held):
+        self.spoil(Path(data.draw(st.sampled_from([str(tar) for tar in tars]))), how)
+
+    def spoil(self, path: Path, how: str) -> None:
+        """Behind everybody's back, unless it is the last that has some file."""
+        elsewhere = self.readable(without=path)
+        if not all(name in elsewhere for name in contents(path)):
             return
-        content = bytearray(Path(path).read_bytes())
+        content = bytearray(path.read_bytes())
         if how == "remove":
-            Path(path).unlink()
+            path.unlink()
         elif how == "truncate":
-            Path(path).write_bytes(content[: len(content) // 2])
+            path.write_bytes(content[: len(content) // 2])
         else:
             content[len(content) // 3] ^= 1
-            Path(path).write_bytes(content)
+            path.write_bytes(content)
 
     def readable(self, without: Path | None = None) -> set[str]:
         """Paths of files of which some place has the very bytes."""
