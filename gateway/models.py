@@ -58,6 +58,10 @@ class OutboxQuerySet(models.QuerySet["OutboxItem"]):
         """The main site does not have them yet."""
         return self.filter(status__in=OPEN)
 
+    def in_the_way(self) -> OutboxQuerySet:
+        """Open, without refused calls of data streams: their files are independent, and a stream never ends."""
+        return self.open().exclude(Q(status=ItemStatus.DEAD) & ~Q(data_stream=""))
+
     def waiting(self) -> OutboxQuerySet:
         """To be sent, now or after what was refused before them."""
         return self.filter(status=ItemStatus.WAITING)
@@ -71,8 +75,8 @@ class OutboxQuerySet(models.QuerySet["OutboxItem"]):
         return self.defer("body", "original_body")
 
     def heads(self) -> OutboxQuerySet:
-        """The first open call of each sequence: all others of it wait for this one."""
-        return self.open().order_by("sequence", "id").distinct("sequence")
+        """The first call of each sequence that is in the way: all others of it wait for this one."""
+        return self.in_the_way().order_by("sequence", "id").distinct("sequence")
 
     def ready(self) -> list[UUID]:
         """Sequences whose next call may be sent now, those that wait longest first."""

@@ -19,8 +19,8 @@ from ccatdc.common.admin.base import ReadOnlyAdmin, code_column, fields_of, size
 from datamgmt.admin.sites import AtSource
 from datamgmt.copies.needs_attention import check_again
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile
+from datamgmt.models.streams import belonging_to
 from datamgmt.states import INTEGRITY_COLOURS, NEEDS_ATTENTION
-from planning.models import ExecutedObsUnit
 
 
 class SetAside(admin.SimpleListFilter):
@@ -55,8 +55,7 @@ class BelongsTo(admin.SimpleListFilter):
             key = uuid.UUID(str(self.value()))
         except ValueError:
             return rows.none()
-        execution = ExecutedObsUnit.objects.select_related("obs_unit__obs_mode").filter(pk=key).first()
-        return rows.belonging_to(execution) if execution is not None else rows.none()
+        return belonging_to(rows, key)
 
 
 @admin.register(RawDataFile)

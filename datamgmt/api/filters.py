@@ -14,8 +14,9 @@ from ccatdc.common.states import Status
 from datamgmt.models import DataLocation, LocationType, StorageType
 from datamgmt.models.copies import CopyType
 from datamgmt.models.files import FileType
+from datamgmt.models.streams import belonging_to
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
-from planning.models import ExecutedObsUnit, ExecutionQuality, ExecutionStatus, ObsUnit
+from planning.models import ExecutionQuality, ExecutionStatus, ObsUnit
 from planning.models.executions import obs_units_and_time
 
 
@@ -69,10 +70,7 @@ class BelongingFilter(django_filters.UUIDFilter):  # type: ignore[misc]
     """What belongs to an execution: its own, and what data streams wrote meanwhile."""
 
     def filter(self, rows: Any, value: UUID | None) -> Any:
-        if value is None:
-            return rows
-        execution = ExecutedObsUnit.objects.select_related("obs_unit__obs_mode").filter(pk=value).first()
-        return rows.none() if execution is None else rows.belonging_to(execution)
+        return rows if value is None else belonging_to(rows, value)
 
 
 class PackageFilter(ByDay):

@@ -7,6 +7,7 @@ its instrument and to those of no particular instrument at its telescope; one of
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.postgres.lookups import Overlap
 from django.db.models import Exists, OuterRef, Q
@@ -30,6 +31,12 @@ def in_streams_overlapping(execution: ExecutedObsUnit) -> Q:
     return Q(executed_obs_unit__isnull=True, data_stream__in=streams) & Q(
         Overlap(time_range(), time_range(execution.start_time, end))
     )
+
+
+def belonging_to(rows: Any, execution: UUID) -> Any:
+    """Files or packages that belong to the execution with this id; none where there is none."""
+    found = ExecutedObsUnit.objects.select_related("obs_unit__obs_mode").filter(pk=execution).first()
+    return rows.none() if found is None else rows.belonging_to(found)
 
 
 def in_streams_for(user: Any) -> Q:

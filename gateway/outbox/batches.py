@@ -52,7 +52,7 @@ class Batch:
 
 def next_batch(sequence: UUID, *, most_calls: int = MAX_ROWS) -> Batch | None:
     """The next call of a sequence, joined with what follows; None when there is none to send."""
-    open_items = OutboxItem.objects.open().filter(sequence=sequence).order_by("id")
+    open_items = OutboxItem.objects.in_the_way().filter(sequence=sequence).order_by("id")
     facts = list(open_items.values_list("id", "kind", "status", "files", "body_bytes", "token_id")[:most_calls])
     if not facts or facts[0][2] != ItemStatus.WAITING:
         return None

@@ -266,6 +266,23 @@ class TestVisibility:
         assert RawDataPackage.objects.visible_to(UserFactory.create()).count() == 0
 
 
+def test_a_package_with_files_of_others_is_not_staged_whole(flow: Flow) -> None:
+    flow.stream(DataStreamFactory.create(), {f"s/{n}": b"x" for n in range(3)}, START)
+    execution = observation((12, 17))
+    aged(2)
+    flow.run(*ARCHIVED)
+    package = RawDataPackage.objects.get()
+    member = ProgramMembershipFactory.create(observing_program=execution.obs_unit.observing_program).user
+    with pytest.raises(RequestError) as refused:
+        request_staging(member, [package.pk], flow.processing)
+    assert refused.value.code == "staging.not_all_visible"
+    job = request_staging(member, [], flow.processing, executions=[execution.pk])
+    flow.run("stage")
+    assert shown(flow, job) == {"1"}
+    DataStream.objects.update(is_public=True)
+    assert request_staging(member, [package.pk], flow.processing).raw_data_packages.get() == package
+
+
 def test_an_archived_stream_comes_back_from_its_sidecars(flow: Flow) -> None:
     stream = DataStreamFactory.create(description="All of the night.")
     before = flow.stream(stream, {"s/0": b"x", "s/1": b"y"}, START)

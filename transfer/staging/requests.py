@@ -72,6 +72,8 @@ def request_staging(
     with transaction.atomic():
         place = _locked_place(location)
         rows = _stageable(wanted, user)
+        if not executions:
+            _require_all_files_visible(rows, user)
         _require_room(place, rows)
         job = StagingJob.objects.create(
             name=name, requested_by=user, destination_location=place, total_bytes=_bytes_of(rows)
@@ -224,6 +226,20 @@ def _stageable(wanted: set[UUID], user: User) -> list[RawDataPackage]:
             remedy="An operator has to look at their archive copies.",
         )
     return rows
+
+
+def _require_all_files_visible(rows: Sequence[RawDataPackage], user: User) -> None:
+    """A package of a data stream may hold files of the time of observations that the person may not see."""
+    for package in rows:
+        if package.data_stream_id is None:
+            continue
+        files = package.raw_data_files.all()
+        if visible(files, user).count() < files.count():
+            raise RequestError(
+                f"{package} holds files of the time of observations that you may not see.",
+                code="staging.not_all_visible",
+                remedy="Ask for your executions: their jobs show the files that overlap them.",
+            )
 
 
 def _require_room(place: DataLocation, rows: Sequence[RawDataPackage]) -> None:

@@ -140,3 +140,19 @@ def test_observations_are_ready_in_the_order_in_which_they_wait() -> None:
     kept(sooner)
     assert OutboxItem.objects.ready() == [sooner.pk, later.pk]
     assert OutboxItem.objects.seconds_to_next_retry() is None
+
+
+def test_a_refused_call_of_a_data_stream_holds_nothing_back(execution: ExecutedObsUnit) -> None:
+    kept(execution, status=ItemStatus.DEAD, data_stream="primecam/f280/timestreams")
+    second = kept(execution, data_stream="primecam/f280/timestreams")
+    assert OutboxItem.objects.ready() == [execution.pk]
+    batch = next_batch(execution.pk)
+    assert batch is not None
+    assert batch.ids == [second.pk]
+
+
+def test_one_of_an_observation_does(execution: ExecutedObsUnit) -> None:
+    kept(execution, status=ItemStatus.DEAD)
+    kept(execution)
+    assert OutboxItem.objects.ready() == []
+    assert next_batch(execution.pk) is None
