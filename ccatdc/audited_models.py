@@ -19,6 +19,7 @@ from django.db import connections, transaction
 from accounts.models import ApiToken, Change, Permission, Role, SystemLog, User
 from ccatdc.common.audit.triggers import Tracked, TrackedLink
 from datamgmt.models import DataArchive, DataLocation, RawDataPackageMetadata, Site
+from datamgmt.models.locations import MEASURED
 from observatory.models import (
     DataStream,
     Instrument,
@@ -41,9 +42,6 @@ from planning.models import (
     SubObservingProgram,
 )
 from transfer.models import DataTransferRoute
-
-#: Found by checks and registration, not decided by anybody.
-MEASURED: Final = ("registered_at", "capacity_bytes", "used_bytes", "checked_at", "check_error")
 
 
 def _of(table: str, column: str, key: str) -> str:

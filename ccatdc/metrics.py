@@ -1,7 +1,7 @@
 """``GET /metrics``: the state of the data center as gauges, in the text that Prometheus reads.
 
 Every figure is read from the database when it is asked for, so that all web processes give the same. What is wrong, and
-needs a person, is counted by the same questions as the first page of the portal (ccatdc/portal/attention.py).
+needs a person, is counted by the same questions as the first page of the portal (ccatdc/portal/attention/conditions.py).
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from ccatdc.common.errors import NotAllowedError
 #: ``token 17``, or ``person`` for somebody who was logged in.
 FILED_BY_HEADER: Final = "X-Ccatdc-Filed-By"
 RELAY: Final = "relay:observations"
-MIRROR: Final = "mirror:reference"
 
 
 def filing_token(request: Request) -> ApiToken | None:

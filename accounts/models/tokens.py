@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from django.db import models
 from django.db.models import Q
@@ -14,6 +14,8 @@ from django.utils import timezone
 from accounts.models.people import User
 from observatory.models import Instrument
 
+#: Permission of site gateways: to read all that filing needs.
+MIRROR: Final = "mirror:reference"
 #: Fixed beginning of every token, so that scanners for leaked secrets can find one.
 TOKEN_MARK = "ccatdc_"  # noqa: S105
 
@@ -30,6 +32,15 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         return self.filter(
             Q(expires_at__isnull=True) | Q(expires_at__gt=now), revoked_at__isnull=True, user__is_active=True
         )
+
+    def of_programs(self) -> ApiTokenQuerySet:
+        """Of an instrument or of a gateway: what stops when they end."""
+        return self.filter(Q(instrument__isnull=False) | Q(scopes__contains=[MIRROR]), revoked_at__isnull=True)
+
+    def ending(self, now: datetime, within: timedelta) -> ApiTokenQuerySet:
+        """That end within this time, or ended in the last week, and were used in the month before."""
+        ends = Q(expires_at__range=(now - timedelta(days=7), now + within))
+        return self.filter(ends, last_used_at__gte=now - timedelta(days=30), user__is_active=True)
 
     def for_secret(self, token: str) -> ApiTokenQuerySet:
         """The token with this secret: one look-up in a unique index."""

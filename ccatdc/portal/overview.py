@@ -18,7 +18,8 @@ from django.utils import timezone
 from accounts.models import User
 from ccatdc.common.admin.badges import list_url
 from ccatdc.common.states import Status
-from ccatdc.portal.attention import AttentionGroup, attention_groups
+from ccatdc.portal.attention.conditions import attention_groups, look
+from ccatdc.portal.attention.lines import AttentionGroup
 from datamgmt.models import DataLocation, RawDataPackage
 from datamgmt.states import PackageState
 from planning.models import ExecutedObsUnit
@@ -92,27 +93,20 @@ class Overview:
 def overview(user: Any) -> Overview:
     """Everything on the first page, in about a dozen and a half queries."""
     now = timezone.now()
-    locations = list(DataLocation.objects.non_polymorphic().with_site())
-    services = list(ServiceHeartbeat.objects.all())
-    running = list(
-        named(Operation.objects.non_polymorphic())
-        .filter(status=Status.IN_PROGRESS)
-        .select_related("location__site")
-        .order_by("started_at")[: 4 * RUNNING_SHOWN]
-    )
+    seen = look()
     archived = RawDataPackage.objects.filter(archived_at__gte=now - timedelta(days=1)).aggregate(
         bytes=Sum("size"), count=Count("pk")
     )
     return Overview(
         at=now,
         may_operate=isinstance(user, User) and user.may("write:transfers"),
-        attention=attention_groups(locations, services, running),
+        attention=attention_groups(seen),
         stages=_stage_lines(),
-        running=running[:RUNNING_SHOWN],
-        waits=_waits(services),
-        oldest=_oldest(services),
-        locations=[(location, usage_bar(location)) for location in locations],
-        services=services,
+        running=seen.running[:RUNNING_SHOWN],
+        waits=_waits(seen.services),
+        oldest=_oldest(seen.services),
+        locations=[(location, usage_bar(location)) for location in seen.locations],
+        services=seen.services,
         packages=_packages(),
         archived_bytes=archived["bytes"] or 0,
         archived_count=archived["count"],

@@ -1,6 +1,6 @@
 """The operators' portal: Django admin with the look of unfold. Its first page is the state of the pipeline.
 
-What the first page shows is asked in ccatdc/portal/overview.py and ccatdc/portal/attention.py. The pages of the models
+What the first page shows is asked in ccatdc/portal/overview.py and ccatdc/portal/attention/conditions.py. The pages of the models
 are in each app's admin module. This module is imported before the models are there, hence the imports inside functions.
 """
 

@@ -7,7 +7,7 @@ it were new.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.db import models, transaction
 
@@ -17,6 +17,9 @@ from ccatdc.common.errors import ConflictError
 from datamgmt.copies.recording import want_check
 from datamgmt.models import LocationType, PhysicalCopy
 from datamgmt.states import NEEDS_ATTENTION, Integrity, WantedCheck
+
+#: Copies that one click has checked again.
+MOST_AT_ONCE: Final = 1000
 
 
 def check_again(copies: models.QuerySet[Any], user: User) -> int:
@@ -53,6 +56,15 @@ def check_again(copies: models.QuerySet[Any], user: User) -> int:
         want_check([copy.pk for copy in found if _is_scrubbed(copy)], WantedCheck.READ)
         notify_managers()
     return int(changed)
+
+
+def check_cause_again(copy: PhysicalCopy, user: User) -> int:
+    """The same for all copies about which the same was found at the same place, at most MOST_AT_ONCE; how many."""
+    alike = PhysicalCopy.objects.non_polymorphic().needing_attention()
+    alike = alike.filter(data_location=copy.data_location_id, integrity=copy.integrity, error_code=copy.error_code)
+    return check_again(
+        PhysicalCopy.objects.filter(pk__in=list(alike.values_list("pk", flat=True)[:MOST_AT_ONCE])), user
+    )
 
 
 def _is_scrubbed(copy: PhysicalCopy) -> bool:

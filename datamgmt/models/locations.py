@@ -6,9 +6,10 @@ A location is polymorphic in its storage technology (disk, S3, tape); its type s
 
 from __future__ import annotations
 
+import math
 import uuid
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -24,6 +25,21 @@ from observatory.models import Instrument
 
 #: PostgreSQL cuts identifiers (a LISTEN channel, say) at 63 bytes.
 FULL_NAME_LENGTH = 63
+#: Columns that checks, registration and inventories write; nobody decides them.
+MEASURED: Final = (
+    "registered_at",
+    "capacity_bytes",
+    "used_bytes",
+    "capacity_files",
+    "used_files",
+    "fill_bytes_per_s",
+    "certificate_expires_at",
+    "checked_at",
+    "check_error",
+    "inventory_at",
+)
+#: Over so long the speed is averaged at which a location fills: a burst of an hour is no trend.
+FILL_AVERAGED_OVER: Final = timedelta(hours=6)
 
 
 class DataLocationQuerySet(PolymorphicQuerySet[Any]):
@@ -158,13 +174,17 @@ class DataLocation(PolymorphicModel):
     emergency_pct = models.FloatField(
         default=95, validators=[MaxValueValidator(100)], help_text="Above this, nothing new is written here."
     )
-    check_interval_seconds = models.PositiveIntegerField(default=300)
+    check_interval_seconds = models.PositiveIntegerField(
+        default=10, help_text="A store that does not answer is named within this and 20 seconds."
+    )
 
     registered_at = models.DateTimeField(null=True, blank=True, editable=False)
     capacity_bytes = models.BigIntegerField(null=True, blank=True, editable=False)
     used_bytes = models.BigIntegerField(null=True, blank=True, editable=False)
     capacity_files = models.BigIntegerField(null=True, blank=True, editable=False)
     used_files = models.BigIntegerField(null=True, blank=True, editable=False)
+    fill_bytes_per_s = models.FloatField(null=True, blank=True, editable=False)
+    certificate_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     check_error = models.TextField(blank=True, editable=False)
     inventory_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -234,6 +254,30 @@ class DataLocation(PolymorphicModel):
     def is_full(self) -> bool:
         """Whether the last check found it above its emergency threshold: nothing new is written."""
         return self.used_pct is not None and self.used_pct >= self.emergency_pct
+
+    def fill_speed(self, used_bytes: int, at: datetime) -> float:
+        """Bytes a second by which it fills (negative: it empties), averaged over FILL_AVERAGED_OVER, after a check that
+        found ``used_bytes`` in use.
+        """
+        before = self.fill_bytes_per_s or 0.0
+        if self.used_bytes is None or self.checked_at is None or at <= self.checked_at:
+            return before
+        seconds = (at - self.checked_at).total_seconds()
+        weight = 1 - math.exp(-seconds / FILL_AVERAGED_OVER.total_seconds())
+        return before + weight * ((used_bytes - self.used_bytes) / seconds - before)
+
+    @property
+    def full_at(self) -> datetime | None:
+        """When nothing new will be written there any more if it goes on like this; None where it does not fill."""
+        if not self.capacity_bytes or self.used_bytes is None or not self.fill_bytes_per_s or self.checked_at is None:
+            return None
+        left = self.capacity_bytes * self.emergency_pct / 100 - self.used_bytes
+        seconds = max(0.0, left) / self.fill_bytes_per_s
+        return (
+            self.checked_at + timedelta(seconds=seconds)
+            if 0 <= seconds < timedelta(days=3650).total_seconds()
+            else None
+        )
 
     def frozen_fields(self) -> dict[str, Any]:
         """What may not change while copies exist: it would point the rows at other bytes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -80,6 +81,12 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
     def with_usable_copy_at(self, *locations: DataLocation) -> RawDataPackageQuerySet:
         """With a copy at one of these that can be read; who reads it compares its digest."""
         return self._with_copy(self._copies().usable().filter(data_location__in=locations))
+
+    def stranded_at(self, location_ids: Iterable[int]) -> RawDataPackageQuerySet:
+        """With a copy at one of these, and none that can be read at a place that is in use."""
+        there = self._copies().usable().filter(data_location__in=list(location_ids))
+        elsewhere = self._copies().usable().at_active().filter(raw_data_package=OuterRef("pk"))
+        return self._with_copy(there).filter(~Exists(elsewhere))
 
     def without_copy_at(self, location: DataLocation) -> RawDataPackageQuerySet:
         """Without a copy at this location, in whatever state but deleted."""

@@ -19,7 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, NoReturn, Protocol
 from uuid import UUID
@@ -232,6 +232,10 @@ class LocationStorage(ABC):
     @abstractmethod
     def probe_writing(self) -> None:
         """Write, read and remove a small file of our own; raises what a write there raises now."""
+
+    def certificate_expires_at(self) -> datetime | None:
+        """When the certificate of the store's endpoint ends; None where it has none."""
+        return None
 
     @abstractmethod
     def local_path(self, key: str) -> Path | None:

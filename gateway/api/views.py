@@ -11,8 +11,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.auth.relaying import MIRROR
+from accounts.models.tokens import MIRROR
 from gateway.reference.snapshot import snapshot, snapshot_tag
+from transfer.engine.heartbeats import heard_gateway
 
 
 class ReferenceSnapshotView(APIView):
@@ -32,7 +33,8 @@ class ReferenceSnapshotView(APIView):
         responses={200: OpenApiTypes.OBJECT, 304: None},
     )
     def get(self, request: Request) -> HttpResponse:
-        """The reference data as one document, for site gateways."""
+        """The reference data as one document, for site gateways. That it asks is the gateway's sign of life."""
+        heard_gateway(str(request.user), request.META.get("REMOTE_ADDR", ""))
         known = request.headers.get("If-None-Match", "").strip('W/"')
         if known and known == snapshot_tag():
             return _tagged(HttpResponse(status=304), known)

@@ -14,6 +14,7 @@ from django.db import models
 
 from accounts.models import ApiToken, Permission, Role, User
 from datamgmt.models import DataArchive, DataLocation, DiskDataLocation, S3DataLocation, Site, TapeDataLocation
+from datamgmt.models.locations import MEASURED
 from observatory import models as observatory
 from planning import models as planning
 
@@ -63,8 +64,7 @@ def _columns(model: type[models.Model]) -> list[str]:
 
 def _location(model: type[models.Model]) -> Table:
     """What a location's own checks found is of the site that checks it."""
-    checks = {"registered_at", "capacity_bytes", "used_bytes", "checked_at", "check_error"}
-    return Table(model, frozenset(checks), {"active": "FALSE"}, ("name",))
+    return Table(model, frozenset(MEASURED), {"active": "FALSE"}, ("name",))
 
 
 _MODELS: Final[Sequence[Table]] = (

@@ -22,7 +22,7 @@ from datamgmt.filing.parsing import _READERS, _REQUIRED
 from tests.api.bodies import START, start_body
 from tests.api.conftest import ApiClient, problem
 from tests.factories.accounts import UserFactory
-from tests.factories.transfer import ServiceHeartbeatFactory
+from tests.factories.transfer import DataTransferFactory, ServiceHeartbeatFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -133,7 +133,7 @@ class TestHealth:
         ServiceHeartbeatFactory.create(service_type="location", name="ccat_buffer")
         answer = Client().get("/health")
         assert answer.status_code == 200
-        assert answer.json() == {"status": "ok", "database": "ok", "managers": "alive", "silent": []}
+        assert answer.json() == {"status": "ok", "database": "ok", "managers": "alive", "silent": [], "attention": 0}
         assert "no-cache" in answer["Cache-Control"]
 
     def test_a_silent_worker_is_named_and_the_rest_goes_on(self) -> None:
@@ -143,6 +143,14 @@ class TestHealth:
         assert answer.status_code == 200
         assert answer.json()["status"] == "degraded"
         assert answer.json()["silent"] == ["location ccat_buffer"]
+
+    def test_what_needs_a_person_is_counted_as_on_the_first_page(self) -> None:
+        ServiceHeartbeatFactory.create()
+        DataTransferFactory.create(failed=True)
+        answer = Client().get("/health")
+        assert answer.status_code == 200
+        assert answer.json()["status"] == "degraded"
+        assert answer.json()["attention"] == 3  # and neither end of it has a worker
 
     def test_a_worker_that_was_stopped_is_not_missed(self) -> None:
         ServiceHeartbeatFactory.create()

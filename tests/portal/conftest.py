@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Role, User
+from datamgmt.models import DataLocation
 from tests.factories.accounts import ApiTokenFactory, FailedLogInFactory, RoleFactory, SystemLogFactory, UserFactory
 from tests.factories.datamgmt import (
     ArchiveLocationFactory,
@@ -140,3 +145,19 @@ def one_of_each(db: None) -> None:
     RoundRobinCursorFactory.create()
     ServiceHeartbeatFactory.create()
     CircuitBreaker.objects.create(location=BufferLocationFactory.create(), scope="location")
+
+
+@pytest.fixture
+def well(db: None) -> Callable[[], None]:
+    """Makes everything that exists by now look well."""
+
+    def make() -> None:
+        now = timezone.now()
+        DataLocation.objects.non_polymorphic().update(
+            registered_at=now - timedelta(days=1), checked_at=now, used_bytes=10**12, capacity_bytes=10**13
+        )
+        for location in DataLocation.objects.non_polymorphic().with_site():
+            ServiceHeartbeatFactory.create(service_type="location", name=location.full_name)
+        ServiceHeartbeatFactory.create()
+
+    return make

@@ -29,7 +29,7 @@ from tests.factories.datamgmt import (
     UnrecordedFileFactory,
     archive_package,
 )
-from tests.factories.transfer import DataTransferFactory, LocationCheckFactory
+from tests.factories.transfer import DataTransferFactory, LocationCheckFactory, ServiceHeartbeatFactory
 from transfer.models import CircuitBreaker, Deletion, LocationCheck, Operation
 from transfer.models.operations import CANCELLED
 
@@ -138,6 +138,25 @@ ACTS = [
         lambda row: not Operation.objects.failed_unseen().filter(pk=row.pk).exists(),
     ),
     Act("transfer.DataTransfer", "retry_selected", failed_transfer, is_moving),
+    Act(
+        "transfer.Operation",
+        "retry_cause_selected",
+        failed_transfer,
+        lambda row: Operation.objects.to_retry().filter(pk=row.pk).exists(),
+    ),
+    Act(
+        "transfer.Operation",
+        "acknowledge_cause_selected",
+        failed_transfer,
+        lambda row: not Operation.objects.failed_unseen().filter(pk=row.pk).exists(),
+    ),
+    Act(
+        "transfer.ServiceHeartbeat",
+        "take_out_of_use_selected",
+        lambda: ServiceHeartbeatFactory.create(silent=True),
+        lambda row: fresh(row).stopped_at is not None,
+        asks=True,
+    ),
     Act("transfer.CircuitBreaker", "reset_selected", open_breaker, lambda row: fresh(row).opened_at is None),
     Act(
         "datamgmt.RawDataPackage",
@@ -150,6 +169,12 @@ ACTS = [
         "check_again_selected",
         damaged_file_copy,
         lambda row: fresh(row).integrity == Integrity.UNVERIFIED and fresh(row).error_code == "",
+    ),
+    Act(
+        "datamgmt.PhysicalCopy",
+        "check_cause_again_selected",
+        damaged_file_copy,
+        lambda row: fresh(row).integrity == Integrity.UNVERIFIED,
     ),
     Act(
         "datamgmt.RawDataFile",

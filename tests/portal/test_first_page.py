@@ -39,23 +39,7 @@ from transfer.models import Operation, ServiceHeartbeat
 from transfer.pipeline import PIPELINE
 
 #: Whatever there is to show: session, person, rights, and about one question for each panel.
-MOST_QUERIES = 24
-
-
-@pytest.fixture
-def well(db: None) -> Callable[[], None]:
-    """Makes everything that exists by now look well."""
-
-    def make() -> None:
-        now = timezone.now()
-        DataLocation.objects.non_polymorphic().update(
-            registered_at=now - timedelta(days=1), checked_at=now, used_bytes=10**12, capacity_bytes=10**13
-        )
-        for location in DataLocation.objects.non_polymorphic().with_site():
-            ServiceHeartbeatFactory.create(service_type="location", name=location.full_name)
-        ServiceHeartbeatFactory.create()
-
-    return make
+MOST_QUERIES = 26
 
 
 def page(client: Client) -> str:
@@ -148,7 +132,7 @@ PROBLEMS = [
     (failed_location, "Locations", "The marker is missing.", "Check now"),
     (full_location, "Locations", "nothing new is written there", "Check now"),
     (unregistered_location, "Locations", "manage.py register_location", ""),
-    (forgotten_location, "Locations", "Not checked for a long time", "Check now"),
+    (forgotten_location, "Locations", "though its worker is alive", "Check now"),
     (stalled, "Work without progress", "No byte has moved", "Cancel"),
     (open_breaker, "Places held back", "after 6 failures in a row", "Reset"),
     (set_aside, "Files and packages set aside", "It is not there.", "Check again"),
@@ -309,11 +293,11 @@ def test_it_asks_a_handful_of_questions_however_much_there_is(
 
 
 def test_more_trouble_than_is_shown_is_counted_and_linked(operator: Client) -> None:
-    DataTransferFactory.create_batch(12, failed=True)
+    StagingFactory.create_batch(12, paused_at=timezone.now())
 
     response = operator.get(reverse("admin:index"))
 
-    group = next(g for g in response.context["overview"].attention if g.title == "Failed work")
+    group = next(g for g in response.context["overview"].attention if g.title == "Paused work")
     assert (len(group.lines), group.count, group.more) == (10, 12, 2)
     assert operator.get(group.url).status_code == 200
     assert "2 others" in response.content.decode()

@@ -127,7 +127,7 @@ def test_run_location_waits_for_a_database_that_comes_up_later(monkeypatch: pyte
     monkeypatch.setattr(connections, "close_all", lambda: None)
     monkeypatch.setattr(Supervisor, "run", lambda self: begun.extend(each.full_name for each in self.slots))
     output("run_location", "ccat_primecam_raw_data")
-    assert begun == ["ccat_primecam_raw_data"]
+    assert begun == 2 * ["ccat_primecam_raw_data"]  # one worker for its checks, one for its work
 
 
 def test_run_location_wants_at_least_one_worker() -> None:

@@ -16,7 +16,7 @@ from ccatdc.common.admin.actions import portal_action
 from ccatdc.common.admin.badges import NO_VALUE, link_to_admin
 from ccatdc.common.admin.base import ReadOnlyAdmin, code_column, fields_of, size_column, state_column
 from datamgmt.admin.sites import AtLocation
-from datamgmt.copies.needs_attention import check_again
+from datamgmt.copies.needs_attention import check_again, check_cause_again
 from datamgmt.models import DataTransferPackage, PhysicalCopy, RawDataPackage
 from datamgmt.models.copies import CopyType
 from datamgmt.states import COPY_COLOURS, INTEGRITY_COLOURS, NEEDS_ATTENTION, PhysicalCopyStatus
@@ -77,7 +77,7 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
     search_help_text = "The id of a file or package, or the beginning of a package's or bundle's name."
     ordering = ["-id"]
     sortable_by = ()
-    actions = ["check_again_selected", "approve_selected"]
+    actions = ["check_again_selected", "check_cause_again_selected", "approve_selected"]
     fieldsets = [
         (
             None,
@@ -188,6 +188,13 @@ class PhysicalCopyAdmin(ReadOnlyAdmin):
     def check_again_selected(self, request: HttpRequest, copy: PhysicalCopy) -> None:
         """Its cause is gone: let the flow take it up again."""
         check_again(PhysicalCopy.objects.non_polymorphic().filter(pk=copy.pk), person_of(request))
+
+    @portal_action(
+        "Check all of this cause again", needs="operate", shown_for=lambda copy: copy.integrity in NEEDS_ATTENTION
+    )
+    def check_cause_again_selected(self, request: HttpRequest, copy: PhysicalCopy) -> None:
+        """All about which the same was found at the same place."""
+        check_cause_again(copy, person_of(request))
 
     @portal_action(
         "Approve deletion",

@@ -15,6 +15,7 @@ from ccatdc.common.admin.badges import NO_VALUE, badge
 from ccatdc.common.admin.base import ReadOnlyAdmin
 from transfer.engine import circuit_breaker
 from transfer.models import CircuitBreaker, ServiceHeartbeat
+from transfer.operators.actions import take_out_of_use
 
 
 @admin.register(ServiceHeartbeat)
@@ -22,6 +23,7 @@ class ServiceHeartbeatAdmin(ReadOnlyAdmin):
     list_display = ["name", "service_type", "pulse", "host", "pid", "last_seen", "waits_for"]
     list_filter = ["service_type"]
     search_fields = ["name", "host"]
+    actions = ["take_out_of_use_selected"]
     shown = (
         "service_type",
         "name",
@@ -32,10 +34,20 @@ class ServiceHeartbeatAdmin(ReadOnlyAdmin):
         "last_seen",
         "stopped_at",
         "ttl_seconds",
+        "clock_offset",
         "waits_for",
     )
     fields = shown
     readonly_fields = shown
+
+    @portal_action(
+        "Taken out of use",
+        needs="operate",
+        confirm="It is not reported as silent any more until it beats again. Taken out of use?",
+        shown_for=lambda service: service.is_silent,
+    )
+    def take_out_of_use_selected(self, request: HttpRequest, service: ServiceHeartbeat) -> None:
+        take_out_of_use(service, person_of(request))
 
     @admin.display(description="Pulse")
     def pulse(self, service: ServiceHeartbeat) -> SafeString:

@@ -25,7 +25,8 @@ from ccatdc.common.units import size_text
 from datamgmt.admin.sites import AtLocation
 from transfer.engine import dispatch
 from transfer.models import Operation
-from transfer.operators.actions import acknowledge
+from transfer.operators.actions import acknowledge, acknowledge_cause, retry_cause
+from transfer.operators.resend import try_again
 from transfer.pipeline import OperationType
 
 #: Where the name of what an operation is about stands, for each kind that has one.
@@ -92,12 +93,19 @@ def is_open(operation: Operation) -> bool:
 class OperationActions(ReadOnlyAdmin):
     """What can be done with an operation, from its list and from its page."""
 
-    actions = ["retry_selected", "resume_selected", "cancel_selected", "acknowledge_selected"]
+    actions = [
+        "retry_selected",
+        "resume_selected",
+        "cancel_selected",
+        "acknowledge_selected",
+        "retry_cause_selected",
+        "acknowledge_cause_selected",
+    ]
 
     @portal_action("Retry", needs="operate", shown_for=is_failed)
     def retry_selected(self, request: HttpRequest, operation: Operation) -> None:
-        """Try again now, with a clean count."""
-        dispatch.retry(operation, user=person_of(request))
+        """Try again now, with a clean count; packages that failed with it are resent."""
+        try_again(operation, person_of(request))
 
     @portal_action("Resume", needs="operate", shown_for=lambda each: is_open(each) and bool(each.paused_at))
     def resume_selected(self, request: HttpRequest, operation: Operation) -> None:
@@ -118,6 +126,15 @@ class OperationActions(ReadOnlyAdmin):
     def acknowledge_selected(self, request: HttpRequest, operation: Operation) -> None:
         """Leave it failed, and take it off the first page."""
         acknowledge(operation, person_of(request))
+
+    @portal_action("Retry all of this cause", needs="operate", shown_for=is_failed)
+    def retry_cause_selected(self, request: HttpRequest, operation: Operation) -> None:
+        """All that failed with the same error at the same place."""
+        retry_cause(operation, person_of(request))
+
+    @portal_action("Acknowledge all of this cause", needs="operate", shown_for=is_failed)
+    def acknowledge_cause_selected(self, request: HttpRequest, operation: Operation) -> None:
+        acknowledge_cause(operation, person_of(request))
 
     @admin.display(description="Status", ordering="status")
     def state(self, operation: Operation) -> SafeString:

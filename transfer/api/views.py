@@ -23,6 +23,7 @@ from transfer.api.serializers import (
 from transfer.engine import dispatch
 from transfer.models import Operation
 from transfer.operators import overview
+from transfer.operators.resend import try_again
 
 
 class OverviewView(APIView):
@@ -93,8 +94,8 @@ class RetryOperationView(APIView):
 
     @extend_schema(operation_id="retry_operation", request=ReasonSerializer, responses={200: OperationSerializer})
     def post(self, request: Request, pk: int) -> Response:
-        """Retry what failed, is paused or waits; 409 for anything else."""
-        dispatch.retry(_operation(request, pk), user=user_of(request), reason=_reason(request))
+        """Retry what failed, is paused or waits, and resend what failed with it; 409 for anything else."""
+        try_again(_operation(request, pk), user_of(request), _reason(request))
         return _shown(pk)
 
 

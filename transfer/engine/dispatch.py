@@ -93,6 +93,7 @@ def retry(operation: Operation, *, user: User | None, reason: str = "") -> None:
         "error_message": "",
         "paused_at": None,
         "cancel_requested_at": None,
+        "retry_requested_at": None,
         "finished_at": None,
     }
     try:

@@ -9,13 +9,26 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
+from django.db.models import DateTimeField, Value
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from transfer.models import ServiceHeartbeat
 from transfer.models.health import BEAT_SECONDS
+
+#: A gateway asks for reference data once a minute; it is silent when it has not for so long.
+GATEWAY_TTL_SECONDS: Final = 300
+
+
+def heard_gateway(name: str, host: str) -> None:
+    """A site's gateway has called: one query. Its process is not known here."""
+    ServiceHeartbeat.objects.update_or_create(
+        service_type="gateway",
+        name=name[:128],
+        defaults={"host": host, "pid": 0, "last_seen": Now(), "stopped_at": None, "ttl_seconds": GATEWAY_TTL_SECONDS},
+    )
 
 
 class Pulse:
@@ -44,6 +57,7 @@ class Pulse:
                 pid=self.pid,
                 started_at=self._started_at,
                 last_seen=Now(),
+                clock_offset=Value(timezone.now(), DateTimeField()) - Now(),
                 stopped_at=None,
                 waiting=list(waiting),
             )
@@ -53,7 +67,16 @@ class Pulse:
             rows,
             update_conflicts=True,
             unique_fields=["service_type", "name"],
-            update_fields=["host", "pid", "started_at", "last_seen", "stopped_at", "ttl_seconds", "waiting"],
+            update_fields=[
+                "host",
+                "pid",
+                "started_at",
+                "last_seen",
+                "stopped_at",
+                "ttl_seconds",
+                "clock_offset",
+                "waiting",
+            ],
         )
 
     def stop(self, names: Iterable[str]) -> None:

@@ -23,7 +23,7 @@ from ccatdc.common.db.notify import Listener, notify_queue, queue_channel
 from ccatdc.common.errors import ConfigurationError, NotFoundError
 from datamgmt.models import DataLocation
 from transfer.engine.database import DATABASE_AWAY
-from transfer.pipeline import operations_at
+from transfer.pipeline import OperationType, operations_at
 
 
 def queue_name(location: DataLocation, operation_type: str) -> str:
@@ -34,6 +34,16 @@ def queue_name(location: DataLocation, operation_type: str) -> str:
 def queues_for(location: DataLocation) -> list[str]:
     """All queues of a location, in the order of the flow."""
     return [queue_name(location, kind) for kind in operations_at(location.location_type)]
+
+
+def check_queue(location: DataLocation) -> str:
+    """The queue of the location's checks. A worker of its own serves it: work of hours delays no check."""
+    return queue_name(location, OperationType.MONITORING)
+
+
+def work_queues(location: DataLocation) -> list[str]:
+    """All other queues of a location, in the order of the flow."""
+    return [queue for queue in queues_for(location) if queue != check_queue(location)]
 
 
 def all_queues() -> list[tuple[DataLocation, str]]:
@@ -91,14 +101,15 @@ _IS_ID = re.compile(r"^[0-9]{1,18}$")
 
 
 class ListeningBroker(ORM):  # type: ignore[misc]
-    """``list_key`` is a queue for those who enqueue, and a location's full name for the worker that serves its queues.
+    """``list_key`` is a queue for those who enqueue, and a location's full name for the worker that serves some of its
+    queues, or all.
 
     The payload of a message is the id of an operation, nothing else.
     """
 
-    def __init__(self, list_key: str | None = None) -> None:
+    def __init__(self, list_key: str | None = None, queues: Iterable[str] = ()) -> None:
         super().__init__(list_key)
-        self._queues: list[str] = []
+        self._queues = list(queues)
         self._listener: Listener | None = None
         self._away = False
 
@@ -136,7 +147,7 @@ class ListeningBroker(ORM):  # type: ignore[misc]
 
     def _start(self) -> Listener:
         if self._listener is None:
-            self._queues = queues_for(location_named(self.list_key))
+            self._queues = self._queues or queues_for(location_named(self.list_key))
             self._listener = Listener(*map(queue_channel, self._queues), using=Conf.ORM)
         return self._listener
 

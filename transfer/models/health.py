@@ -32,13 +32,14 @@ class ServiceHeartbeatQuerySet(models.QuerySet["ServiceHeartbeat"]):
 
 
 class ServiceHeartbeat(models.Model):
-    """One service: ``run_managers``, or the worker of a location.
+    """One service: ``run_managers``, the worker of a location, or the gateway of a site.
 
     ``waiting`` lists what its last pass could not do and why: the portal shows it as "waits for".
     """
 
     service_type = models.CharField(
-        max_length=32, choices=[("managers", "Managers"), ("manager", "Manager"), ("location", "Location")]
+        max_length=32,
+        choices=[("managers", "Managers"), ("manager", "Manager"), ("location", "Location"), ("gateway", "Gateway")],
     )
     name = models.CharField(max_length=128)
     host = models.CharField(max_length=255)
@@ -47,6 +48,7 @@ class ServiceHeartbeat(models.Model):
     last_seen = models.DateTimeField(db_default=Now())
     stopped_at = models.DateTimeField(null=True, blank=True)
     ttl_seconds = models.PositiveIntegerField(default=TTL_SECONDS)
+    clock_offset = models.DurationField(null=True, blank=True, help_text="Its clock minus that of the database.")
     waiting = models.JSONField(default=list, blank=True)
 
     objects = ServiceHeartbeatQuerySet.as_manager()

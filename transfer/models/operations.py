@@ -77,7 +77,15 @@ class OperationQuerySet(PolymorphicQuerySet[Any]):
     def failed_unseen(self) -> OperationQuerySet:
         """Failed and not acknowledged since; what a person cancelled needs no attention."""
         unseen = Q(acknowledged_at__isnull=True) | Q(acknowledged_at__lt=F("finished_at"))
-        return self.failed().filter(unseen).exclude(error_code=CANCELLED)
+        return self.failed().filter(unseen, retry_requested_at=None).exclude(error_code=CANCELLED)
+
+    def to_retry(self) -> OperationQuerySet:
+        """Failed, and somebody asked for a retry: the oldest request first."""
+        return self.failed().filter(retry_requested_at__isnull=False).order_by("retry_requested_at", "pk")
+
+    def same_cause(self, operation: Operation) -> OperationQuerySet:
+        """Failed for the same reason at the same place, this one included."""
+        return self.failed_unseen().filter(location=operation.location_id, error_code=operation.error_code)
 
     def paused(self) -> OperationQuerySet:
         """Not over, but stopped until a person lets them go on."""
@@ -124,7 +132,7 @@ class Operation(PolymorphicModel):
     writes. ``writes_to`` is where it leaves bytes (None: it only reads or deletes), ``waits_for`` the circuit breaker
     of the place for which it failed last. ``subject`` is what it is about, as text: at most one open operation of a
     kind on a subject. ``problems`` lists what was set aside though the operation went on. ``acknowledged_at`` is when
-    somebody acknowledged its failure without a retry.
+    somebody acknowledged its failure without a retry; ``retry_requested_at`` when somebody asked for one of it among many.
     """
 
     OPERATION_TYPE: ClassVar[str] = ""
@@ -156,6 +164,7 @@ class Operation(PolymorphicModel):
     run_after = models.DateTimeField(db_default=Now(), editable=False)
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     cancel_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
+    retry_requested_at = models.DateTimeField(null=True, blank=True, editable=False)
     acknowledged_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     error_code = models.CharField(max_length=64, blank=True, editable=False)
@@ -200,6 +209,11 @@ class Operation(PolymorphicModel):
             models.Index(fields=["location", "operation_type", "status"], name="operation_by_place"),
             models.Index(fields=["-created_at"], name="operation_by_creation"),
             models.Index(fields=["-finished_at"], condition=Q(status="failed"), name="operation_failed"),
+            models.Index(
+                fields=["retry_requested_at"],
+                condition=Q(status="failed", retry_requested_at__isnull=False),
+                name="operation_to_retry",
+            ),
             # The portal's lists, newest first: at a place, of a kind, with something set aside; and the search for an
             # error.
             models.Index(fields=["location", "-created_at"], name="operation_at_place"),

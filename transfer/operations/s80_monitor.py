@@ -7,7 +7,10 @@ one the work that waits is tried. Safe to repeat because: it writes and removes 
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from ccatdc.common.errors import CcatError
 from datamgmt.models import DataLocation, LocationType
@@ -20,6 +23,7 @@ from transfer.operations.base import StageOperation
 
 class CheckLocation(StageOperation[LocationCheck]):
     usage: Usage | None = None
+    certificate_expires_at: datetime | None = None
     error: CcatError | None = None
 
     def work(self) -> None:
@@ -30,6 +34,7 @@ class CheckLocation(StageOperation[LocationCheck]):
             self.usage = storage.usage()
             if location.location_type != LocationType.SOURCE:  # the instrument's disk, which we only read and clean up
                 storage.probe_writing()
+            self.certificate_expires_at = storage.certificate_expires_at()
         except CcatError as error:
             self.error = error
             self.problem(error, location.full_name)
@@ -40,7 +45,12 @@ class CheckLocation(StageOperation[LocationCheck]):
             "checked_at": Now(),
             "check_error": str(self.error) if self.error is not None else "",
         }
+        if self.certificate_expires_at is not None:
+            fields["certificate_expires_at"] = self.certificate_expires_at
         if self.usage is not None:
+            if self.usage.used_bytes is not None:
+                before = DataLocation.objects.non_polymorphic().get(pk=self.operation.location_id)
+                fields["fill_bytes_per_s"] = before.fill_speed(self.usage.used_bytes, timezone.now())
             fields["used_bytes"] = self.usage.used_bytes
             fields["capacity_bytes"] = self.usage.capacity_bytes
             fields["used_files"] = self.usage.used_files

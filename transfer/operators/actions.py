@@ -23,6 +23,7 @@ from transfer.models import (
     LongTermArchiveTransfer,
     Operation,
     RawDataPackageCreation,
+    ServiceHeartbeat,
     Staging,
 )
 from transfer.models.operations import OperationQuerySet
@@ -76,6 +77,51 @@ def operations_about(package: RawDataPackage) -> OperationQuerySet:
     found = list(keys[0].union(*keys[1:], all=True))
     rows: OperationQuerySet = Operation.objects.non_polymorphic().filter(pk__in=found)
     return rows
+
+
+def retry_cause(operation: Operation, user: User | None) -> int:
+    """Ask for a retry of all that failed for the same reason at the same place; how many. The managers do it, some hundred
+    at a time (transfer/managers/retries.py).
+    """
+    with transaction.atomic():
+        rows = _of_its_cause(operation)
+        count = int(rows.update(retry_requested_at=timezone.now()))
+        record(
+            "operations",
+            f"Retry of {count} that failed at {operation.location} with {operation.error_code}.",
+            about=operation,
+            user=user,
+        )
+        notify_managers()
+    return count
+
+
+def acknowledge_cause(operation: Operation, user: User | None) -> int:
+    """Acknowledge all that failed for the same reason at the same place; how many."""
+    with transaction.atomic():
+        count = int(_of_its_cause(operation).update(acknowledged_at=timezone.now()))
+        record(
+            "operations",
+            f"Acknowledged {count} that failed at {operation.location} with {operation.error_code}.",
+            about=operation,
+            user=user,
+        )
+    return count
+
+
+def _of_its_cause(operation: Operation) -> OperationQuerySet:
+    rows: OperationQuerySet = Operation.objects.non_polymorphic().same_cause(operation)
+    if not rows.exists():
+        raise ConflictError(f"{operation} has not failed: nothing else failed as it did.", code="operation.not_failed")
+    return rows
+
+
+def take_out_of_use(service: ServiceHeartbeat, user: User | None) -> None:
+    """A service that will not come back is silent no more; when it beats again it is back."""
+    with transaction.atomic():
+        if not ServiceHeartbeat.objects.silent().filter(pk=service.pk).update(stopped_at=timezone.now()):
+            raise ConflictError(f"{service} is not silent.", code="service.not_silent")
+        record("services", f"Taken out of use: {service}.", about=service, user=user)
 
 
 def acknowledge(operation: Operation, user: User | None) -> None:

@@ -11,19 +11,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import User, record
 from ccatdc.common.db.notify import notify_managers
 from ccatdc.common.errors import ConflictError
 from ccatdc.common.states import Status, transition
 from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataPackage
+from datamgmt.models.packages import RawDataPackageQuerySet
 from datamgmt.states import PackageState
 from transfer.engine import dispatch
 from transfer.engine.status_propagation import propagate_status
 from transfer.models import (
     DataTransfer,
     DataTransferPackageCreation,
+    DataTransferUnpacking,
     LongTermArchiveTransfer,
     Operation,
     RawDataPackageCreation,
@@ -51,6 +53,41 @@ def send_again(package: RawDataPackage, user: User | None) -> None:
         how = _send(package, user)
         record("packages", f"Resent: {package}: {how}.", about=package, user=user)
         notify_managers()
+
+
+def try_again(operation: Operation, user: User | None, reason: str = "") -> None:
+    """*Retry* and *Resend* are one act: the packages that failed with this operation are resent, each in the way that is
+    left for it; where none is resent the operation is tried again. Permission is the caller's business.
+    """
+    real = operation.get_real_instance()
+    packages = list(RawDataPackage.objects.failed().filter(pk__in=real.packages().values("pk")))
+    # A package goes with the one before it when they share a bundle; of some nothing is left to send.
+    resent = [package for package in packages if _is_resent(package, user)]
+    if not resent:
+        dispatch.retry(real, user=user, reason=reason)
+
+
+def _is_resent(package: RawDataPackage, user: User | None) -> bool:
+    try:
+        send_again(package, user)
+    except ConflictError:
+        return False
+    return True
+
+
+def without_failed_work(packages: RawDataPackageQuerySet) -> RawDataPackageQuerySet:
+    """Those of which no failed operation tells."""
+    alone = {"raw_data_package": OuterRef("pk")}
+    in_bundle = {"data_transfer_package__raw_data_packages": OuterRef("pk")}
+    unpacked = {"data_transfer__data_transfer_package__raw_data_packages": OuterRef("pk")}
+    failed = (
+        RawDataPackageCreation.objects.failed_unseen().filter(**alone),
+        LongTermArchiveTransfer.objects.failed_unseen().filter(**alone),
+        DataTransferPackageCreation.objects.failed_unseen().filter(**in_bundle),
+        DataTransfer.objects.failed_unseen().filter(**in_bundle),
+        DataTransferUnpacking.objects.failed_unseen().filter(**unpacked),
+    )
+    return packages.filter(*(~Exists(each.order_by().values("pk")) for each in failed))
 
 
 def _send(package: RawDataPackage, user: User | None) -> str:

@@ -55,7 +55,10 @@ class Command(BaseCommand):
             self.stdout.write(f"{group.title} ({group.count})")
             for line in group.lines:
                 code = f" [{line.code}]" if line.code else ""
-                self.stdout.write(f"    {line.what}: {line.why}{code}, since {_ago(line.since)}")
+                since = f", since {_ago(line.since)}" if line.since else ""
+                self.stdout.write(f"    {line.what}: {line.why}{code}{since}")
+                if line.then:
+                    self.stdout.write(f"        {line.then}")
         self.stdout.write("")
 
     def _say_rest(
@@ -113,7 +116,7 @@ def _attention(seen: Overview) -> list[dict[str, Any]]:
             "kind": group.title,
             "count": group.count,
             "lines": [
-                {"what": line.what, "why": line.why, "code": line.code, "since": _iso(line.since)}
+                {"what": line.what, "why": line.why, "code": line.code, "then": line.then, "since": _iso(line.since)}
                 for line in group.lines
             ],
         }

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from ccatdc.common.errors import KeyEscapesError, KeyMissingError
@@ -29,6 +30,7 @@ from datamgmt.storage.base import (
     require_unchanged,
 )
 from datamgmt.storage.keys import MARKER_KEY, PROBE_FOLDER, RESERVED, attempt_of, checked_folder, checked_key
+from datamgmt.storage.s3.certificates import certificate_end
 from datamgmt.storage.s3.client import S3Location, make_client
 from datamgmt.storage.s3.errors import s3_errors
 from datamgmt.storage.s3.probe import refused_checks
@@ -154,6 +156,13 @@ class S3Storage(LocationStorage):
                 found = body.read()
             self.client.delete_object(Bucket=self._bucket, Key=key)
         require_probe(found, self.name)
+
+    def certificate_expires_at(self) -> datetime | None:
+        endpoint = urlsplit(self.client.meta.endpoint_url)
+        if endpoint.scheme != "https" or endpoint.hostname is None:
+            return None
+        with s3_errors(f"look at the certificate of {self.name}"):
+            return certificate_end(endpoint.hostname, endpoint.port or 443)
 
     def local_path(self, key: str) -> Path | None:
         checked_key(key)

@@ -28,7 +28,7 @@ from transfer.engine import queue, watchdog
 from transfer.engine.database import unless_away
 from transfer.engine.heartbeats import Pulse
 from transfer.engine.processes.worker import ALIVE_SECONDS, lead_group, run_worker
-from transfer.engine.queue import queues_for
+from transfer.engine.queue import check_queue, work_queues
 from transfer.engine.worker.this_process import new_identity
 from transfer.pipeline import PIPELINE
 
@@ -55,11 +55,14 @@ class Phase(Enum):
 
 
 class Slot:
-    """The place of one worker, and what has to happen to it next."""
+    """The place of one worker, and what has to happen to it next. ``only_checks``: it serves the location's checks,
+    which shall not wait for work of hours.
+    """
 
-    def __init__(self, full_name: str, queues: list[str]) -> None:
-        self.full_name = full_name
-        self.queues = queues
+    def __init__(self, location: DataLocation, *, only_checks: bool = False) -> None:
+        self.full_name = location.full_name
+        self.only_checks = only_checks
+        self.queues = [check_queue(location)] if only_checks else work_queues(location)
         self.phase = Phase.DOWN
         self.alive: int | None = None
         self.was_heard = False
@@ -116,7 +119,7 @@ class Slot:
         connections.close_all()
         self.alive, sign = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._identity = new_identity()
-        arguments = (self.full_name, self._identity, sign, [*of_others, self.alive])
+        arguments = (self.full_name, self.queues, self._identity, sign, [*of_others, self.alive])
         self._process = _fork.Process(target=run_worker, args=arguments, name=f"worker {self.full_name}")
         self._process.start()
         os.close(sign)
@@ -177,10 +180,14 @@ class Slot:
 
 
 class Supervisor:
-    """All workers of one ``run_location``: ``workers`` for each location."""
+    """All workers of one ``run_location``: ``workers`` for each location, and one for its checks."""
 
     def __init__(self, locations: Iterable[DataLocation], workers: int) -> None:
-        self.slots = [Slot(location.full_name, queues_for(location)) for location in locations for _ in range(workers)]
+        self.slots = [
+            slot
+            for location in locations
+            for slot in (Slot(location, only_checks=True), *(Slot(location) for _ in range(workers)))
+        ]
         self._pulse = Pulse("location")
         self._beaten: set[str] = set()
         self._stops = 0
@@ -226,7 +233,8 @@ class Supervisor:
 
     def _beat(self) -> None:
         """When it is due, and at once when another location has come up."""
-        running = {each.full_name for each in self.slots if each.phase == Phase.RUNNING and each.was_heard}
+        workers = [each for each in self.slots if each.phase == Phase.RUNNING and not each.only_checks]
+        running = {each.full_name for each in workers if each.was_heard}
         if running and (running - self._beaten or not self._pulse.seconds_left):
             with unless_away("beat"):
                 self._pulse.beat(running)

@@ -11,7 +11,7 @@ import os
 import select
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from multiprocessing import Value
 from typing import Any, Final
 
@@ -53,8 +53,8 @@ class Tasks:
         """Nothing: the claim removes the message, the row has the result."""
 
 
-def run_worker(full_name: str, identity: str, alive: int, of_others: Iterable[int]) -> None:
-    """Work on the queues of the location ``full_name`` until SIGTERM, or until nobody reads ``alive`` any more.
+def run_worker(full_name: str, queues: Sequence[str], identity: str, alive: int, of_others: Iterable[int]) -> None:
+    """Work on these queues of the location ``full_name`` until SIGTERM, or until nobody reads ``alive`` any more.
 
     ``of_others`` are the supervisor's ends of pipes: while a copy is open here, no worker notices that the supervisor
     died.
@@ -63,7 +63,7 @@ def run_worker(full_name: str, identity: str, alive: int, of_others: Iterable[in
         os.close(descriptor)
     lead_group(0)
     this_process.identity = identity
-    tasks = Tasks(ListeningBroker(full_name))
+    tasks = Tasks(ListeningBroker(full_name, queues))
 
     def stop(_number: int, _frame: Any) -> None:
         this_process.draining = True

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from ccatdc.common.site_role import require_main_site
 from transfer.managers.loop import ManagerLoop
 from transfer.managers.resend import ResendManager
+from transfer.managers.retries import RetryManager
 from transfer.managers.slots import SlotManager
 from transfer.pipeline import PIPELINE
 
@@ -22,13 +23,13 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("names", nargs="*", metavar="NAME", help="stages, resend or slots (default: all)")
+        parser.add_argument("names", nargs="*", metavar="NAME", help="stages, resend, retry or slots (default: all)")
         parser.add_argument("--once", action="store_true", help="one pass, then end")
 
     def handle(self, *_: Any, **options: Any) -> None:
         require_main_site()
         known = {stage.name: stage.load_manager() for stage in PIPELINE}
-        known |= {manager.name: manager for manager in (ResendManager, SlotManager)}
+        known |= {manager.name: manager for manager in (ResendManager, RetryManager, SlotManager)}
         unknown = [name for name in options["names"] if name not in known]
         if unknown:
             raise CommandError(f"There is no stage {', '.join(unknown)}. There are: {', '.join(known)}.")

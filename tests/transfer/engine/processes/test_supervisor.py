@@ -14,7 +14,7 @@ from accounts.models import SystemLog
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation
 from tests.factories.datamgmt import BufferLocationFactory, SourceLocationFactory
-from tests.factories.transfer import DeletionFactory
+from tests.factories.transfer import DeletionFactory, LocationCheckFactory
 from tests.transfer.processes import becomes, eventually, running, stop, tree, workers
 from transfer.engine import dispatch
 from transfer.models import Operation, ServiceHeartbeat
@@ -45,7 +45,7 @@ def test_one_command_serves_several_locations_and_stops_when_asked(buffer: DataL
         assert becomes(here, Status.COMPLETED)
         assert becomes(there, Status.COMPLETED)
         family = tree(command.pid)
-        assert len(family) == 2
+        assert len(family) == 4  # for each, a worker for checks and one for all else
         assert stop(command) < 5
         assert command.returncode == 0
         assert not any(process.is_running() for process in family)
@@ -82,7 +82,7 @@ def test_a_second_signal_does_not_wait_for_a_deaf_operation(buffer: DataLocation
 
 def test_a_killed_worker_is_replaced(buffer: DataLocation, tmp_path: Path) -> None:
     with workers(HERE, log_dir=tmp_path) as command:
-        (before,) = tree(command.pid)
+        _, before = tree(command.pid)
         before.send_signal(signal.SIGKILL)
         assert eventually(lambda: not before.is_running())
         operation = submitted(buffer, f"write:{tmp_path / 'a'}")
@@ -93,8 +93,8 @@ def test_a_killed_worker_is_replaced(buffer: DataLocation, tmp_path: Path) -> No
 def test_what_a_killed_worker_had_started_is_killed_too(buffer: DataLocation, tmp_path: Path) -> None:
     with workers(HERE, log_dir=tmp_path) as command:
         assert becomes(submitted(buffer, "program:60"), Status.IN_PROGRESS)
-        assert eventually(lambda: len(tree(command.pid)) == 2)
-        worker, program = tree(command.pid)
+        assert eventually(lambda: len(tree(command.pid)) == 3)
+        _, worker, program = tree(command.pid)
         worker.send_signal(signal.SIGKILL)
         assert eventually(lambda: not worker.is_running() and not program.is_running())
 
@@ -103,7 +103,7 @@ def test_what_a_killed_worker_had_started_is_killed_too(buffer: DataLocation, tm
 def test_a_frozen_worker_is_replaced(buffer: DataLocation, tmp_path: Path, work: str | None) -> None:
     """Idle, or inside an operation whose lease lasts."""
     with running("run_managers", log_dir=tmp_path), workers(HERE, log_dir=tmp_path, TEST_FROZEN_SECONDS="6") as command:
-        (before,) = tree(command.pid)
+        _, before = tree(command.pid)
         if work is None:
             before.send_signal(signal.SIGSTOP)
             operation = submitted(buffer, f"write:{tmp_path / 'a'}")
@@ -116,7 +116,7 @@ def test_a_frozen_worker_is_replaced(buffer: DataLocation, tmp_path: Path, work:
 
 def test_a_worker_that_did_its_share_is_replaced_without_a_word(buffer: DataLocation, tmp_path: Path) -> None:
     with workers(HERE, log_dir=tmp_path, TEST_RECYCLE="1") as command:
-        (before,) = tree(command.pid)
+        _, before = tree(command.pid)
         for name in "ab":
             assert becomes(submitted(buffer, f"write:{tmp_path / name}"), Status.COMPLETED)
         assert not before.is_running()
@@ -128,6 +128,16 @@ def test_the_work_of_a_killed_worker_starts_anew_at_once(buffer: DataLocation, t
         operation = submitted(buffer, f"die:{tmp_path / 'once'}")
         assert becomes(operation, Status.COMPLETED, 15)
     assert (operation.claims, operation.attempts) == (2, 0)
+
+
+def test_a_check_does_not_wait_for_work_of_hours(buffer: DataLocation, tmp_path: Path) -> None:
+    with running("run_managers", log_dir=tmp_path), workers(HERE, log_dir=tmp_path):
+        work = submitted(buffer, "block:60")
+        assert becomes(work, Status.IN_PROGRESS)
+        check = LocationCheckFactory.create(location=buffer)
+        assert becomes(check, Status.COMPLETED, 10)
+        work.refresh_from_db()
+        assert work.status == Status.IN_PROGRESS
 
 
 def test_a_killed_supervisor_takes_everything_with_it(buffer: DataLocation, tmp_path: Path) -> None:
