@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -35,6 +36,14 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
     def belonging_to(self, execution: ExecutedObsUnit) -> RawDataPackageQuerySet:
         """Its own packages, and those of data streams with files that overlap it."""
         return self.filter(Q(executed_obs_unit=execution) | in_streams_overlapping(execution))
+
+    def named(self, name_or_id: str) -> RawDataPackage | None:
+        """By name or by id."""
+        try:
+            found = Q(pk=uuid.UUID(name_or_id))
+        except ValueError:
+            found = Q(name=name_or_id)
+        return self.filter(found).first()
 
     def by_urgency(self) -> RawDataPackageQuerySet:
         """By priority of obs unit or data stream, then in the order in which they were made."""

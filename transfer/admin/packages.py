@@ -18,6 +18,7 @@ from datamgmt.admin.files import BelongsTo
 from datamgmt.admin.sites import AtLocation, AtSource
 from datamgmt.models import DataTransferPackage, RawDataPackage
 from datamgmt.states import PACKAGE_STATE_COLOURS, PackageState
+from transfer.operators.package_reasons import state_of_bundle, state_of_package
 from transfer.operators.resend import send_again
 from transfer.operators.timeline import timeline_of
 
@@ -95,8 +96,9 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
             return super().get_search_results(request, queryset, search_term)
 
     def head(self, _request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """Where it is now, and how it came there."""
-        return {"portal_timeline": timeline_of(obj)}
+        """Where it is now, what it waits for, and how it came there."""
+        level = "warning" if obj.state == PackageState.FAILED else "info"
+        return {"portal_notes": [(level, state_of_package(obj))], "portal_timeline": timeline_of(obj)}
 
     @admin.display(description="Source or data stream", ordering="executed_obs_unit__obs_unit__source__name")
     def source_name(self, package: RawDataPackage) -> str:
@@ -174,6 +176,11 @@ class DataTransferPackageAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related(*self.list_select_related)
+
+    def head(self, _request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """What its packages wait for."""
+        said = state_of_bundle(obj)
+        return {"portal_notes": [("info", said)] if said else []}
 
     @admin.display(description="In it")
     def packages_link(self, bundle: DataTransferPackage) -> SafeString:

@@ -15,6 +15,7 @@ from datamgmt.models import RawDataPackage
 from transfer.models import Operation, ServiceHeartbeat
 from transfer.operators.actions import operations_about
 from transfer.operators.overview import StageCounts
+from transfer.operators.package_reasons import state_of_package
 from transfer.operators.wait_reasons import why_waiting
 
 #: Operations that a package's page shows, the latest.
@@ -64,13 +65,18 @@ def operations_as_json(operations: list[Operation]) -> Any:
 class PackageDetailSerializer(PackageSerializer):
     """A package with its copies and the operations that touched it."""
 
+    explanation = serializers.SerializerMethodField()
     copies = serializers.SerializerMethodField()
     operations = serializers.SerializerMethodField()
     files = serializers.SerializerMethodField()
 
     class Meta(PackageSerializer.Meta):
-        fields = [*PackageSerializer.Meta.fields, "files", "copies", "operations"]
+        fields = [*PackageSerializer.Meta.fields, "explanation", "files", "copies", "operations"]
         read_only_fields = fields
+
+    def get_explanation(self, package: RawDataPackage) -> str:
+        """Where it is and what it waits for, in a sentence."""
+        return state_of_package(package)
 
     def get_files(self, package: RawDataPackage) -> str:
         """Where its files are listed, page by page."""

@@ -49,7 +49,6 @@ _AT_ONCE: Final[dict[str, Any]] = {
     "warning_pct": 97,
     "critical_pct": 99,
     "emergency_pct": 100,
-    "check_interval_seconds": 60,
 }
 _HEAD: Final = "# Made by scripts/demo at every start: where its locations are. Not meant to be edited.\n"
 _STATIC_PACKAGES: Final = ("django", "django-unfold", "drf-spectacular-sidecar", "whitenoise")
@@ -150,10 +149,7 @@ def _write_overlay(home: Home, endpoint_url: str) -> None:
         {"site": site, "name": name, "path": str(home.disk(site, name)), "host": "", **_AT_ONCE}
         for site, name in _DISKS
     ]
-    buckets = [
-        {"site": site, "name": name, "endpoint_url": endpoint_url, "check_interval_seconds": 60}
-        for site, name in _BUCKETS
-    ]
+    buckets = [{"site": site, "name": name, "endpoint_url": endpoint_url} for site, name in _BUCKETS]
     home.reference.mkdir(exist_ok=True)
     sections = {"disk_data_location": disks, "s3_data_location": buckets}
     text = yaml.safe_dump(sections, sort_keys=False, allow_unicode=True, width=1000)

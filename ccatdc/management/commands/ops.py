@@ -1,4 +1,6 @@
-"""``manage.py ops status``: what the first page of the portal says, for a person at a terminal; 1 when one is needed."""
+"""``manage.py ops``: for a person at a terminal, what the first page of the portal says (``status``; 1 when one is needed), and
+what a package waits for (``package NAME``).
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,10 @@ from django.utils import timezone
 from ccatdc.common.states import OPEN_STATUSES, Status
 from ccatdc.common.units import duration_text
 from ccatdc.portal.overview import Overview, overview
+from datamgmt.models import RawDataPackage
 from transfer.models import CircuitBreaker, Operation, ServiceHeartbeat
 from transfer.operators.overview import StageCounts, silent_services, stage_counts
+from transfer.operators.package_reasons import state_of_package
 
 _COLUMNS = (*OPEN_STATUSES, Status.FAILED)
 
@@ -24,14 +28,27 @@ class Command(BaseCommand):
 
     help = (
         "Shows the state of the data center: `ops status`, or `ops status --json` for programs. "
-        "Exit status: 0 all is well, 1 a person is needed."
+        "Exit status: 0 all is well, 1 a person is needed. `ops package NAME` says where a package is and what it waits for."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("what", choices=["status"])
+        parser.add_argument("what", choices=["status", "package"])
+        parser.add_argument("name", nargs="?", default="", help="of the package, or its id")
         parser.add_argument("--json", action="store_true", help="as one JSON document")
 
     def handle(self, *_: Any, **options: Any) -> None:
+        if options["what"] == "package":
+            self._say_package(options["name"])
+        else:
+            self._status(as_json=options["json"])
+
+    def _say_package(self, name: str) -> None:
+        package = RawDataPackage.objects.named(name)
+        if package is None:
+            raise CommandError(f"There is no package {name!r}.")
+        self.stdout.write(f"{package}: {state_of_package(package)}")
+
+    def _status(self, *, as_json: bool) -> None:
         """Ask the questions that the portal's first page answers."""
         seen = overview(None)
         stages = stage_counts()
@@ -39,7 +56,7 @@ class Command(BaseCommand):
         silent = {service.pk for service in silent_services()}
         breakers = list(CircuitBreaker.objects.open().with_places())
         paused = list(Operation.objects.paused().select_related("location__site"))
-        if options["json"]:
+        if as_json:
             verdict = {"all_well": seen.all_well, "attention": _attention(seen)}
             self.stdout.write(json.dumps(verdict | _document(stages, services, silent, breakers, paused)))
         else:
