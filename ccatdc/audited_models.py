@@ -30,6 +30,7 @@ from observatory.models import (
     Telescope,
 )
 from planning.models import (
+    CalibrationCadence,
     ChaiInparParameter,
     ChaiTiling,
     ConstantElevationAzimuthRange,
@@ -69,6 +70,7 @@ _TABLES: Final = (
     Tracked(Source, "{r}.name", ("polymorphic_ctype_id",)),
     Tracked(ConstantElevationAzimuthRange, _of("source", "name", "source_id")),
     Tracked(ObsMode, "{r}.name"),
+    Tracked(CalibrationCadence, _of("obs_mode", "name", "obs_mode_id")),
     Tracked(ObsUnit, "{r}.name", ("created_at", "updated_at")),
     Tracked(PreScheduledSlot, _of("obs_unit", "name", "obs_unit_id")),
     Tracked(ObservationConfiguration, _of("obs_unit", "name", "obs_unit_id"), ("polymorphic_ctype_id",)),

@@ -66,6 +66,7 @@ GROUPS: tuple[Group, ...] = (
             ("grid_view", "planning.chaitiling"),
             ("schedule", "planning.prescheduledslot"),
             ("tune", "planning.obsmode"),
+            ("timer", "planning.calibrationcadence"),
             ("star", "planning.source"),
             ("radar", "planning.constantelevationazimuthrange"),
             ("show_chart", "observatory.line"),

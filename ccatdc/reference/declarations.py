@@ -30,6 +30,7 @@ from observatory.models import (
     Telescope,
 )
 from planning.models import (
+    CalibrationCadence,
     ChaiInparParameter,
     ChaiObservationConfiguration,
     ChaiTiling,
@@ -179,6 +180,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
     Declaration(ConstantElevationSource, ("name",)),
     Declaration(ConstantElevationAzimuthRange, ("source", "elevation_deg", "lst_start_h"), many=True),
     Declaration(ObsMode, ("name",)),
+    Declaration(CalibrationCadence, ("instrument_module", "obs_mode"), frozenset({"active", "interval_s"})),
     Declaration(ObsUnit, ("observing_program", "name"), frozenset({"state", "priority"}), many=True),
     Declaration(PreScheduledSlot, ("obs_unit", "start_time"), frozenset({"status"}), many=True),
     Declaration(PrimeCamObservationConfiguration, ("obs_unit",), many=True),

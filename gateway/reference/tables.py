@@ -103,6 +103,7 @@ _MODELS: Final[Sequence[Table]] = (
     Table(planning.ConstantElevationSource),
     Table(planning.ConstantElevationAzimuthRange),
     Table(planning.ObsMode, names=("name",)),
+    Table(planning.CalibrationCadence, withdrawn={"active": "FALSE"}),
     Table(planning.ObsUnit, withdrawn={"state": "'cancelled'"}, names=("name",)),
     Table(planning.ObservationConfiguration),
     Table(planning.ChaiObservationConfiguration),

@@ -8,11 +8,12 @@ from rest_framework import serializers
 
 from ccatdc.common.api.expand import Expandable, Relation
 from ccatdc.common.api.polymorphic import ByKindSerializer
-from observatory.api.rows import instruments, telescopes
-from observatory.api.serializers import InstrumentSerializer, TelescopeSerializer
+from observatory.api.rows import instruments, modules, telescopes
+from observatory.api.serializers import InstrumentModuleSerializer, InstrumentSerializer, TelescopeSerializer
 from planning.api import rows
 from planning.api.source_serializers import SourceSerializer
 from planning.models import (
+    CalibrationCadence,
     ChaiInparParameter,
     ChaiObservationConfiguration,
     ChaiTiling,
@@ -35,6 +36,24 @@ class ObsModeSerializer(Expandable, serializers.ModelSerializer[ObsMode]):
     class Meta:
         model = ObsMode
         fields = ["id", "name", "description", "instrument", "category", "default_parameters"]
+        read_only_fields = fields
+
+
+class CadenceSerializer(Expandable, serializers.ModelSerializer[CalibrationCadence]):
+    """How often a module is calibrated with a mode. Seconds; 0: after each science observation."""
+
+    relations = {
+        "instrument_module": Relation("instrument_module", InstrumentModuleSerializer, modules),
+        "obs_mode": Relation("obs_mode", ObsModeSerializer, rows.obs_modes),
+    }
+
+    instrument = serializers.CharField(source="instrument_module.instrument.short_name")
+    module = serializers.CharField(source="instrument_module.short_name")
+    obs_mode = serializers.CharField(source="obs_mode.name")
+
+    class Meta:
+        model = CalibrationCadence
+        fields = ["id", "instrument", "module", "instrument_module", "obs_mode", "interval_s", "active", "comment"]
         read_only_fields = fields
 
 

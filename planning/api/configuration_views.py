@@ -1,4 +1,4 @@
-"""Reading how obs units are observed: modes, configurations, inpar parameters, tiles, slots."""
+"""Reading how obs units are observed: modes, cadences of calibrations, configurations, inpar parameters, tiles, slots."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from ccatdc.common.api.views import RowsViewSet
 from planning.api import configuration_serializers as serializers
 from planning.api import filters, rows
-from planning.models import ChaiInparParameter, ChaiTiling, ObsMode, PreScheduledSlot
+from planning.models import CalibrationCadence, ChaiInparParameter, ChaiTiling, ObsMode, PreScheduledSlot
 
 
 class ObsModeViewSet(RowsViewSet[ObsMode]):
@@ -18,6 +18,15 @@ class ObsModeViewSet(RowsViewSet[ObsMode]):
     filterset_class = filters.ObsModeFilter
     orders = ("id", "name", "-name")
     expands = ("instrument", "instrument.telescope")
+
+
+class CadenceViewSet(RowsViewSet[CalibrationCadence]):
+    """How often modules are calibrated; what is due stands in the list of available obs units."""
+
+    queryset = rows.cadences()
+    serializer_class = serializers.CadenceSerializer
+    filterset_class = filters.CadenceFilter
+    expands = ("instrument_module", "instrument_module.instrument", "obs_mode")
 
 
 class ConfigurationViewSet(RowsViewSet[Any]):

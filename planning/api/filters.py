@@ -54,6 +54,15 @@ class ObsModeFilter(RowFilter):
     category = OneOfFilter(choices=ObsModeCategory.choices)
 
 
+class CadenceFilter(RowFilter):
+    """Cadences by instrument, module, mode, and whether they are in use."""
+
+    instrument = django_filters.CharFilter("instrument_module__instrument__short_name")
+    module = django_filters.CharFilter("instrument_module__short_name")
+    obs_mode = django_filters.CharFilter("obs_mode__name")
+    active = FlagFilter("active")
+
+
 class SourceFilter(RowFilter):
     """Sources by name, kind and place."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from planning.models import (
+    CalibrationCadence,
     ChaiInparParameter,
     ChaiTiling,
     ConstantElevationAzimuthRange,
@@ -39,6 +40,10 @@ def azimuth_ranges() -> QuerySet[ConstantElevationAzimuthRange]:
 
 def obs_modes() -> QuerySet[ObsMode]:
     return ObsMode.objects.select_related("instrument")
+
+
+def cadences() -> QuerySet[CalibrationCadence]:
+    return CalibrationCadence.objects.select_related("instrument_module__instrument", "obs_mode")
 
 
 def obs_units() -> QuerySet[ObsUnit]:

@@ -1,15 +1,18 @@
-"""Serializers of what the scheduler asks and says: obs units that can be observed, and what is available."""
+"""Serializers of what the scheduler asks and says: obs units that can be observed, calibrations that are due, and what
+is available.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from ccatdc.common.api.parsers import StrictSerializer
 from planning.api.serializers import ObsUnitSerializer
 from planning.models import ObsUnit
+from planning.scheduling.calibrations import Calibration
 
 MAX_ROWS = 10_000
 _KEY: dict[str, Any] = {"min_value": 1, "max_value": 2**63 - 1}
@@ -43,6 +46,43 @@ class AvailableObsUnitSerializer(ObsUnitSerializer):
         """Where it stands."""
         found = self.context.get("sights", {}).get(unit.pk)
         return None if found is None else SightSerializer(found).data
+
+
+class CalibrationSerializer(serializers.Serializer[Any]):
+    """A module that is calibrated with a mode, and when it is due. Obs units of this mode can do it."""
+
+    cadence = serializers.IntegerField(source="cadence.pk")
+    instrument = serializers.CharField(source="cadence.instrument_module.instrument.short_name")
+    module = serializers.CharField(source="cadence.instrument_module.short_name")
+    instrument_module = serializers.IntegerField(source="cadence.instrument_module_id")
+    obs_mode = serializers.CharField(source="cadence.obs_mode.name")
+    interval_s = serializers.IntegerField(
+        source="cadence.interval_s", help_text="Seconds; 0: after each science observation."
+    )
+    last_end_time = serializers.DateTimeField(
+        source="last_end", allow_null=True, help_text="When it was last done; null: not in the last 90 days."
+    )
+    due_at = serializers.DateTimeField(
+        allow_null=True, help_text="Null: it was not done for so long, or waits for the end of a science observation."
+    )
+    due = serializers.BooleanField(source="is_due")
+    overdue_s = serializers.SerializerMethodField(
+        help_text="Seconds since due_at; null where it is not due or was not done for so long."
+    )
+
+    def get_overdue_s(self, calibration: Calibration) -> float | None:
+        """How long it has been due."""
+        return None if calibration.overdue is None else calibration.overdue.total_seconds()
+
+
+@extend_schema_serializer(many=False)
+class AvailableObsUnitsSerializer(serializers.Serializer[Any]):
+    """A page of obs units that can be observed, and the calibrations at that moment, the most urgent first."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = AvailableObsUnitSerializer(many=True)
+    calibrations = CalibrationSerializer(many=True)
 
 
 class _AvailabilitySerializer(StrictSerializer):

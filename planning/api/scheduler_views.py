@@ -1,4 +1,5 @@
-"""What the scheduler needs: which obs units can be observed, and saying what is available and what is not.
+"""What the scheduler needs: which obs units can be observed, which calibrations are due, and saying what is available
+and what is not.
 
 Setting is for all that a call names or for nothing, and the same call again changes nothing.
 """
@@ -35,9 +36,10 @@ from observatory.models import Instrument, InstrumentModule
 from planning.api import rows
 from planning.api import scheduler_serializers as bodies
 from planning.api.views import OF_OBS_UNIT
-from planning.models import ObsUnit, ObsUnitState
+from planning.models import CalibrationCadence, ObsUnit, ObsUnitState
 from planning.scheduling import candidates
 from planning.scheduling.availability import set_obs_units_availability
+from planning.scheduling.calibrations import calibrations
 
 SCHEDULE = "write:schedule"
 Rows = QuerySet[Any]
@@ -63,13 +65,16 @@ class AvailableObsUnitFilter(RowFilter):
 @extend_schema_view(
     get=extend_schema(
         operation_id="list_available_obs_units",
+        responses={200: bodies.AvailableObsUnitsSerializer},
         parameters=[
             OpenApiParameter("at", OpenApiTypes.DATETIME, description="Only what can be observed at this moment.")
         ],
     )
 )
 class AvailableObsUnitsView(StrictListView[ObsUnit]):
-    """Obs units that can be observed, the most urgent first."""
+    """Obs units that can be observed, the most urgent first, and which calibrations are due (of the instrument and
+    telescope that are asked for).
+    """
 
     needs = {"GET": "read:observations"}
     queryset = rows.obs_units()
@@ -100,6 +105,22 @@ class AvailableObsUnitsView(StrictListView[ObsUnit]):
             return units
         self.sights = candidates.in_sight(units, self.at)
         return units.filter(pk__in=self.sights)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        """With the calibrations, on every page."""
+        answer = super().get_paginated_response(data)
+        found = calibrations(self._cadences(), self.at or timezone.now())
+        answer.data["calibrations"] = bodies.CalibrationSerializer(found, many=True).data
+        return answer
+
+    def _cadences(self) -> QuerySet[CalibrationCadence]:
+        """Those of the instrument and telescope that were asked for. When something was done tells of all programs: none
+        for who sees some only.
+        """
+        query = self.request.query_params
+        names = {"instrument": "instrument_module__instrument", "telescope": "instrument_module__instrument__telescope"}
+        asked = {f"{path}__short_name": query[name] for name, path in names.items() if name in query}
+        return visible(CalibrationCadence.objects.filter(**asked), self.request.user)
 
     def get_serializer_context(self) -> dict[str, Any]:
         """The serializer is told where the sources stand."""

@@ -21,6 +21,7 @@ urlpatterns = [
             "sub_observing_programs": views.SubProgramViewSet,
             "obs_units": views.ObsUnitViewSet,
             "obs_modes": configuration_views.ObsModeViewSet,
+            "calibration_cadences": configuration_views.CadenceViewSet,
             "observation_configurations": configuration_views.ConfigurationViewSet,
             "chai_inpar_parameters": configuration_views.InparParameterViewSet,
             "chai_tilings": configuration_views.ChaiTilingViewSet,

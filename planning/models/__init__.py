@@ -1,5 +1,6 @@
 """What is to be observed, and what was: programs, sources, obs units, their configurations and slots, executions."""
 
+from planning.models.cadences import CalibrationCadence
 from planning.models.chai import ChaiInparParameter, ChaiTiling
 from planning.models.configurations import (
     ChaiObservationConfiguration,
@@ -22,6 +23,7 @@ __all__ = [
     "EXECUTION_COLOURS",
     "OBS_UNIT_COLOURS",
     "OBS_UNIT_MOVES",
+    "CalibrationCadence",
     "ChaiInparParameter",
     "ChaiObservationConfiguration",
     "ChaiTiling",

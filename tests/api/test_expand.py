@@ -36,6 +36,7 @@ from tests.factories.observatory import (
     TelescopeFactory,
 )
 from tests.factories.planning import (
+    CalibrationCadenceFactory,
     ChaiInparParameterFactory,
     ChaiObservationConfigurationFactory,
     ChaiTilingFactory,
@@ -221,6 +222,7 @@ def scene(number: int) -> None:
     ]
     ChaiInparParameterFactory.create(chai_observation_configuration=configurations[1])
     DataStreamFactory.create(instrument_module=module)
+    CalibrationCadenceFactory.create(instrument_module=module)
     site = SiteFactory.create(short_name=f"site{number}")
     source_location = SourceLocationFactory.create(site=site, instrument=instrument)
     for unit, configuration in zip(units, configurations, strict=True):

@@ -15,7 +15,9 @@ from tests.api.reading import names_in, queries_of
 from tests.factories.accounts import ApiTokenFactory, UserFactory
 from tests.factories.observatory import InstrumentFactory, InstrumentModuleFactory, PrimeCamModuleConfigurationFactory
 from tests.factories.planning import (
+    CalibrationCadenceFactory,
     ConstantElevationSourceFactory,
+    ExecutedObsUnitFactory,
     FixedSourceFactory,
     ObservingProgramFactory,
     ObsModeFactory,
@@ -370,3 +372,48 @@ def test_bodies_that_make_no_sense_are_refused(scheduler_api: ApiClient, change:
     answer = problem(scheduler_api.put(UNITS, body), 400, "request.invalid")
     assert answer["errors"][0]["field"].split(".")[0] == next(iter(change))
     assert ObsUnit.objects.get().state == "active"
+
+
+class TestCalibrations:
+    def test_the_call_says_which_are_due(self, scheduler_api: ApiClient) -> None:
+        cadence = CalibrationCadenceFactory.create()
+        unit = ObsUnitFactory.create(name="focus", obs_mode=cadence.obs_mode)
+        execution = ExecutedObsUnitFactory.create(obs_unit=unit, finished=True)  # until 22:30
+        execution.instrument_module_configurations.add(PrimeCamModuleConfigurationFactory.create())
+        at = datetime(2026, 5, 2, 1, 0, tzinfo=UTC)
+
+        answer = scheduler_api.get(AVAILABLE, at=at.isoformat()).json()
+        assert answer["calibrations"] == [
+            {
+                "cadence": cadence.pk,
+                "instrument": "primecam",
+                "module": "f280",
+                "instrument_module": cadence.instrument_module_id,
+                "obs_mode": "focus",
+                "interval_s": 7200,
+                "last_end_time": "2026-05-01T22:30:00Z",
+                "due_at": "2026-05-02T00:30:00Z",
+                "due": True,
+                "overdue_s": 1800.0,
+            }
+        ]
+
+    def test_of_the_instrument_and_telescope_that_are_asked_for(self, scheduler_api: ApiClient) -> None:
+        CalibrationCadenceFactory.create()
+        for query, count in (
+            ({}, 1), ({"instrument": "primecam"}, 1), ({"instrument": "chai"}, 0), ({"telescope": "other"}, 0)
+        ):  # fmt: skip
+            assert len(scheduler_api.get(AVAILABLE, **query).json()["calibrations"]) == count
+
+    def test_who_sees_some_programs_only_is_not_told_when_others_observed(self) -> None:
+        CalibrationCadenceFactory.create()
+        scientist = UserFactory.create(permissions=["read:observations"], sees_all=False)
+        api = ApiClient(ApiTokenFactory.create(user=scientist, scopes=["read:observations"]))
+        assert api.get(AVAILABLE).json()["calibrations"] == []
+        assert api.get("/api/calibration_cadences/").json()["results"] == []
+
+    def test_cadences_are_read_as_all_tables_are(self, scheduler_api: ApiClient) -> None:
+        CalibrationCadenceFactory.create()
+        (row,) = scheduler_api.get("/api/calibration_cadences/", module="f280", obs_mode="focus").json()["results"]
+        assert (row["instrument"], row["obs_mode"], row["interval_s"]) == ("primecam", "focus", 7200)
+        assert scheduler_api.get("/api/calibration_cadences/", obs_mode="skydip").json()["results"] == []

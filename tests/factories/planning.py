@@ -8,6 +8,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from planning.models import (
+    CalibrationCadence,
     ChaiInparParameter,
     ChaiObservationConfiguration,
     ChaiTiling,
@@ -28,7 +29,7 @@ from planning.models import (
 from planning.models.configurations import MappingMode
 from planning.models.scan_parameters import ScanType
 from tests.factories.accounts import UserFactory
-from tests.factories.observatory import TelescopeFactory
+from tests.factories.observatory import InstrumentModuleFactory, TelescopeFactory
 
 START = datetime(2026, 5, 1, 22, 0, tzinfo=UTC)
 END = datetime(2026, 5, 1, 22, 30, tzinfo=UTC)
@@ -114,6 +115,18 @@ class ObsModeFactory(DjangoModelFactory[ObsMode]):
         django_get_or_create = ("name",)
 
     name = "daisy"
+
+
+class CalibrationCadenceFactory(DjangoModelFactory[CalibrationCadence]):
+    """The focus of Prime-Cam's 280 GHz module, every two hours."""
+
+    class Meta:
+        model = CalibrationCadence
+        django_get_or_create = ("instrument_module", "obs_mode")
+
+    instrument_module = factory.SubFactory(InstrumentModuleFactory)
+    obs_mode = factory.SubFactory(ObsModeFactory, name="focus", category="calibration")
+    interval_s = 7200
 
 
 class ObsUnitFactory(DjangoModelFactory[ObsUnit]):

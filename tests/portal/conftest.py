@@ -34,6 +34,7 @@ from tests.factories.observatory import (
     PrimeCamModuleConfigurationFactory,
 )
 from tests.factories.planning import (
+    CalibrationCadenceFactory,
     ChaiInparParameterFactory,
     ChaiTilingFactory,
     ConstantElevationAzimuthRangeFactory,
@@ -111,6 +112,7 @@ def one_of_each(db: None) -> None:
     ConstantElevationAzimuthRangeFactory.create()
     ChaiModuleConfigurationFactory.create()
     DataStreamFactory.create()
+    CalibrationCadenceFactory.create()
     PrimeCamModuleConfigurationFactory.create()
     PrimeCamObservationConfigurationFactory.create()
     ChaiInparParameterFactory.create()
