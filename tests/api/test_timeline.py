@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from planning.models import ConstantElevationSource, FixedSource, ObsUnit, PreScheduledSlot, SlotStatus
+from planning.models import (
+    ConstantElevationSource,
+    FixedSource,
+    ObservingProgram,
+    ObsUnit,
+    PreScheduledSlot,
+    SlotStatus,
+)
 from tests.api.conftest import ApiClient, client_with, problem
 from tests.factories.observatory import InstrumentFactory, TelescopeFactory
 from tests.factories.planning import (
@@ -245,20 +252,52 @@ class TestEcsv:
 
 
 class TestCommand:
-    def test_it_reads_the_same_file(self, api: ApiClient, tmp_path: Path) -> None:
+    @pytest.fixture
+    def file(self, api: ApiClient, tmp_path: Path) -> Path:
+        """A part of a night, as the planner writes it."""
         SolarSystemObjectFactory.create()
         file = tmp_path / "night.ecsv"
         file.write_text(written(part_of_a_night()))
-        given = {"plan": "night", "program": "WFS", "calibration_program": "Cal"}
+        return file
+
+    def load(self, *arguments: object, **options: Any) -> str:
+        given = {"plan": "night", "program": "WFS", "calibration_program": "Cal", **options}
         said = StringIO()
+        call_command("load_reference", *map(str, arguments), **given, stdout=said)
+        return said.getvalue()
 
-        for _ in range(2):
-            call_command("load_timeline", str(file), **given, stdout=said)
-
-        first, second = said.getvalue().splitlines()
+    def test_it_reads_the_same_file(self, file: Path) -> None:
+        first, second = (self.load(timeline=file) for _ in range(2))
         assert first.startswith("night: 6 slots are new, 0 as before")
         assert second.startswith("night: 0 slots are new, 6 as before")
+
+    def test_what_is_wrong_is_said(self, file: Path, tmp_path: Path) -> None:
+        (tmp_path / "latin.ecsv").write_bytes(b"\xe4")
+        for options, reason in (
+            ({"program": "XYZ"}, "no program 'XYZ'"),
+            ({"program": ""}, "--program: This field may not be blank"),
+            ({"plan": 65 * "x"}, "--plan: .*64 characters"),
+            ({"timeline": tmp_path / "none.ecsv"}, "No such file"),
+            ({"timeline": tmp_path / "latin.ecsv"}, "utf-8"),
+            ({"timeline": None}, "Name a folder"),
+        ):
+            with pytest.raises(CommandError, match=reason):
+                self.load(**{"timeline": file, **options})
+        assert not PreScheduledSlot.objects.exists()
+
+    def test_folders_and_timeline_are_loaded_together_or_not_at_all(self, file: Path, tmp_path: Path) -> None:
+        folder = tmp_path / "reference"
+        folder.mkdir()
+        (folder / "a.yaml").write_text("observing_program:\n  - {short_name: New, name: A new program}\n")
+
+        said = self.load(folder, timeline=file, program="New", dry_run=True)
+        assert "added    observing_program New" in said
+        assert "night: 6 slots are new" in said
+        assert said.endswith("This was a dry run: nothing was stored.\n")
         with pytest.raises(CommandError, match="no program 'XYZ'"):
-            call_command("load_timeline", str(file), **{**given, "program": "XYZ"})
-        with pytest.raises(CommandError, match="No such file"):
-            call_command("load_timeline", str(tmp_path / "none.ecsv"), **given)
+            self.load(folder, timeline=file, program="XYZ")
+        assert not ObservingProgram.objects.filter(short_name="New").exists()
+        assert not PreScheduledSlot.objects.exists()
+
+        self.load(folder, timeline=file, program="New")
+        assert PreScheduledSlot.objects.count() == 6
