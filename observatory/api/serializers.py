@@ -115,6 +115,7 @@ class InstrumentModuleSerializer(Expandable, serializers.ModelSerializer[Instrum
             "focal_plane_slot",
             "offset_x_arcmin",
             "offset_y_arcmin",
+            "field_radius_arcmin",
             "beam_fwhm_arcsec",
             "polarization_sensitive",
         ]

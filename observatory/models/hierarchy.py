@@ -111,7 +111,8 @@ class InstrumentModule(models.Model):
     """The part of an instrument where data is produced; every raw file belongs to exactly one.
 
     Files of no science module (pointing, housekeeping) belong to the instrument's ``housekeeping`` module. Frequencies
-    in GHz, beam in arcseconds, focal-plane offsets in arcminutes.
+    in GHz, beam in arcseconds, focal-plane offsets in arcminutes. ``field_radius_arcmin`` is from there to the outermost
+    detector: with it scans are judged by the edge of the footprint (planning/scheduling/patterns.py).
     """
 
     instrument = models.ForeignKey(Instrument, models.PROTECT, related_name="modules")
@@ -124,6 +125,9 @@ class InstrumentModule(models.Model):
     focal_plane_slot = models.CharField(max_length=8, blank=True)
     offset_x_arcmin = models.FloatField(null=True, blank=True)
     offset_y_arcmin = models.FloatField(null=True, blank=True)
+    field_radius_arcmin = models.FloatField(
+        null=True, blank=True, help_text="From the middle of the module to its outermost detector."
+    )
     beam_fwhm_arcsec = models.FloatField(null=True, blank=True)
     polarization_sensitive = models.BooleanField(default=False)
 
@@ -147,6 +151,11 @@ class InstrumentModule(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(beam_fwhm_arcsec__isnull=True) | Q(beam_fwhm_arcsec__gt=0), name="module_beam_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(field_radius_arcmin__isnull=True)
+                | Q(field_radius_arcmin__gt=0, field_radius_arcmin__lte=600),
+                name="module_field_radius_range",
             ),
         ]
         triggers = [tuning_in_range("m.id = NEW.id", ("freq_min_ghz", "freq_max_ghz"))]

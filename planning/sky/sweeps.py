@@ -27,13 +27,16 @@ _FAR = 90.0
 class Pattern:
     """How far a scan reaches. Degrees, and degrees per second.
 
-    ``radius_deg`` is from the source to the farthest point, on the sky; ``footprint_deg`` from the boresight to the
-    outermost detector. A scan at constant elevation may have its own azimuths and elevation. ``speed_deg_s`` is on the
-    sky, ``az_speed_deg_s`` in azimuth of the mount.
+    ``radius_deg`` is from the source to the farthest point, on the sky. What follows the scan is the boresight, or a
+    place beside it that is pointed at the source: ``boresight_deg`` is from this to the boresight, where the mount
+    points, and ``footprint_deg`` to the outermost edge of the detectors, or to the boresight where that is farther. How
+    the focal plane is rotated is left open: both hold for every angle. A scan at constant elevation may have its own
+    azimuths and elevation. ``speed_deg_s`` is on the sky, ``az_speed_deg_s`` in azimuth of the mount.
     """
 
     radius_deg: float = 0.0
     footprint_deg: float = 0.0
+    boresight_deg: float = 0.0
     azimuths_deg: tuple[float, float] | None = None
     elevation_deg: float | None = None
     speed_deg_s: float = 0.0
@@ -47,8 +50,9 @@ POINT = Pattern()
 class Sweep:
     """What is swept at each time, as arrays; degrees. Not a number where nothing is.
 
-    ``elevation`` and ``azimuth`` are of the middle, ``sun_distance`` is of the detector and the point of the sweep that
-    come nearest to the Sun. ``crossing`` is how far a field is inside of its crossing; far where it has none.
+    ``elevation`` and ``azimuth`` are of the middle, ``lowest`` to ``azimuth_high`` are the mount's. ``sun_distance`` is
+    of the detector, or the boresight, and the point of the sweep that come nearest to the Sun. ``crossing`` is how far a
+    field is inside of its crossing; far where it has none.
     """
 
     elevation: Any
@@ -103,20 +107,27 @@ def around(elevation: Any, azimuth: Any, sun_distance: Any, pattern: Pattern) ->
     """A scan round a position, numbers or arrays of them; ``sun_distance`` is that of the position."""
     import numpy
 
-    # Near the zenith a small circle on the sky is a large one in azimuth.
-    cosine = numpy.maximum(numpy.cos(numpy.radians(elevation)), 1e-9)
-    sine = numpy.clip(math.sin(math.radians(min(pattern.radius_deg, 90.0))) / cosine, 0, 1)
-    width = numpy.degrees(numpy.arcsin(sine))
+    reach = pattern.radius_deg + pattern.boresight_deg
+    width = _width(reach, elevation)
     return Sweep(
         elevation=elevation,
         azimuth=azimuth,
-        lowest=elevation - pattern.radius_deg,
-        highest=elevation + pattern.radius_deg,
+        lowest=elevation - reach,
+        highest=elevation + reach,
         azimuth_low=azimuth - width,
         azimuth_high=azimuth + width,
         sun_distance=numpy.maximum(sun_distance - pattern.radius_deg - pattern.footprint_deg, 0),
         crossing=numpy.full(numpy.shape(elevation), _FAR),
     )
+
+
+def _width(radius_deg: float, elevation: Any) -> Any:
+    """Half of the azimuths of a circle on the sky, degrees: near the zenith a small circle is a large one in azimuth."""
+    import numpy
+
+    cosine = numpy.maximum(numpy.cos(numpy.radians(elevation)), 1e-9)
+    sine = numpy.clip(math.sin(math.radians(min(radius_deg, 90.0))) / cosine, 0, 1)
+    return numpy.degrees(numpy.arcsin(sine))
 
 
 def highest_at_speed(telescope: Telescope, pattern: Pattern) -> float:
@@ -139,13 +150,14 @@ def _field(source: ConstantElevationSource, horizon: Any, sun: Any, telescope: T
         usual = source.elevation_deg if pattern.elevation_deg is None else pattern.elevation_deg
         elevation = numpy.full(shape, usual)
         left, right = (numpy.broadcast_to(end, shape) for end in _azimuths(source, horizon, usual, pattern))
+    width = _width(pattern.boresight_deg, elevation)
     return Sweep(
         elevation=elevation,
         azimuth=(left + right) / 2 % 360,
-        lowest=elevation,
-        highest=elevation,
-        azimuth_low=left,
-        azimuth_high=right,
+        lowest=elevation - pattern.boresight_deg,
+        highest=elevation + pattern.boresight_deg,
+        azimuth_low=left - width,
+        azimuth_high=right + width,
         sun_distance=numpy.maximum(nearest(sun, elevation, left, right) - pattern.footprint_deg, 0),
         crossing=numpy.full(shape, _FAR) if table else _crossing(source, horizon, elevation, telescope),
     )

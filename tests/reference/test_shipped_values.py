@@ -56,12 +56,12 @@ def test_instruments_and_their_modules() -> None:
         ("Prime-Cam", "EoR-Spec", 6500, 210, 420, 37),
         ("Mod-Cam", "280 GHz", 10368, 250, 310, 42),
     }
-    slots = ("name", "focal_plane_slot", "offset_x_arcmin", "offset_y_arcmin")
+    slots = ("name", "focal_plane_slot", "offset_x_arcmin", "offset_y_arcmin", "field_radius_arcmin")
     assert {
-        ("850 GHz", "c", 0, 0),
-        ("280 GHz", "i1", 0, -106.8),
-        ("350 GHz", "i2", 92.5, -53.4),
-        ("EoR-Spec", "i3", 92.5, 53.4),
+        ("850 GHz", "c", 0, 0, 33),
+        ("280 GHz", "i1", 0, -106.8, 33),
+        ("350 GHz", "i2", 92.5, -53.4, 33),
+        ("EoR-Spec", "i3", 92.5, 53.4, 33),
     } <= rows(InstrumentModule, *slots)
 
 

@@ -78,6 +78,14 @@ def apart(az1: Any, up1: Any, az2: Any, up2: Any) -> Any:
     return numpy.degrees(numpy.arccos(numpy.clip(cosine, -1, 1)))
 
 
+def beside(az: float, up: float, distance: float, direction: float) -> tuple[float, float]:
+    """The place at this distance and position angle from another one; degrees."""
+    e, d, angle = math.radians(up), math.radians(distance), math.radians(direction)
+    height = math.asin(math.sin(e) * math.cos(d) + math.cos(e) * math.sin(d) * math.cos(angle))
+    turn = math.atan2(math.sin(d) * math.sin(angle) * math.cos(e), math.cos(d) - math.sin(e) * math.sin(height))
+    return az + math.degrees(turn), math.degrees(height)
+
+
 def source_is_free(ra: float, dec: float, radius: float, moments: list[datetime], limits: Limits) -> Any:
     """Whether a scan of this radius round a source is inside all limits."""
     days = days_since(moments)

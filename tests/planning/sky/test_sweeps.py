@@ -11,10 +11,11 @@ import pytest
 
 from planning.models import ConstantElevationSource, FixedSource
 from planning.models.configurations import ChaiObservationConfiguration, PrimeCamObservationConfiguration
-from planning.scheduling.patterns import pattern_of
+from planning.scheduling.patterns import Field, Footprint, pattern_of, patterns_of
 from planning.sky.sweeps import Pattern
 from planning.sky.visibility import Visibility, visibility
-from tests.factories.observatory import TelescopeFactory
+from tests.factories.observatory import InstrumentModuleFactory, PrimeCamModuleConfigurationFactory, TelescopeFactory
+from tests.factories.planning import ObsModeFactory, ObsUnitFactory, PrimeCamObservationConfigurationFactory
 from tests.planning.sky import mount
 
 FYST = TelescopeFactory.build(observatory=None, az_min_deg=-180, az_max_deg=360)
@@ -128,6 +129,131 @@ def test_the_footprint_comes_nearer_to_the_sun_than_the_boresight() -> None:
     assert length(with_it) < length(without)
 
 
+class TestFootprint:
+    """Two modules of Prime-Cam, each a circle of half a degree: 1.8 degrees below the boresight, and on it."""
+
+    FOOTPRINT = Footprint((Field(0, -1.78, 0.55), Field(0, 0, 0.55)), (("i1", Field(0, -1.78, 0.55)), ("c", Field())))
+
+    @pytest.mark.parametrize(
+        ("told", "reach", "boresight"),
+        [
+            ({}, 2.33, 0),
+            ({"pointing_module": "c"}, 2.33, 0),
+            ({"pointing_module": "i1"}, 2.33, 1.78),
+            ({"footprint": "i1"}, 2.33, 1.78),
+            ({"detector_offset_x_deg": 1.0, "detector_offset_y_deg": -1.0}, 0.55 + 2**0.5, 2**0.5),
+            ({"pointing_module": "i5"}, 2.33, 0),  # no module stands there
+        ],
+    )
+    def test_what_points_at_the_source_moves_the_boresight(
+        self, told: dict[str, Any], reach: float, boresight: float
+    ) -> None:
+        configuration = PrimeCamObservationConfiguration(scan_type="track", velocity_deg_s=0.5, scan_params=told)
+
+        pattern = pattern_of(configuration, self.FOOTPRINT)
+
+        assert (pattern.footprint_deg, pattern.boresight_deg) == pytest.approx((reach, boresight))
+
+    def test_the_boresight_counts_where_no_detector_is_farther(self) -> None:
+        only = Footprint((Field(0, -1.78, 0.55),), (("i1", Field(0, -1.78, 0.55)),))
+        configuration = PrimeCamObservationConfiguration(scan_type="track", scan_params={"pointing_module": "i1"})
+        assert pattern_of(configuration, only).footprint_deg == pytest.approx(1.78)
+
+    @pytest.mark.parametrize("number", range(8))
+    def test_no_detector_comes_nearer_to_the_sun_than_is_said_whatever_the_rotation(self, number: int) -> None:
+        """Every edge of both modules at every rotation, and points of the sweep, against the mount's equations."""
+        chance = random.Random(number)  # noqa: S311
+        elevation, left = chance.uniform(25, 70), chance.uniform(-90, 200)
+        field = ConstantElevationSource(name="x", elevation_deg=elevation, az_min_deg=left, az_max_deg=left + 60)
+        configuration = PrimeCamObservationConfiguration(
+            scan_type="constant_el", elevation_deg=elevation, velocity_deg_s=1, scan_params={}
+        )
+        seen = visibility(field, FYST, days(1, chance)[0], pattern=pattern_of(configuration, self.FOOTPRINT))
+        moments = seen.times[::24]
+        numbers = mount.days_since(moments)
+        sun_az, sun_up = mount.horizontal(*mount.sun(numbers), numbers)
+        nearest = numpy.full(len(moments), 180.0)
+        for reach in (0.55, 1.78 - 0.55, 1.78 + 0.55):
+            for direction in numpy.linspace(0, 360, 73):
+                for az in numpy.linspace(left, left + 60, 61):
+                    place = mount.beside(az, elevation, reach, direction)
+                    nearest = numpy.minimum(nearest, mount.apart(*place, sun_az, sun_up))
+
+        for said, found in zip(seen.sun_distance_deg[::24], nearest, strict=True):
+            assert said is not None
+            assert said <= found + 0.02  # the Sun of the second computation is good to that
+            assert said == pytest.approx(found, abs=0.1)
+
+    def test_the_limits_of_the_mount_hold_for_the_boresight(self) -> None:
+        """A module 1.78 degrees beside it at the source: the mount may be that much higher or lower."""
+        source = FixedSource(name="x", ra_deg=83.8, dec_deg=-5.4)
+        day = date(2026, 12, 1)
+        configuration = PrimeCamObservationConfiguration(scan_type="track", scan_params={"pointing_module": "i1"})
+        pattern = pattern_of(configuration, self.FOOTPRINT)
+
+        ((start, end),) = visibility(source, FYST, day, pattern=pattern, min_sun_distance_deg=0).observable
+        ((first, last),) = visibility(
+            source, FYST, day, min_elevation_deg=FYST.el_min_deg + 1.78, min_sun_distance_deg=0
+        ).observable
+
+        assert abs(start - first) < timedelta(seconds=1)
+        assert abs(end - last) < timedelta(seconds=1)
+
+    def test_a_scan_at_one_elevation_near_a_limit_is_beyond_it(self) -> None:
+        field = ConstantElevationSource(name="x", elevation_deg=21, az_min_deg=110, az_max_deg=250)
+        configuration = PrimeCamObservationConfiguration(
+            scan_type="constant_el", elevation_deg=21, velocity_deg_s=1, scan_params={"pointing_module": "i1"}
+        )
+        with_it = pattern_of(configuration, self.FOOTPRINT)
+        assert visibility(field, FYST, date(2026, 6, 1), pattern=with_it, min_sun_distance_deg=0).observable == []
+        assert visibility(field, FYST, date(2026, 6, 1), min_sun_distance_deg=0).observable != []
+
+
+@pytest.mark.django_db
+class TestModules:
+    """Which modules take data: those of the unit's module configurations, else those of its mode's instrument."""
+
+    def test_the_modules_of_the_unit(self) -> None:
+        used = self.module("i1", 0, -106.8, 33)
+        self.module("i2", 92.5, -53.4, 60)
+        unit = ObsUnitFactory.create()
+        assert patterns_of([unit])[unit.pk] == Pattern()
+        unit.instrument_module_configurations.add(PrimeCamModuleConfigurationFactory.create(instrument_module=used))
+        assert patterns_of([unit])[unit.pk].footprint_deg == pytest.approx((106.8 + 33) / 60)
+
+    def test_else_all_of_the_instrument_that_are_available(self) -> None:
+        away = self.module("i1", 0, -106.8, 33)
+        self.module("c", 0, 0, 33)
+        unit = ObsUnitFactory.create(obs_mode=ObsModeFactory.create(name="pong", instrument=away.instrument))
+        assert patterns_of([unit])[unit.pk].footprint_deg == pytest.approx((106.8 + 33) / 60)
+        away.available = False
+        away.save()
+        assert patterns_of([unit])[unit.pk].footprint_deg == pytest.approx(33 / 60)
+
+    def test_a_place_is_one_of_the_instrument(self) -> None:
+        used = self.module("c", 0, 0, 33)
+        self.module("i1", 0, -106.8, 33)
+        unit = ObsUnitFactory.create()
+        unit.instrument_module_configurations.add(PrimeCamModuleConfigurationFactory.create(instrument_module=used))
+        PrimeCamObservationConfigurationFactory.create(
+            obs_unit=unit, scan_params={"radius_deg": 0.5, "pointing_module": "i1"}
+        )
+        pattern = patterns_of([unit])[unit.pk]
+        assert (pattern.boresight_deg, pattern.footprint_deg) == pytest.approx((1.78, 1.78 + 0.55))
+
+    def test_many_units_take_as_many_queries_as_one(self, django_assert_num_queries: Any) -> None:
+        mode = ObsModeFactory.create(name="pong", instrument=self.module("c", 0, 0, 33).instrument)
+        units = [ObsUnitFactory.create(obs_mode=mode) for _ in range(5)]
+        for few in (units[:1], units):
+            with django_assert_num_queries(4):
+                patterns_of(few)
+
+    def module(self, place: str, x: float, y: float, radius: float) -> Any:
+        return InstrumentModuleFactory.create(
+            short_name=place, focal_plane_slot=place, offset_x_arcmin=x, offset_y_arcmin=y, field_radius_arcmin=radius
+        )
+
+
 def length(seen: Visibility) -> timedelta:
     return sum((end - start for start, end in seen.observable), timedelta())
 
@@ -205,7 +331,8 @@ class TestPatterns:
     def test_of_chai_it_is_the_diagonal_of_the_map(self) -> None:
         configuration = ChaiObservationConfiguration(map_width_arcsec=1800, map_height_arcsec=2400)
 
-        assert pattern_of(configuration, 0.1) == Pattern(3000 / 2 / 3600, footprint_deg=0.1)
+        footprint = Footprint((Field(0, 0.25, 0.25),))
+        assert pattern_of(configuration, footprint) == Pattern(3000 / 2 / 3600, footprint_deg=0.5)
 
     def test_nothing_is_known_without_a_configuration(self) -> None:
         assert pattern_of(None) == Pattern()
