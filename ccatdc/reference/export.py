@@ -207,7 +207,7 @@ def _values(entries: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def _line(value: Any, name: str, comment: str) -> str:
-    written = str(value)
+    written = ("N", "Y")[value] if isinstance(value, bool) else str(value)
     if not written or any(c.isspace() or c in "!'\"" for c in written):
         written = f'"{written}"' if "'" in written else f"'{written}'"
     return f"{written}  {name}  ! {comment}".rstrip(" !") + "\n"

@@ -24,9 +24,9 @@ class WithStates(ChangeList):
         """Look at the executions once for all rows of this page."""
         super().get_results(request)
         rows = list(self.result_list)
-        states = states_of(rows, timezone.now())
+        found = states_of(rows, timezone.now())
         for row in rows:
-            row.state = states[row.pk]
+            row.calibration = found[row.pk]
         self.result_list = rows
 
 
@@ -68,5 +68,5 @@ class CalibrationCadenceAdmin(SwitchedAdmin):
 
 
 def _state(cadence: CalibrationCadence) -> Calibration:
-    state: Calibration = vars(cadence)["state"]
+    state: Calibration = vars(cadence)["calibration"]
     return state

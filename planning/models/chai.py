@@ -23,10 +23,31 @@ class ScanDirection(models.TextChoices):
     Y = "y", "Along y"
 
 
+class OffsetFrame(models.TextChoices):
+    """In which coordinates an offset counts: its first component along the longitude, its second along the latitude."""
+
+    ICRS = "icrs", "ICRS (J2000)"
+    FK4 = "fk4", "FK4 (B1950)"
+    GALACTIC = "galactic", "Galactic"
+    ECLIPTIC = "ecliptic", "Ecliptic"
+    HORIZONTAL = "horizontal", "Horizontal"
+
+
+#: What KOSMA calls them.
+KOSMA_FRAMES = {
+    "J2000": OffsetFrame.ICRS,
+    "B1950": OffsetFrame.FK4,
+    "GALACTIC": OffsetFrame.GALACTIC,
+    "ECLIPTIC": OffsetFrame.ECLIPTIC,
+    "HORIZON": OffsetFrame.HORIZONTAL,
+}
+
+
 class ChaiTiling(models.Model):
     """One tile of a large CHAI map; the rows of one ``name`` are the map.
 
-    The centre is an offset from the source, in arcseconds; width and height too, the angle in degrees.
+    The centre is an offset from the source, in arcseconds, in the frame; a true angle is one on the sky, else the first
+    component is a difference of longitudes. Width and height too, the angle in degrees.
     """
 
     name = models.CharField(max_length=64)
@@ -35,6 +56,11 @@ class ChaiTiling(models.Model):
     tile_number = models.PositiveIntegerField()
     center_x_arcsec = models.FloatField(default=0, help_text="Arcseconds from the source.")
     center_y_arcsec = models.FloatField(default=0, help_text="Arcseconds from the source.")
+    center_frame = models.CharField(max_length=16, choices=OffsetFrame.choices, default=OffsetFrame.ICRS)
+    center_true_angle = models.BooleanField(
+        default=True,
+        help_text="Angles on the sky; else x is a difference of longitudes, without the cosine of the latitude.",
+    )
     width_arcsec = models.FloatField(help_text="Arcseconds.")
     height_arcsec = models.FloatField(help_text="Arcseconds.")
     angle_deg = models.FloatField(default=0, help_text="Degrees.")
@@ -56,6 +82,7 @@ class ChaiTiling(models.Model):
             ),
             models.CheckConstraint(condition=Q(angle_deg__gte=-360, angle_deg__lte=360), name="chai_tile_angle_range"),
             known_values("scan_direction", ScanDirection, "chai_tile_scan_direction_known"),
+            known_values("center_frame", OffsetFrame, "chai_tile_center_frame_known"),
         ]
 
     def __str__(self) -> str:
@@ -90,7 +117,7 @@ class ChaiInparParameter(models.Model):
     name = models.CharField(max_length=64)
     value = models.CharField(max_length=255, blank=True)
     value_type = models.CharField(max_length=8, choices=InparValueType.choices, default=InparValueType.STR)
-    unit = models.CharField(max_length=32, blank=True)
+    unit = models.CharField(max_length=128, blank=True)
     comment = models.TextField(blank=True)
     position = models.PositiveIntegerField(default=0)
 

@@ -15,7 +15,7 @@ from django.db.models import Q
 from polymorphic.models import PolymorphicModel
 
 from ccatdc.common.states import known_values
-from planning.models.chai import ChaiTiling
+from planning.models.chai import ChaiTiling, OffsetFrame
 from planning.models.obs_units import ObsUnit
 from planning.models.scan_parameters import OF_ONE_ELEVATION, SPEED_FRAMES, ScanType, problems_with
 from planning.models.visibility import ConfigurationManager
@@ -90,7 +90,7 @@ class ReferenceMode(models.TextChoices):
 
 
 class CoordinateSystem(models.TextChoices):
-    """In which coordinates an OFF position is given; ``relative`` counts from the source."""
+    """In which coordinates an OFF position is given; ``relative`` counts from the source, in an :class:`OffsetFrame`."""
 
     RELATIVE = "relative", "Relative to the source"
     ICRS = "icrs", "ICRS (J2000)"
@@ -111,7 +111,9 @@ class ChaiObservationConfiguration(ObservationConfiguration):
     """How CHAI observes: map, reference and times.
 
     Map in arcseconds, angles in degrees, times in seconds. The OFF position is in degrees, or relative to the source in
-    arcseconds (KOSMA keeps the systems of ON and OFF apart).
+    arcseconds (KOSMA keeps the systems of ON, OFF and map offsets apart: obs_coord_sys_on, _off, _del). The middle of
+    the map may be beside the source. Both kinds of offset say their frame, and whether they are true angles
+    (obs_true_angle_off, _del), as a tile's centre does (planning/models/chai.py).
     """
 
     TYPE = ObservationConfigurationType.CHAI_OBSERVATION_CONFIGURATION
@@ -136,8 +138,22 @@ class ChaiObservationConfiguration(ObservationConfiguration):
     sample_spacing_arcsec = models.FloatField(null=True, blank=True, help_text="Arcseconds.")
     dump_time_s = models.FloatField(null=True, blank=True, help_text="Seconds.")
     off_frame = models.CharField(max_length=16, choices=CoordinateSystem.choices, blank=True)
-    off_x = models.FloatField(null=True, blank=True)
-    off_y = models.FloatField(null=True, blank=True)
+    off_x = models.FloatField(null=True, blank=True, help_text="Degrees; arcseconds where it is relative.")
+    off_y = models.FloatField(null=True, blank=True, help_text="Degrees; arcseconds where it is relative.")
+    off_offset_frame = models.CharField(
+        max_length=16, choices=OffsetFrame.choices, blank=True, help_text="In which a relative OFF position counts."
+    )
+    off_true_angle = models.BooleanField(
+        null=True,
+        blank=True,
+        help_text="Of a relative OFF position: angles on the sky; else x is a difference of longitudes.",
+    )
+    map_offset_x_arcsec = models.FloatField(null=True, blank=True, help_text="Middle of the map from the source.")
+    map_offset_y_arcsec = models.FloatField(null=True, blank=True, help_text="Middle of the map from the source.")
+    map_offset_frame = models.CharField(max_length=16, choices=OffsetFrame.choices, blank=True)
+    map_offset_true_angle = models.BooleanField(
+        null=True, blank=True, help_text="Angles on the sky; else x is a difference of longitudes."
+    )
     array_angle_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")
     integration_time_s = models.FloatField(null=True, blank=True, help_text="Seconds.")
     n_repeats = models.PositiveIntegerField(default=1)
@@ -165,6 +181,33 @@ class ChaiObservationConfiguration(ObservationConfiguration):
                 name="chai_off_position_range",
             ),
             models.CheckConstraint(
+                condition=Q(
+                    off_frame=CoordinateSystem.RELATIVE,
+                    off_offset_frame__in=OffsetFrame.values,
+                    off_true_angle__isnull=False,
+                )
+                # Of older rows, also those in archives, nobody said it.
+                | Q(off_offset_frame="", off_true_angle__isnull=True),
+                name="chai_off_offset_complete",
+                violation_error_message="Offset frame and true angle are said together, of a relative OFF position only.",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    map_offset_x_arcsec__isnull=False,
+                    map_offset_y_arcsec__isnull=False,
+                    map_offset_frame__in=OffsetFrame.values,
+                    map_offset_true_angle__isnull=False,
+                )
+                | Q(
+                    map_offset_x_arcsec__isnull=True,
+                    map_offset_y_arcsec__isnull=True,
+                    map_offset_frame="",
+                    map_offset_true_angle__isnull=True,
+                ),
+                name="chai_map_offset_complete",
+                violation_error_message="A map offset has both components, a frame, and says whether it is a true angle.",
+            ),
+            models.CheckConstraint(
                 condition=(Q(map_angle_deg__isnull=True) | Q(map_angle_deg__range=(-360, 360)))
                 & (Q(array_angle_deg__isnull=True) | Q(array_angle_deg__range=(-360, 360))),
                 name="chai_angles_range",
@@ -172,6 +215,15 @@ class ChaiObservationConfiguration(ObservationConfiguration):
             known_values("mapping_mode", MappingMode, "chai_mapping_mode_known"),
             known_values("reference_mode", ReferenceMode, "chai_reference_mode_known"),
         ]
+
+    def clean(self) -> None:
+        """An offset without its frame is no position."""
+        super().clean()
+        is_said = self.off_offset_frame and self.off_true_angle is not None
+        if self.off_frame == CoordinateSystem.RELATIVE and not is_said:
+            raise ValidationError(
+                {"off_offset_frame": "Say in which frame the OFF position counts, and whether it is a true angle."}
+            )
 
 
 class PrimeCamObservationConfiguration(ObservationConfiguration):

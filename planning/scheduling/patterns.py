@@ -11,10 +11,12 @@ from typing import Any
 from observatory.models import InstrumentModule, InstrumentModuleConfiguration
 from planning.models import (
     ChaiObservationConfiguration,
+    ChaiTiling,
     ObservationConfiguration,
     ObsUnit,
     PrimeCamObservationConfiguration,
 )
+from planning.models.configurations import CoordinateSystem
 from planning.models.scan_parameters import ScanType
 from planning.sky.sweeps import Pattern
 
@@ -68,20 +70,44 @@ def patterns_of(units: Sequence[ObsUnit]) -> dict[int, Pattern]:
     footprints = _footprints(units)
     configurations = ObservationConfiguration.objects.filter(obs_unit__in=units)
     by_unit = {each.obs_unit_id: each for each in configurations}
-    return {unit.pk: pattern_of(by_unit.get(unit.pk), footprints[unit.pk]) for unit in units}
+    tiles = ChaiTiling.objects.in_bulk({key for each in configurations if (key := _tile_of(each)) is not None})
+    return {
+        unit.pk: pattern_of(
+            configuration := by_unit.get(unit.pk), footprints[unit.pk], tiles.get(_tile_of(configuration))
+        )
+        for unit in units
+    }
 
 
-def pattern_of(configuration: ObservationConfiguration | None, footprint: Footprint = UNKNOWN) -> Pattern:
-    """How far a scan so configured reaches from the source, degrees."""
+def _tile_of(configuration: ObservationConfiguration | None) -> int | None:
+    return configuration.tiling_id if isinstance(configuration, ChaiObservationConfiguration) else None
+
+
+def pattern_of(
+    configuration: ObservationConfiguration | None, footprint: Footprint = UNKNOWN, tile: ChaiTiling | None = None
+) -> Pattern:
+    """How far a scan so configured reaches from the source, degrees; ``tile`` is CHAI's of a large map."""
     if isinstance(configuration, PrimeCamObservationConfiguration):
         pointing = footprint.pointing(configuration.scan_params)
         scan = _of_prime_cam(configuration)
         return replace(scan, footprint_deg=footprint.reach(*pointing), boresight_deg=math.hypot(*pointing))
-    radius = 0.0
-    if isinstance(configuration, ChaiObservationConfiguration):
-        sides = (configuration.map_width_arcsec or 0.0, configuration.map_height_arcsec or 0.0)
-        radius = math.hypot(*sides) / 2 / _ARCSEC_PER_DEG
+    radius = _of_chai(configuration, tile) if isinstance(configuration, ChaiObservationConfiguration) else 0.0
     return Pattern(radius_deg=radius, footprint_deg=footprint.reach())
+
+
+def _of_chai(configuration: ChaiObservationConfiguration, tile: ChaiTiling | None) -> float:
+    """To the farthest corner of the map, or to an OFF position that is relative to the source. Offsets that are no true
+    angles are shorter on the sky than they are here.
+    """
+    sides = (configuration.map_width_arcsec or 0.0, configuration.map_height_arcsec or 0.0)
+    offset = (configuration.map_offset_x_arcsec or 0.0, configuration.map_offset_y_arcsec or 0.0)
+    middle = math.hypot(*offset)
+    if tile is not None:
+        middle += math.hypot(tile.center_x_arcsec, tile.center_y_arcsec)
+    off = 0.0
+    if configuration.off_frame == CoordinateSystem.RELATIVE:
+        off = math.hypot(configuration.off_x or 0.0, configuration.off_y or 0.0)
+    return max(middle + math.hypot(*sides) / 2, off) / _ARCSEC_PER_DEG
 
 
 def _of_prime_cam(configuration: PrimeCamObservationConfiguration) -> Pattern:

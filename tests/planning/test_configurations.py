@@ -61,6 +61,16 @@ class TestRows:
             ({"n_repeats": 0}, "chai_times_positive"),
             ({"off_frame": "icrs"}, "chai_off_position_complete"),
             ({"off_x": 1.0, "off_y": 1.0}, "chai_off_position_complete"),
+            (
+                {"off_frame": "relative", "off_x": 1.0, "off_y": 1.0, "off_offset_frame": "icrs"},
+                "chai_off_offset_complete",
+            ),
+            (
+                {"off_frame": "icrs", "off_x": 1.0, "off_y": 1.0, "off_offset_frame": "icrs", "off_true_angle": True},
+                "chai_off_offset_complete",
+            ),
+            ({"map_offset_x_arcsec": 30.0, "map_offset_y_arcsec": 0.0}, "chai_map_offset_complete"),
+            ({"map_offset_frame": "galactic", "map_offset_true_angle": True}, "chai_map_offset_complete"),
             ({"mapping_mode": "spiral"}, "chai_mapping_mode_known"),
             ({"reference_mode": "frequency"}, "chai_reference_mode_known"),
         ],
@@ -68,6 +78,14 @@ class TestRows:
     def test_the_database_refuses_an_impossible_map(self, fields: dict[str, Any], constraint: str) -> None:
         with pytest.raises(IntegrityError, match=constraint):
             ChaiObservationConfigurationFactory.create(**fields)
+
+    def test_a_relative_off_position_says_its_frame(self) -> None:
+        """A form and a file are asked for it; an older row goes on without."""
+        old = ChaiObservationConfigurationFactory.create(off_frame="relative", off_x=1.0, off_y=1.0)
+        with pytest.raises(ValidationError, match="in which frame"):
+            old.full_clean()
+        old.off_offset_frame, old.off_true_angle = "icrs", False
+        old.full_clean()
 
     def test_a_tile_is_there_once_and_has_a_size(self) -> None:
         ChaiTilingFactory.create(tile_number=1)

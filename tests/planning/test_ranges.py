@@ -100,7 +100,10 @@ def test_a_map_lies_on_the_sky(fields: dict[str, Any], constraint: str) -> None:
 
 
 def test_a_relative_off_position_is_in_arcseconds() -> None:
-    ChaiObservationConfigurationFactory.create(off_frame="relative", off_x=-1800.0, off_y=3600.0)
+    ChaiObservationConfigurationFactory.create(
+        off_frame="relative", off_x=-1800.0, off_y=3600.0, off_offset_frame="horizontal", off_true_angle=False,
+        map_offset_x_arcsec=-30.0, map_offset_y_arcsec=0.0, map_offset_frame="galactic", map_offset_true_angle=True,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """Files of the KOSMA software that drives CHAI, to entries.
 
 A line is ``value  name  ! description``; ``!`` begins a comment, values with spaces stand in
-quotes. Three kinds: a catalogue of sources (``*.cat``, a table of its own kind), ``tiling/*``, the
+quotes. A line that begins with ``#`` is a comment, and the first one may say when the file was written
+("… File update time stamp"). Three kinds: a catalogue of sources (``*.cat``, a table of its own kind), ``tiling/*``, the
 tiles of one large map, and ``inpar/*``, parameters for all configurations that name the file as
 their ``inpar_template``. reference_data/README.md describes them for those who write them.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ccatdc.reference.entries import Entry, Place, Problem, Value
+from planning.models.chai import KOSMA_FRAMES
 from planning.sky.ephemerides import astropy_ready
 
 CATALOGUE_SUFFIX = ".cat"
@@ -24,12 +26,22 @@ INPAR_SECTION = "inpar"
 _TOKEN = re.compile(r"'([^']*)'|\"([^\"]*)\"|([^\s!'\"]+)")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,300}")
 _NUMBER = re.compile(r"[+-]?([0-9]{1,300}\.?[0-9]{0,300}|\.[0-9]{1,300})([eEdD][+-]?[0-9]{1,4})?")
+#: What a lone word of a line is, when its value is missing.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_TIME_STAMP = "File update time stamp"
+#: Not a unit, but the words that the value can be.
+_YES_OR_NO = "Y/N"
 _UNIT = re.compile(r"(?P<comment>.*?)\s*\[(?P<unit>[^\[\]]*)\]")
 #: KOSMA's coordinate systems as astropy's frames; HORIZON is no place on the sky.
 _FRAMES = {"J2000": "icrs", "B1950": "fk4", "GALACTIC": "galactic", "ECLIPTIC": "barycentricmeanecliptic"}
 _TILE_TEXT = {"source", "obs_unit", "scan_direction"}
 _TILE_WHOLE = {"tile_number", "n_coverages_goal", "priority"}
+_TILE_YES_OR_NO = {"center_true_angle"}
+_TILE_FRAME = {"center_frame"}
 _TILE_NUMBER = {"center_x_arcsec", "center_y_arcsec", "width_arcsec", "height_arcsec", "angle_deg"}
+
+_TILE_FIELDS = _TILE_TEXT | _TILE_WHOLE | _TILE_YES_OR_NO | _TILE_FRAME | _TILE_NUMBER
+_WORDS = {"Y": True, "T": True, "N": False, "F": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +92,12 @@ def read_tiling(file: Path, text: str, folder: int, problems: list[Problem]) -> 
     tiles: list[Entry] = []
     for line in _named(file, text, problems):
         value, name = line.words
-        if name not in _TILE_TEXT | _TILE_WHOLE | _TILE_NUMBER:
-            known = ", ".join(sorted(_TILE_TEXT | _TILE_WHOLE | _TILE_NUMBER))
+        if name not in _TILE_FIELDS:
+            known = ", ".join(sorted(_TILE_FIELDS))
             problems.append(Problem(line.place, name, f"is no field of a tile; there are {known}"))
+            continue
+        if not value:
+            problems.append(Problem(line.place, name, "has no value"))
             continue
         if name == "tile_number":
             given = {"name": Value(file.stem, line.place), **common}
@@ -100,6 +115,10 @@ def _tile_value(name: str, written: str) -> Any:
     """What does not fit stays text, which is refused where values are checked."""
     if name in _TILE_WHOLE and _WHOLE.fullmatch(written):
         return int(written)
+    if name in _TILE_YES_OR_NO and written in _WORDS:
+        return _WORDS[written]
+    if name in _TILE_FRAME:
+        return str(KOSMA_FRAMES.get(written, written))
     return _float(written) if name in _TILE_NUMBER and _NUMBER.fullmatch(written) else written
 
 
@@ -117,6 +136,8 @@ def read_inpar(file: Path, text: str, folder: int, problems: list[Problem]) -> l
             continue
         seen[name] = line.place.line
         unit = _UNIT.fullmatch(line.comment)
+        if unit and unit["unit"] == _YES_OR_NO:
+            unit = None
         values = {
             "template": file.name,
             "name": name,
@@ -131,8 +152,8 @@ def read_inpar(file: Path, text: str, folder: int, problems: list[Problem]) -> l
 
 
 def type_of(value: str) -> str:
-    """How the text of a parameter is read: Fortran writes yes and no as T and F."""
-    if value.strip(".").upper() in {"T", "F", "TRUE", "FALSE"}:
+    """How the text of a parameter is read: Fortran writes yes and no as T and F, KOSMA as Y and N too."""
+    if value.strip(".").upper() in {"T", "F", "TRUE", "FALSE", "Y", "N"}:
         return "bool"
     if _WHOLE.fullmatch(value):
         return "int"
@@ -143,15 +164,21 @@ def _named(file: Path, text: str, problems: list[Problem]) -> Iterator[Line]:
     for line in _lines(file, text, problems):
         if len(line.words) == 2:
             yield line
+        elif len(line.words) == 1 and _NAME.fullmatch(line.words[0]) and type_of(line.words[0]) == "str":
+            yield Line(["", *line.words], line.comment, line.place)
         else:
             reason = "wanted: value  name  ! description (values with spaces in quotes)"
             problems.append(Problem(line.place, "", reason))
 
 
 def _lines(file: Path, text: str, problems: list[Problem]) -> Iterator[Line]:
+    is_first = True
     # Not splitlines(), which also splits at characters that a description may hold.
     for number, written in enumerate(re.split("\r\n|\r|\n", text), start=1):
         place, rest = Place(file, number), written.strip()
+        if rest.startswith("#") or (is_first and _TIME_STAMP in rest.partition("!")[0]):
+            is_first = is_first and rest.startswith("#")
+            continue
         words: list[str] = []
         while rest and not rest.startswith("!"):
             token = _TOKEN.match(rest)
@@ -162,7 +189,13 @@ def _lines(file: Path, text: str, problems: list[Problem]) -> Iterator[Line]:
             words.append(next(group for group in token.groups() if group is not None))
             rest = rest[token.end() :].lstrip()
         if words:
-            yield Line(words, rest.removeprefix("!").strip(), place)
+            is_first = False
+            yield Line(words, _comment(rest), place)
+
+
+def _comment(rest: str) -> str:
+    """What follows the exclamation mark; some lines end with another one."""
+    return re.sub(r"(^|\s+)!$", "", rest.removeprefix("!").strip()).strip()
 
 
 def _position(system: str, lam: str, bet: str, place: Place, problems: list[Problem]) -> tuple[float, float] | None:

@@ -9,13 +9,19 @@ from typing import Any
 import numpy
 import pytest
 
-from planning.models import ConstantElevationSource, FixedSource
+from planning.models import ChaiTiling, ConstantElevationSource, FixedSource
 from planning.models.configurations import ChaiObservationConfiguration, PrimeCamObservationConfiguration
 from planning.scheduling.patterns import Field, Footprint, pattern_of, patterns_of
 from planning.sky.sweeps import Pattern
 from planning.sky.visibility import Visibility, visibility
 from tests.factories.observatory import InstrumentModuleFactory, PrimeCamModuleConfigurationFactory, TelescopeFactory
-from tests.factories.planning import ObsModeFactory, ObsUnitFactory, PrimeCamObservationConfigurationFactory
+from tests.factories.planning import (
+    ChaiObservationConfigurationFactory,
+    ChaiTilingFactory,
+    ObsModeFactory,
+    ObsUnitFactory,
+    PrimeCamObservationConfigurationFactory,
+)
 from tests.planning.sky import mount
 
 FYST = TelescopeFactory.build(observatory=None, az_min_deg=-180, az_max_deg=360)
@@ -241,6 +247,11 @@ class TestModules:
         pattern = patterns_of([unit])[unit.pk]
         assert (pattern.boresight_deg, pattern.footprint_deg) == pytest.approx((1.78, 1.78 + 0.55))
 
+    def test_the_tile_of_a_large_map(self) -> None:
+        tile = ChaiTilingFactory.create(center_x_arcsec=3600)
+        made = ChaiObservationConfigurationFactory.create(tiling=tile, map_width_arcsec=None, map_height_arcsec=None)
+        assert patterns_of([made.obs_unit])[made.obs_unit_id].radius_deg == pytest.approx(1)
+
     def test_many_units_take_as_many_queries_as_one(self, django_assert_num_queries: Any) -> None:
         mode = ObsModeFactory.create(name="pong", instrument=self.module("c", 0, 0, 33).instrument)
         units = [ObsUnitFactory.create(obs_mode=mode) for _ in range(5)]
@@ -333,6 +344,20 @@ class TestPatterns:
 
         footprint = Footprint((Field(0, 0.25, 0.25),))
         assert pattern_of(configuration, footprint) == Pattern(3000 / 2 / 3600, footprint_deg=0.5)
+
+    def test_of_chai_a_map_beside_the_source_and_an_off_position_count(self) -> None:
+        square = {"map_width_arcsec": 1800, "map_height_arcsec": 2400}
+        offset = {"map_offset_x_arcsec": 600, "map_offset_y_arcsec": 800}
+        off = {"off_frame": "relative", "off_x": 0, "off_y": -5400}
+        tile = ChaiTiling(center_x_arcsec=300, center_y_arcsec=400)
+        for fields, of, arcsec in (
+            (square | offset, None, 2500),
+            (square | offset, tile, 3000),
+            (square | off, None, 5400),
+            (square | off | {"off_frame": "icrs", "off_x": 83, "off_y": -5}, None, 1500),
+        ):
+            found = pattern_of(ChaiObservationConfiguration(**fields), tile=of)
+            assert found.radius_deg == pytest.approx(arcsec / 3600), fields
 
     def test_nothing_is_known_without_a_configuration(self) -> None:
         assert pattern_of(None) == Pattern()
