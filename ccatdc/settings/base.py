@@ -255,6 +255,7 @@ SPECTACULAR_SETTINGS = {
         "ModuleConfigurationType": "observatory.models.configurations.ModuleConfigurationType",
         "ObservationConfigurationType": "planning.models.configurations.ObservationConfigurationType",
         "SourceType": "planning.models.sources.SourceType",
+        "OffsetFrame": "planning.models.chai.OffsetFrame",
         "ObsUnitState": "planning.models.obs_units.ObsUnitState",
         "PackageState": "datamgmt.states.PackageState",
         "JobStatus": "transfer.models.jobs.JobStatus",
