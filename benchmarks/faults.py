@@ -2,14 +2,14 @@
 
 Instruments file an observation every few seconds. Each trouble lasts ``--minutes`` and passes; nobody clicks. Measured for
 each: how soon the first page names it; whether the first page, ``/health``, ``manage.py ops status`` and ``/metrics`` agree;
-how long after its end everything is archived, cleaned and green; what is FAILED. Then ``--packages`` are archived undisturbed,
-and as many while ``--kills`` SIGKILLs hit workers, their supervisor, managers and the portal. Last, ``python -m checker`` reads
-every byte.
+how long after its end everything is archived, cleaned and green; what is FAILED. Then a round of ``--observations`` is archived
+undisturbed, and further rounds while ``--kills`` SIGKILLs hit workers, their supervisor, managers and the portal. Last,
+``python -m checker`` reads every byte.
 
 Wanted: named within 60 s, all four agree, green within five minutes after the end, nothing FAILED, no finding of the checker,
 and with kills at most twice the undisturbed time and the restarts.
 
-Run: ``.venv/bin/python -m benchmarks faults [--minutes N] [--kills N] [--packages N] [--only NAME]``. Exits 1 when a wanted figure
+Run: ``.venv/bin/python -m benchmarks faults [--minutes N] [--kills N] [--observations N] [--only NAME]``. Exits 1 when a wanted figure
 is missed.
 """
 
@@ -261,7 +261,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=2.0, help="how long each trouble lasts (default: 2)")
     parser.add_argument("--kills", type=int, default=60)
-    parser.add_argument("--packages", type=int, default=60, help="observed while processes are killed, and before")
+    parser.add_argument("--observations", type=int, default=20, help="of a round, each of three packages")
     parser.add_argument("--only", default="", metavar="WORD", help="troubles whose name has this word; - for none")
     parser.add_argument("--root", type=Path, help="the demo's folder (default: a temporary one)")
     given = parser.parse_args()
@@ -276,7 +276,7 @@ def main() -> int:
             if given.only in trouble.name:
                 missed += _suffer(center, trouble, given.minutes * 60)
         if given.kills:
-            missed += _killed(center, given.packages, given.kills)
+            missed += _killed(center, given.observations, given.kills)
         missed += _check(center)
     for line in missed:
         print(f"MISSED: {line}")
@@ -327,42 +327,40 @@ def _named(center: Center, trouble: Trouble) -> str:
     return f"named after {named:.0f} s, {agree}"
 
 
-def _killed(center: Center, packages: int, kills: int) -> list[str]:
-    undisturbed = _archive(center, packages)
-    stop, killed = threading.Event(), [0]
-    killer = threading.Thread(target=_kill, args=(center, kills, stop, killed), daemon=True)
+def _killed(center: Center, observations: int, kills: int) -> list[str]:
+    """Rounds of observations, the first undisturbed, the others until all kills are done."""
+    undisturbed = _archive(center, observations)
+    before = center.archived()
+    killed = [0]
+    killer = threading.Thread(target=_kill, args=(center, kills, killed), daemon=True)
     killer.start()
-    # Until all are killed, whatever that takes: observations go on.
-    begun, disturbed = time.monotonic(), _archive(center, packages)
-    rounds = 1
+    begun, rounds = time.monotonic(), []
     while killer.is_alive():
-        _archive(center, packages)
-        rounds += 1
-    killer.join()
+        rounds.append(_archive(center, observations))
     took = time.monotonic() - begun
-    _wait(center.is_done, GREEN_SECONDS)
     left = {name: count for name, count in center.left().items() if count}
     print(
-        f"{killed[0]} SIGKILLs over {rounds * packages} packages in {took:.0f} s; {packages} packages took {undisturbed:.0f} s"
-        f" undisturbed, {disturbed:.0f} s with kills ({disturbed / undisturbed:.2f} times); left: {left or 'nothing'}"
+        f"{killed[0]} SIGKILLs over {center.archived() - before} packages in {took:.0f} s; {observations} observations took"
+        f" {undisturbed:.0f} s undisturbed, {sum(rounds) / len(rounds):.0f} s with kills"
+        f" ({sum(rounds) / len(rounds) / undisturbed:.2f} times); left: {left or 'nothing'}"
     )
     return [f"kills: left {left}"] if left else []
 
 
-def _archive(center: Center, packages: int) -> float:
+def _archive(center: Center, observations: int) -> float:
     """Seconds until so many observations are archived and cleaned."""
     begun, load = time.monotonic(), Load(center)
-    for _ in range(packages):
+    for _ in range(observations):
         load.observe()
     if not _wait(center.is_done, 3600):
         print(f"    not done: {center.left()}")
     return time.monotonic() - begun
 
 
-def _kill(center: Center, kills: int, stop: threading.Event, killed: list[int]) -> None:
+def _kill(center: Center, kills: int, killed: list[int]) -> None:
     """One process after the other, by chance: mostly workers, which are many."""
     chance, last = random.Random(7), dict[str, float]()  # noqa: S311 - the same in each run
-    while killed[0] < kills and not stop.is_set():
+    while killed[0] < kills:
         time.sleep(KILL_EVERY_SECONDS)
         kind = chance.choice(("worker", "worker", "worker", "worker", "run_location", "run_managers", "waitress"))
         now = time.monotonic()
