@@ -185,8 +185,12 @@ def databases(scale: Iterable[int], *, keep: bool) -> Iterator[list[Database]]:
             database.enter()
             call_command("migrate", verbosity=0)
             if is_new:
+                with connection.cursor() as cursor:
+                    cursor.execute("SET statement_timeout = 0")
                 started = time.perf_counter()
                 rows = load_history(database.executions)
+                with connection.cursor() as cursor:
+                    cursor.execute(f"SET statement_timeout = '{PATIENCE_SECONDS}s'")
                 spent = time.perf_counter() - started
                 print(f"{database.executions:,} executions: {rows:,} rows in {spent:.0f} s")
         yield found

@@ -16,6 +16,7 @@ from django.core.cache import cache
 from accounts.auth.uses import of_sessions, of_tokens
 from ccatdc.database_roles.granting import create_database_roles
 from ccatdc.dev.s3server import S3Server
+from tests.emptying import empty_fast, keep_as_migrated
 from tests.roles import enter_as_processes_do
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def database_roles() -> Iterator[None]:
     """Requests, managers and operations have the rights of their role of the database, and no others."""
     with pytest.MonkeyPatch.context() as patch:
         enter_as_processes_do(patch)
+        empty_fast(patch)
         yield
 
 
@@ -48,6 +50,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     """The test database, with the roles."""
     with django_db_blocker.unblock():
         create_database_roles()
+        keep_as_migrated()
 
 
 @pytest.fixture

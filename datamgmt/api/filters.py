@@ -16,6 +16,7 @@ from datamgmt.models.copies import CopyType
 from datamgmt.models.files import FileType
 from datamgmt.models.streams import belonging_to
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
+from observatory.models import InstrumentModule
 from planning.models import ExecutionQuality, ExecutionStatus, ObsUnit
 from planning.models.executions import obs_units_and_time
 
@@ -28,6 +29,18 @@ class PlaceFilter(django_filters.CharFilter):  # type: ignore[misc]
             return rows
         places = DataLocation.objects.non_polymorphic().named(value).order_by().values("pk")
         return rows.filter(**{f"{self.field_name}__in": places})
+
+
+class ModuleFilter(django_filters.CharFilter):  # type: ignore[misc]
+    """Of instrument modules of which something is this. Their keys are asked first: the database knows how many rows have
+    each key, and so whether it finds a page faster in the order of the list or by the key.
+    """
+
+    def filter(self, rows: QuerySet[Any], value: str | None) -> QuerySet[Any]:
+        if not value:
+            return rows
+        modules = InstrumentModule.objects.filter(**{self.field_name: value}).order_by()
+        return rows.filter(instrument_module__in=list(modules.values_list("pk", flat=True)))
 
 
 class PlanFilter(django_filters.CharFilter):  # type: ignore[misc]
@@ -87,8 +100,8 @@ class PackageFilter(ByDay):
     obs_unit = IdFilter("executed_obs_unit__obs_unit")
     program = PlanFilter("observing_program__short_name", "executed_obs_unit__")
     source = PlanFilter("source__name", "executed_obs_unit__")
-    instrument = django_filters.CharFilter("instrument_module__instrument__short_name")
-    module = django_filters.CharFilter("instrument_module__short_name")
+    instrument = ModuleFilter("instrument__short_name")
+    module = ModuleFilter("short_name")
     source_location = PlaceFilter("source_location")
     bundle = IdFilter("data_transfer_packages", help_text="In this data transfer package.")
     late = FlagFilter("is_late")
@@ -126,8 +139,8 @@ class FileFilter(RowFilter):
     data_stream = django_filters.CharFilter("data_stream__name")
     package = django_filters.UUIDFilter("raw_data_package")
     packaged = FlagFilter(method="in_a_package", help_text="Whether they are in a package.")
-    instrument = django_filters.CharFilter("instrument_module__instrument__short_name")
-    module = django_filters.CharFilter("instrument_module__short_name")
+    instrument = ModuleFilter("instrument__short_name")
+    module = ModuleFilter("short_name")
     source_location = PlaceFilter("source_location")
     file_type = OneOfFilter(choices=FileType.choices)
 
