@@ -8,7 +8,7 @@ from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 #: Apps with tables.
-OUR_APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer")
+OUR_APPS = ("observatory", "accounts", "notifications", "planning", "datamgmt", "transfer")
 
 
 class CcatdcConfig(AppConfig):

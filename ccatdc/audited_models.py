@@ -20,6 +20,7 @@ from accounts.models import ApiToken, Change, Permission, Role, SystemLog, User
 from ccatdc.common.audit.triggers import Tracked, TrackedLink
 from datamgmt.models import DataArchive, DataLocation, RawDataPackageMetadata, Site
 from datamgmt.models.locations import MEASURED
+from notifications.models import NotificationChannel, NotificationRule
 from observatory.models import (
     DataStream,
     Instrument,
@@ -44,6 +45,9 @@ from planning.models import (
 )
 from transfer.models import DataTransferRoute
 
+#: How a channel fared.
+_FARED: Final = ("failures", "failing_since", "next_trial_at", "error_message", "last_success_at")
+
 
 def _of(table: str, column: str, key: str) -> str:
     """The name of a row by what it belongs to."""
@@ -62,6 +66,12 @@ _TABLES: Final = (
     Tracked(Role, "{r}.name"),
     Tracked(Permission, "{r}.codename"),
     Tracked(ApiToken, "{r}.name", ("last_used_at", "last_used_from", "use_count"), ("token_hash", "token_prefix")),
+    Tracked(NotificationChannel, "{r}.name", _FARED),
+    Tracked(
+        NotificationRule,
+        f"COALESCE({_of('notification_channel', 'name', 'channel_id')}, {_of('user', 'username', 'user_id')})",
+        ("last_told_at",),
+    ),
     Tracked(ObservingProgram, "{r}.short_name"),
     Tracked(
         SubObservingProgram,

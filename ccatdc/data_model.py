@@ -14,7 +14,7 @@ from django.db import models
 
 from ccatdc.common.units import UNITS, unit_ending
 
-APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer", "gateway")
+APPS = ("observatory", "accounts", "notifications", "planning", "datamgmt", "transfer", "gateway")
 _HEAD = """\
 # The data model
 

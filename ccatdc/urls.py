@@ -7,10 +7,12 @@ from django.urls import include, path
 
 from ccatdc.health import health
 from ccatdc.metrics import MetricsView
+from notifications.my_notifications import my_notifications
 from transfer.staging.views import home
 
 urlpatterns = [
     path("", home, name="home"),
+    path("accounts/me/notifications/", my_notifications, name="my_notifications"),
     path("accounts/", include("accounts.urls")),
     path("staging/", include("transfer.staging.urls")),
     path("portal/", admin.site.urls),

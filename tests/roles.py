@@ -20,12 +20,13 @@ from django.test.client import ClientHandler
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from ccatdc import notification_loop
 from ccatdc.database_roles.granting import role_name
 from gateway import loop
+from notifications import sending
 from transfer.engine import dispatch, watchdog
 from transfer.engine.worker import runner
 from transfer.managers.base import StageManager
-from transfer.staging import mail
 
 #: Where the work of each role begins.
 _ENTRANCES: tuple[tuple[str, Any, str], ...] = (
@@ -33,7 +34,8 @@ _ENTRANCES: tuple[tuple[str, Any, str], ...] = (
     ("managers", StageManager, "run_once"),
     ("managers", dispatch, "dispatch_due"),
     ("managers", watchdog, "watch"),
-    ("managers", mail, "send_waiting"),
+    ("managers", notification_loop, "evaluate"),
+    ("managers", sending, "send_waiting"),
     ("worker", runner, "claim"),
     ("worker", runner, "_run"),
     ("gateway", loop, "replay"),

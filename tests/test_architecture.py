@@ -28,7 +28,7 @@ from transfer.pipeline import PIPELINE, OperationType, Stage
 
 ROOT = Path(__file__).resolve().parent.parent
 #: The apps from the lowest layer up; ``ccatdc.common`` is below all of them.
-LAYERS = ("observatory", "accounts", "planning", "datamgmt", "transfer", "gateway", "ccatdc")
+LAYERS = ("observatory", "accounts", "notifications", "planning", "datamgmt", "transfer", "gateway", "ccatdc")
 GROUND = "ccatdc.common"
 MAX_LINES = 500
 #: Names that say nothing about what is in a module.
@@ -182,6 +182,12 @@ def test_only_stages_and_their_loop_import_managers() -> None:
 def test_the_table_of_stages_imports_no_stage() -> None:
     table = ROOT / "transfer" / "pipeline.py"
     assert offenders([table], ("transfer.managers", "transfer.operations")) == []
+
+
+def test_mails_leave_from_one_module() -> None:
+    """Everybody else writes a row: a server that says nothing holds up nobody."""
+    others = [path for path in MODULES if dotted(path) != "notifications.sending"]
+    assert offenders(others, ("django.core.mail", "smtplib")) == []
 
 
 def test_nobody_imports_tests() -> None:

@@ -116,7 +116,7 @@ class TestDocument:
             model.__name__ for app in APPS for model in apps.get_app_config(app).get_models() if not model._meta.proxy
         }
         assert entities == tables
-        assert "RawDataFile }o--o| RawDataPackage : raw_data_package" in blocks[3]
+        assert "RawDataFile }o--o| RawDataPackage : raw_data_package" in blocks[4]
 
     def test_it_has_every_table_with_its_fields_and_rules(self) -> None:
         text = document()

@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 from factory.django import DjangoModelFactory
 
-APPS = ("accounts", "observatory", "planning", "datamgmt", "transfer")
+APPS = ("accounts", "observatory", "notifications", "planning", "datamgmt", "transfer")
 #: Bases that never exist as themselves.
 ABSTRACT = {
     "observatory.InstrumentModuleConfiguration",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 #: Apps whose rows are data of programs, or tell something about them.
-OF_PROGRAMS: Final = frozenset({"planning", "datamgmt", "transfer", "gateway"})
+OF_PROGRAMS: Final = frozenset({"notifications", "planning", "datamgmt", "transfer", "gateway"})
 #: What in these belongs to no program: the catalogue of the sky, observing modes, places. Bases; their kinds too.
 OF_ALL: Final = frozenset(
     {

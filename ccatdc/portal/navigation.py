@@ -43,6 +43,16 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
     (
+        "Notifications",
+        True,
+        (
+            ("notifications_active", "notifications.alert"),
+            ("outgoing_mail", "notifications.outgoingmessage"),
+            ("rule", "notifications.notificationrule"),
+            ("campaign", "notifications.notificationchannel"),
+        ),
+    ),
+    (
         "Data center",
         True,
         (

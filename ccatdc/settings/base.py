@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "pgtrigger",
     "observatory",
     "accounts",
+    "notifications",
     "planning",
     "datamgmt",
     "transfer",

@@ -7,7 +7,7 @@ from typing import Any
 from accounts.auth.backend import RoleBackend
 
 #: Apps whose rows only the main site has.
-ABSENT = frozenset({"transfer"})
+ABSENT = frozenset({"notifications", "transfer"})
 
 
 class GatewayBackend(RoleBackend):

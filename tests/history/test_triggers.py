@@ -17,7 +17,7 @@ from ccatdc.common.admin.base import ReadOnlyAdmin
 from ccatdc.settings.program import program_name
 from observatory.models import Observatory
 
-OUR_APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer")
+OUR_APPS = ("observatory", "accounts", "notifications", "planning", "datamgmt", "transfer")
 TRACKED: set[Any] = {tracked.model for tracked in tracked_tables()}
 TRACKED |= {link.model for link in tracked_links()}
 EDITED = sorted(

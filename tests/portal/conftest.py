@@ -28,6 +28,7 @@ from tests.factories.datamgmt import (
     TapeDataLocationFactory,
     UnrecordedFileFactory,
 )
+from tests.factories.notifications import AlertFactory, NotificationRuleFactory, OutgoingMessageFactory
 from tests.factories.observatory import (
     ChaiModuleConfigurationFactory,
     DataStreamFactory,
@@ -146,6 +147,9 @@ def one_of_each(db: None) -> None:
     DataTransferRouteFactory.create()
     RoundRobinCursorFactory.create()
     ServiceHeartbeatFactory.create()
+    AlertFactory.create()
+    NotificationRuleFactory.create()
+    OutgoingMessageFactory.create()
     CircuitBreaker.objects.create(location=BufferLocationFactory.create(), scope="location")
 
 

@@ -29,6 +29,7 @@ from tests.factories.datamgmt import (
     UnrecordedFileFactory,
     archive_package,
 )
+from tests.factories.notifications import AlertFactory, NotificationChannelFactory, OutgoingMessageFactory
 from tests.factories.transfer import DataTransferFactory, LocationCheckFactory, ServiceHeartbeatFactory
 from transfer.models import CircuitBreaker, Deletion, LocationCheck, Operation
 from transfer.models.operations import CANCELLED
@@ -119,6 +120,16 @@ def lost_package() -> Any:
     """An object with name and size of a package."""
     package = RawDataPackageFactory.create(archived=True)
     return UnrecordedFileFactory.create(key=f"a/{package.name}.1-1.tar", size=package.size, raw_data_package=package)
+
+
+def silenced() -> Any:
+    return AlertFactory.create(silenced_until=timezone.now() + timedelta(hours=1))
+
+
+def silent_for(row: Any) -> float:
+    """Hours from now."""
+    until = fresh(row).silenced_until
+    return float((until - timezone.now()).total_seconds() / 3600) if until else 0.0
 
 
 ACTS = [
@@ -242,6 +253,29 @@ ACTS = [
         UnrecordedFileFactory.create,
         lambda row: fresh(row).decision == Decision.KEEP,
     ),
+    Act("notifications.Alert", "acknowledge_selected", AlertFactory.create, lambda row: fresh(row).acknowledged_by),
+    Act("notifications.Alert", "silence_hour_selected", AlertFactory.create, lambda row: 0.9 < silent_for(row) <= 1),
+    Act("notifications.Alert", "silence_shift_selected", AlertFactory.create, lambda row: 7.9 < silent_for(row) <= 8),
+    Act("notifications.Alert", "end_silence_selected", silenced, lambda row: not silent_for(row)),
+    Act(
+        "notifications.NotificationChannel",
+        "send_test_selected",
+        NotificationChannelFactory.create,
+        lambda row: row.messages.waiting().filter(subject="[CCAT] Test message").exists(),
+    ),
+    Act(
+        "notifications.OutgoingMessage",
+        "send_again_selected",
+        lambda: OutgoingMessageFactory.create(given_up_at=timezone.now()),
+        lambda row: fresh(row).given_up_at is None,
+    ),
+    Act(
+        "notifications.OutgoingMessage",
+        "remove_selected",
+        OutgoingMessageFactory.create,
+        lambda row: not type(row).objects.filter(pk=row.pk).exists(),
+        asks=True,
+    ),
 ]
 
 
@@ -290,7 +324,7 @@ def test_every_action_is_tried_here() -> None:
     existing = {
         name
         for page in admin.site._registry.values()
-        if page.opts.app_label in ("accounts", "datamgmt", "transfer", "planning", "observatory")
+        if page.opts.app_label in ("accounts", "datamgmt", "transfer", "planning", "observatory", "notifications")
         for name in page.actions or []
         # Those on many rows at once are in test_bulk_actions.py.
         if not getattr(getattr(page, str(name)), "together", False)

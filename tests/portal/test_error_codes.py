@@ -12,7 +12,7 @@ from django.conf import settings
 from ccatdc.management.commands.describe_errors import page
 
 ROOT: Path = settings.BASE_DIR
-FOLDERS = ("accounts", "ccatdc", "datamgmt", "gateway", "observatory", "planning", "transfer")
+FOLDERS = ("accounts", "ccatdc", "datamgmt", "gateway", "notifications", "observatory", "planning", "transfer")
 CODE = re.compile(r"[a-z0-9_]+\.[a-z0-9_]+")
 PAGE = ROOT / "docs" / "operations" / "errors.md"
 

@@ -20,7 +20,7 @@ from ccatdc.portal.navigation import GROUPS
 from tests.factories.transfer import StagingFactory
 
 #: Those of the main site; the gateway's pages are tried in tests/gateway/test_portal.py.
-OUR_APPS = ("observatory", "accounts", "planning", "datamgmt", "transfer")
+OUR_APPS = ("observatory", "accounts", "notifications", "planning", "datamgmt", "transfer")
 #: A page asks for its rows, its filters and the person; never for each row.
 LIST_QUERIES = 16
 #: The page of one row also follows its relations, a package's page its whole history.

@@ -24,6 +24,7 @@ from tests.factories.datamgmt import (
     SourceLocationFactory,
     TapeDataLocationFactory,
 )
+from tests.factories.notifications import AlertFactory, NotificationRuleFactory, OutgoingMessageFactory
 from tests.factories.observatory import (
     ChaiModuleConfigurationFactory,
     InstrumentFactory,
@@ -164,6 +165,9 @@ class World:
         RoundRobinCursorFactory.create(name=f"cursor {n}", last_site=site)
         ServiceHeartbeatFactory.create(name=f"service {n}")
         CircuitBreakerFactory.create(location=self.buffer)
+        rule = NotificationRuleFactory.create()
+        OutgoingMessageFactory.create(channel=rule.channel)
+        AlertFactory.create().raised_to.add(rule)
 
     def _data(self) -> None:
         self.package = RawDataPackageFactory.create(

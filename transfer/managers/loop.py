@@ -21,7 +21,6 @@ from ccatdc.common.db.notify import MANAGERS, Listener
 from transfer.engine import dispatch, watchdog
 from transfer.engine.database import DATABASE_AWAY, unless_away
 from transfer.engine.heartbeats import Pulse
-from transfer.staging.mail import MailThread
 
 logger = logging.getLogger(__name__)
 
@@ -94,14 +93,11 @@ class ManagerLoop:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        mail = MailThread()
-        mail.start()
         try:
             while not self.stopping:
                 self._pass_and_wait(signalled)
         finally:
             signal.set_wakeup_fd(-1)
-            mail.stop()
             self._say_stopped()
             os.close(signalled)
             os.close(writer)

@@ -20,6 +20,7 @@ from datamgmt.models import DataLocation, RawDataPackage
 from transfer.managers.base import StageManager
 from transfer.models import Staging, StagingJob, StagingJobLog
 from transfer.routing.routes import require_receiving, staging_origin
+from transfer.staging.mail import tell_requester
 
 #: Operations planned for one job in one pass: a large job does not keep the other stages waiting.
 PASS_LIMIT = 100
@@ -83,7 +84,7 @@ def _nowhere_to_read(package: RawDataPackage) -> Blocked:
 
 
 def follow_job(job: StagingJob) -> None:
-    """Bring the job's status in line with its operations. Who asked is told by transfer/staging/mail.py."""
+    """Bring the job's status in line with its operations. Who asked is told when it is over."""
     stagings = Staging.objects.non_polymorphic().filter(staging_job=job)
     counts = stagings.aggregate(
         begun=Count("pk"),
@@ -103,11 +104,13 @@ def follow_job(job: StagingJob) -> None:
         to, message, fields = Status.COMPLETED, f"All {asked} packages are staged.", {}
     if job.status == Status.FAILED != to:
         transition(job, Status.IN_PROGRESS, failure_error_message="")
-    _move(job, to, message, finished_at=timezone.now(), **fields)
+    if _move(job, to, message, finished_at=timezone.now(), **fields):
+        tell_requester(job)
 
 
-def _move(job: StagingJob, to: str, message: str, **fields: Any) -> None:
+def _move(job: StagingJob, to: str, message: str, **fields: Any) -> bool:
     if job.status == to:
-        return
+        return False
     transition(job, to, **fields)
     StagingJobLog.objects.create(staging_job=job, status=to, message=message)
+    return True

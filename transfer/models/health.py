@@ -32,14 +32,20 @@ class ServiceHeartbeatQuerySet(models.QuerySet["ServiceHeartbeat"]):
 
 
 class ServiceHeartbeat(models.Model):
-    """One service: ``run_managers``, the worker of a location, or the gateway of a site.
+    """One service: ``run_managers``, ``run_notifications``, the worker of a location, or the gateway of a site.
 
     ``waiting`` lists what its last pass could not do and why: the portal shows it as "waits for".
     """
 
     service_type = models.CharField(
         max_length=32,
-        choices=[("managers", "Managers"), ("manager", "Manager"), ("location", "Location"), ("gateway", "Gateway")],
+        choices=[
+            ("managers", "Managers"),
+            ("manager", "Manager"),
+            ("location", "Location"),
+            ("gateway", "Gateway"),
+            ("notifications", "Notifications"),
+        ],
     )
     name = models.CharField(max_length=128)
     host = models.CharField(max_length=255)

@@ -8,8 +8,7 @@ from operator import or_
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -22,8 +21,6 @@ from planning.models import ExecutedObsUnit
 #: Days that a job keeps its data, and the most to which it can be extended.
 DEFAULT_KEEP_DAYS = 14
 MAX_KEEP_DAYS = 60
-#: What was over for so long is no news: nobody is told any more.
-TOLD_WITHIN = timedelta(days=7)
 
 JOB_MOVES: Moves = {
     Status.PENDING: frozenset({Status.IN_PROGRESS, Status.COMPLETED, Status.FAILED}),
@@ -73,12 +70,6 @@ class StagingJobQuerySet(models.QuerySet["StagingJob"]):
             raw_data_packages=package_id,  # type: ignore[misc]
             destination_location=location,
         )
-
-    def to_tell(self) -> StagingJobQuerySet:
-        """Over since some days at most, and the requester, who has an address, was not told since."""
-        over = self.filter(status__in=(Status.COMPLETED, Status.FAILED), finished_at__gt=Now() - TOLD_WITHIN)
-        untold = over.filter(Q(notified_at__isnull=True) | Q(notified_at__lt=F("finished_at")))
-        return untold.exclude(requested_by__email="").order_by("finished_at", "pk")
 
     def of(self, user: User) -> StagingJobQuerySet:
         return self.filter(requested_by=user)

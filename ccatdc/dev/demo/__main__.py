@@ -122,7 +122,8 @@ def _data_center(home: Home, running: Servers, display: Display) -> Iterator[Cal
             *("-P", "-m", "waitress", f"--listen={HOST}:{running.port}", *WEB_LIMITS, "ccatdc.wsgi:application"),
             DATABASE_URL=running.database_url("web"),
         )
-        children.start("managers", manage, "run_managers", DATABASE_URL=running.database_url("managers"))
+        for role in ("managers", "notifications"):
+            children.start(role, manage, f"run_{role}", DATABASE_URL=running.database_url("managers"))
         watch()
         wait_until_healthy(running.portal_url, _PORTAL_SECONDS, watch)
         yield watch

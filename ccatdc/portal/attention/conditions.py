@@ -1,5 +1,5 @@
 """*All is well* means: none of these conditions holds. The one list, read by the first page of the portal, ``/health``,
-``/metrics`` and ``manage.py ops status``.
+``/metrics``, ``manage.py ops status`` and notifications.
 
 Each condition is a bounded query on a partial index: such rows are rare among millions, and a page shows the first of
 them. What docs/operations/monitoring.md says of each stands in the same order.
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ccatdc.common.states import Status
-from ccatdc.portal.attention import copies, observations, places, processes, upkeep, work
+from ccatdc.portal.attention import copies, notifications, observations, places, processes, upkeep, work
 from ccatdc.portal.attention.lines import AttentionGroup, Seen, Uncounted, count_together
 from datamgmt.models import DataLocation
 from transfer.admin.operations import named
@@ -36,6 +36,7 @@ CONDITIONS: Final[tuple[Callable[[Seen], AttentionGroup | Uncounted], ...]] = (
     copies.old_evidence,
     processes.clocks,
     upkeep.tokens,
+    notifications.notifications,
     copies.unrecorded,
     copies.approvals,
     observations.overdue,

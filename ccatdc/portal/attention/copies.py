@@ -63,6 +63,7 @@ def _cause(copy: Any, count: int, since: Any) -> AttentionLine:
             else Button("Check all again", "check_cause_again_selected", page, copy.pk),
         ),
         then=remedy_of(copy.error_code),
+        cause=f"{place.pk} {copy.integrity} {copy.error_code}",
     )
 
 

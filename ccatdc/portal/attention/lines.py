@@ -58,7 +58,8 @@ class Button:
 @dataclass(frozen=True, slots=True)
 class AttentionLine:
     """One line: what is wrong, since when, why, and what helps. ``url`` is the page with all details, ``then`` what
-    happens by itself and what a person does.
+    happens by itself and what a person does. ``cause`` stays the same as long as the same is wrong; where it is empty the
+    address does.
     """
 
     what: str
@@ -68,6 +69,7 @@ class AttentionLine:
     code: str = ""
     buttons: tuple[Button, ...] = ()
     then: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)

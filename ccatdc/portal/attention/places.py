@@ -51,7 +51,7 @@ def _not_well(seen: Seen, page: str) -> Iterable[AttentionLine]:
     checked_since = dict(checks.values_list("location", "started_at"))
     for location in seen.in_use:
         hung = checked_since.get(location.pk) if seen.is_alive(location) else None
-        for why in _what_is_wrong(location, hung, is_alive=seen.is_alive(location)):
+        for cause, why in _what_is_wrong(location, hung, is_alive=seen.is_alive(location)):
             check = Button("Check now", "check_selected", page, location.pk)
             yield AttentionLine(
                 what=location.full_name,
@@ -59,28 +59,32 @@ def _not_well(seen: Seen, page: str) -> Iterable[AttentionLine]:
                 since=None,
                 url=list_url("datamgmt", "datalocation", id__exact=location.pk),
                 buttons=(check,) if location.registered_at else (),
+                cause=f"{location.pk} {cause}",
             )
 
 
-def _what_is_wrong(location: DataLocation, hung: datetime | None, *, is_alive: bool) -> Iterable[str]:
+def _what_is_wrong(location: DataLocation, hung: datetime | None, *, is_alive: bool) -> Iterable[tuple[str, str]]:
+    """Causes, each with its words."""
     if location.registered_at is None:
         command = f"manage.py register_location {location.full_name}"
-        yield f"Not registered, so that nothing is written there. On a host that sees it: {command}"
+        yield "register", f"Not registered, so that nothing is written there. On a host that sees it: {command}"
         return
-    yield from _how_it_answers(location, hung, is_alive=is_alive)
+    for why in _how_it_answers(location, hung, is_alive=is_alive):
+        yield "answer", why
     if location.is_full:
-        yield f"More than {location.emergency_pct:g} % full: nothing new is written there."
+        yield "full", f"More than {location.emergency_pct:g} % full: nothing new is written there."
     elif location.under_pressure:
-        yield f"More than {location.critical_pct:g} % full: retention is cut short."
+        yield "fills", f"More than {location.critical_pct:g} % full: retention is cut short."
     elif (full_at := location.full_at) is not None and full_at - timezone.now() < FULL_WITHIN:
         left = duration_text(max(full_at - timezone.now(), timedelta(0)))
         yield (
+            "fills",
             f"It will be {location.emergency_pct:g} % full in {left} if it fills as in the last hours. Free space, or"
-            " switch another location on."
+            " switch another location on.",
         )
     expires = location.certificate_expires_at
     if expires is not None and expires - timezone.now() < CERTIFICATE_DAYS:
-        yield f"The certificate of its endpoint ends on {expires:%Y-%m-%d %H:%M} UTC: renew it there."
+        yield "certificate", f"The certificate of its endpoint ends on {expires:%Y-%m-%d %H:%M} UTC: renew it there."
 
 
 def _how_it_answers(location: DataLocation, hung: datetime | None, *, is_alive: bool) -> Iterable[str]:
@@ -114,6 +118,7 @@ def held_back(_seen: Seen) -> Uncounted:
             code=breaker.error_code,
             buttons=(Button("Reset", "reset_selected", page, breaker.pk),),
             then=remedy_of(breaker.error_code),
+            cause=str(breaker.pk),
         )
         for breaker in rows.order_by("opened_at")[:SHOWN]
     )
@@ -141,6 +146,7 @@ def _cannot_plan(seen: Seen) -> Iterable[AttentionLine]:
                 since=parse_datetime(entry.get("since", "")),
                 url=list_url("transfer", "serviceheartbeat", service_type__exact="managers"),
                 code=code,
+                cause=f"{entry['what']} {code}",
             )
 
 

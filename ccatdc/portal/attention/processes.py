@@ -14,9 +14,10 @@ from transfer.models import ServiceHeartbeat
 #: Between the clock of a host and that of the database: what is more makes times in rows and logs wrong.
 CLOCKS_APART: Final = timedelta(seconds=5)
 
-_WHAT = {"location": "Worker of {}", "gateway": "Gateway {}"}
+_WHAT = {"location": "Worker of {}", "gateway": "Gateway {}", "notifications": "Sender of {}"}
 _START = {
     "location": "Look there, or start it again: manage.py run_location {}",
+    "notifications": "Nobody is told of anything. Look there, or start it again: manage.py run_notifications",
     "gateway": "Its link may be down, or run_gateway does not run there: what instruments file waits at the site.",
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -66,8 +67,10 @@ def failed(_seen: Seen) -> AttentionGroup:
 
 
 def _cause(example: Any, count: int, since: Any) -> AttentionLine:
+    place = example.location
+    cause = f"{place.pk} {example.error_code}"
     if count == 1:
-        return _line(
+        line = _line(
             example,
             example.error_message,
             since,
@@ -75,7 +78,7 @@ def _cause(example: Any, count: int, since: Any) -> AttentionLine:
             "acknowledge_selected",
             then=remedy_of(example.error_code),
         )
-    place = example.location
+        return replace(line, cause=cause)
     return AttentionLine(
         what=f"{count} operations failed at {place.full_name}",
         why=f"Last {example.get_operation_type_display()} of {example.about}: {example.error_message}",
@@ -84,6 +87,7 @@ def _cause(example: Any, count: int, since: Any) -> AttentionLine:
         code=example.error_code,
         buttons=_buttons(example, "retry_cause_selected", "acknowledge_cause_selected"),
         then=remedy_of(example.error_code),
+        cause=cause,
     )
 
 

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core import mail
 from django.utils import timezone
 
 from accounts.models import User
 from ccatdc.common.states import Status
 from datamgmt.models import PhysicalCopy
 from datamgmt.states import Integrity
+from notifications.models import OutgoingMessage
 from tests.factories.accounts import UserFactory
 from tests.factories.transfer import StagingJobFactory
-from tests.transfer.parallel import at_once, race
-from tests.transfer.processes import eventually
+from tests.transfer.parallel import race
 from tests.transfer.world import World, change, days_ago
 from transfer.engine import dispatch
 from transfer.managers.s60_stage import StagingManager
 from transfer.models import Operation, Staging, StagingJob, StagingJobLog
-from transfer.staging.mail import MailThread, send_waiting
 from transfer.staging.requests import cancel_job, retry_job
 
 pytestmark = pytest.mark.django_db
@@ -293,108 +289,61 @@ def test_a_package_without_a_good_archive_copy_waits_and_the_others_go_on(world:
 # The mail
 
 
-@pytest.mark.django_db(transaction=True)
+def texts() -> list[tuple[str, str, str]]:
+    """What waits to be sent: address, subject and text."""
+    return list(OutgoingMessage.objects.order_by("created_at").values_list("address", "subject", "body"))
+
+
 def test_who_asked_is_told_where_the_data_is(world: World) -> None:
     expiry = timezone.now() + timedelta(days=3)
     job = job_for(world, world.archived(), name="Orion", expires_at=expiry)
     manager = StagingManager()
     manager.run_once()
-    assert mail.outbox == []
+    assert texts() == []
     end(job, Status.COMPLETED)
     manager.run_once()
-    assert (send_waiting(), send_waiting()) == (1, 0)
-    (message,) = mail.outbox
-    assert message.to == ["vera@example.org"]
-    assert message.subject == "[CCAT] Orion: completed."
-    assert f"/nonexistent/cologne/ramses_processing/jobs/{job.pk} until" in message.body
-    assert f"{expiry:%Y-%m-%d %H:%M} UTC" in message.body
-    assert f"/staging/jobs/{job.pk}/" in message.body
+    manager.run_once()
+    ((address, subject, body),) = texts()
+    assert address == "vera@example.org"
+    assert subject == "[CCAT] Orion: completed."
+    assert f"/nonexistent/cologne/ramses_processing/jobs/{job.pk} until" in body
+    assert f"{expiry:%Y-%m-%d %H:%M} UTC" in body
+    assert f"/staging/jobs/{job.pk}/" in body
     job.refresh_from_db()
     assert job.notified_at is not None
 
 
-@pytest.mark.django_db(transaction=True)
 def test_who_asked_is_told_that_it_failed_and_again_when_it_succeeds_after_all(world: World) -> None:
     job = job_for(world, world.archived(), name="Orion")
     manager = StagingManager()
     manager.run_once()
     end(job, Status.FAILED)
     manager.run_once()
-    assert (send_waiting(), send_waiting()) == (1, 0)
-    assert [message.subject for message in mail.outbox] == ["[CCAT] Orion: failed."]
-    assert "1 of 1 packages could not be staged." in mail.outbox[0].body
+    ((_, subject, body),) = texts()
+    assert subject == "[CCAT] Orion: failed."
+    assert "1 of 1 packages could not be staged." in body
     retry_job(job, user=job.requested_by)
     end(job, Status.COMPLETED)
     manager.run_once()
-    assert send_waiting() == 1
-    assert mail.outbox[1].subject == "[CCAT] Orion: completed."
+    assert texts()[1][1] == "[CCAT] Orion: completed."
 
 
-@pytest.fixture
-def silent_server(settings: Any) -> Iterator[None]:
-    """It accepts and says nothing."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
-        yield
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_mail_server_that_says_nothing_stops_nothing_and_is_tried_again(
-    world: World, silent_server: None, settings: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("transfer.staging.mail.MAIL_SECONDS", 0.2)
-    jobs = [job_for(world, world.archived()) for _ in range(2)]
-    manager = StagingManager()
-    manager.run_once()
-    for job in jobs:
-        end(job, Status.COMPLETED)
-    manager.run_once()
-    with pytest.raises(OSError, match="timed out"):
-        send_waiting()
-    assert {status_of(job) for job in jobs} == {Status.COMPLETED}
-
-    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
-    assert send_waiting() == 2
-    assert len(mail.outbox) == 2
-
-
-@pytest.mark.django_db(transaction=True)
 def test_a_name_of_two_lines_is_one_line_of_the_subject(world: World) -> None:
     job = job_for(world, world.archived(), name="a\nBcc: x@example.org")
     manager = StagingManager()
     manager.run_once()
     end(job, Status.COMPLETED)
     manager.run_once()
-    assert send_waiting() == 1
-    assert mail.outbox[0].subject == "[CCAT] a Bcc: x@example.org: completed."
+    assert texts()[0][1] == "[CCAT] a Bcc: x@example.org: completed."
 
 
-@pytest.mark.django_db(transaction=True)
-def test_the_thread_sends_what_waits(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("transfer.staging.mail.LOOK_SECONDS", 0.05)
-    job = job_for(world, world.archived())
-    StagingManager().run_once()
-    end(job, Status.COMPLETED)
-    StagingManager().run_once()
-    thread = MailThread()
-    thread.start()
-    try:
-        assert eventually(lambda: len(mail.outbox) == 1)
-    finally:
-        thread.stop()
-        thread.join(5)
-
-
-@pytest.mark.django_db(transaction=True)
 def test_who_has_no_address_is_not_written_to(world: World) -> None:
     job = job_for(world, world.archived(), requested_by=UserFactory.create(email=""))
     manager = StagingManager()
     manager.run_once()
     end(job, Status.COMPLETED)
     manager.run_once()
-    assert send_waiting() == 0
-    assert mail.outbox == []
+    assert texts() == []
     assert status_of(job) == Status.COMPLETED
 
 
@@ -418,8 +367,7 @@ def test_two_managers_at_once_tell_it_once(world: World) -> None:
     end(job, Status.COMPLETED)
     managers = race(StagingManager)
     assert [manager.waiting for manager in managers] == [[], []]
-    assert sum(at_once(send_waiting, send_waiting)) == 1
-    assert len(mail.outbox) == 1
+    assert len(texts()) == 1
     assert status_of(job) == Status.COMPLETED
 
 
