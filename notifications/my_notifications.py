@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.models import User, record
 from accounts.people import person_of
 from notifications.models import NotificationRule, Severity
+from notifications.models.messages import personal_channel
 from notifications.telling import may_be_told
 
 _DIGESTS = ((0, "at once"), (15, "every 15 minutes"), (60, "every hour"), (1440, "once a day"))
@@ -49,6 +50,7 @@ class PreferencesForm(forms.Form):
                 **({} if severity is None else {"least_severity": severity}),
             },
         )
+        personal_channel()
         said = f"{Severity(severity).label} on" if severity else "none"
         record("notifications", f"{user} chose which alerts are mailed: {said}.", about=user, user=user)
 

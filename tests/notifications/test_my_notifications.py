@@ -6,6 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from ccatdc.portal.attention.conditions import look
+from ccatdc.portal.attention.notifications import notifications
 from notifications.models import NotificationRule, Severity
 from tests.factories.accounts import UserFactory
 from tests.portal.conftest import logged_in
@@ -24,6 +26,8 @@ def test_the_page_keeps_what_is_chosen_as_the_persons_rule() -> None:
         rule = NotificationRule.objects.get(user=user)
         assert (rule.active, rule.digest_minutes) == (active, int(digest))
     assert rule.least_severity == Severity.INFORMATION
+    missed = [line.why for line in notifications(look()).lines]
+    assert missed == ["It never ran: nobody is told of anything. Start: manage.py run_notifications"]
     assert 'value="1" selected' in client.get(PAGE).content.decode()
 
 

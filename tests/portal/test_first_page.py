@@ -39,7 +39,7 @@ from transfer.models import Operation, ServiceHeartbeat
 from transfer.pipeline import PIPELINE
 
 #: Whatever there is to show: session, person, rights, and about one question for each panel.
-MOST_QUERIES = 26
+MOST_QUERIES = 27
 
 
 def page(client: Client) -> str:

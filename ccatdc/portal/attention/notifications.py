@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import Count, FilteredRelation, Min, Q
+from django.db.models import Count, Exists, FilteredRelation, Min, Q
 from django.db.models.functions import Now
 
 from ccatdc.common.admin.badges import list_url
@@ -23,14 +23,14 @@ LATE: Final = timedelta(minutes=10)
 
 
 def notifications(seen: Seen) -> AttentionGroup:
-    """One or two lines for each channel that needs somebody, in one query or two."""
+    """One or two lines for each channel that needs somebody, in one query."""
     rows = _channels()
     lines = [*_no_sender(seen, rows), *(line for row in rows if row.active for line in _of_channel(row))]
     return group("Notifications", lines, list_url("notifications", "outgoingmessage"))
 
 
 def _channels() -> list[Any]:
-    """With what they have not sent."""
+    """With what they have not sent, and whether anybody wants to be told of anything."""
     late = Q(unsent__given_up_at__isnull=True, unsent__next_attempt_at__lte=Now() - LATE)
     refused = Q(unsent__attempts__gte=REFUSED_OFTEN)
     unsent = FilteredRelation("messages", condition=Q(messages__sent_at__isnull=True))
@@ -39,6 +39,7 @@ def _channels() -> list[Any]:
         late_since=Min("unsent__created_at", filter=late),
         refused=Count("unsent", filter=refused),
         refused_since=Min("unsent__created_at", filter=refused),
+        is_wanted=Exists(NotificationRule.objects.filter(active=True)),
     )
     return list(rows)
 
@@ -83,8 +84,7 @@ def _no_sender(seen: Seen, rows: list[Any]) -> Iterator[AttentionLine]:
     beats = [each for each in seen.services if each.service_type == "notifications"]
     if any(each.stopped_at is None for each in beats):
         return
-    is_late = any(row.active and row.late for row in rows)
-    if is_late or (not beats and NotificationRule.objects.filter(active=True).exists()):
+    if any((row.active and row.late) or (row.is_wanted and not beats) for row in rows):
         yield AttentionLine(
             what="Sender of notifications",
             why=f"It {'was stopped' if beats else 'never ran'}: nobody is told of anything. Start: "

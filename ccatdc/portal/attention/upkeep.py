@@ -39,6 +39,8 @@ def tokens(_seen: Seen) -> Uncounted:
     """Tokens of instruments and gateways that are in use, and end soon or have just ended: their calls are refused then."""
     now = timezone.now()
     rows = ApiToken.objects.of_programs().ending(now, TOKEN_ENDS_WITHIN).select_related("user")
+    # Of these only the web process reads hashes; run_notifications looks too.
+    rows = rows.defer("token_hash", "user__password")
     page = list_url("accounts", "apitoken")
     lines = (
         AttentionLine(
