@@ -1,4 +1,6 @@
-"""Each condition of *All is well* is made to happen, seen on the first page with its reason, and gone when its cause is."""
+"""Each condition of *All is well* is made to happen, seen on the first page with its reason and as an alert, and gone when
+its cause is.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from ccatdc import notification_loop
 from ccatdc.common.states import Status
 from ccatdc.portal.attention import work
 from ccatdc.portal.attention.lines import AttentionGroup
 from datamgmt.models import DataLocation, PhysicalCopy
 from datamgmt.states import Integrity, PackageState
+from notifications.models import Alert
 from tests.factories.accounts import ApiTokenFactory
 from tests.factories.datamgmt import (
     ArchiveLocationFactory,
@@ -175,8 +179,13 @@ def test_a_condition_is_named_while_it_holds(
     found = attention(operator)
     assert list(found) == [title]
     assert why in " ".join(line.why for line in found[title].lines)
+    notification_loop.evaluate()
+    assert set(Alert.objects.open().values_list("kind", flat=True)) == {title}
     end()
     assert attention(operator) == {}
+    Alert.objects.update(last_seen=timezone.now() - timedelta(minutes=1))
+    notification_loop.evaluate()
+    assert not Alert.objects.open().exists()
 
 
 def test_the_store_of_a_silent_worker_is_not_blamed(operator: Client, well: Well) -> None:

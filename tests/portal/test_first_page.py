@@ -13,9 +13,11 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from ccatdc import notification_loop
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
+from notifications.models import Alert
 from planning.models import ExecutedObsUnit
 from tests.factories.datamgmt import (
     BufferLocationFactory,
@@ -169,6 +171,8 @@ def test_trouble_is_shown_with_its_reason_and_its_button(
     assert title in titles(operator)
     assert why in content
     assert "All is well." not in content
+    notification_loop.evaluate()
+    assert Alert.objects.open().filter(kind=title).exists()
     if button:
         assert f">{button}</button>" in content
         assert f">{button}</button>" not in page(viewer)
