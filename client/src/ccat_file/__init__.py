@@ -3,11 +3,11 @@
 from ccat_file import Filing, FiledFile, create
 
 filing = Filing()                                  # address, token, spool: the environment
-observation = filing.start(program="GEco", obs_unit_name="Orion-KL daisy")
+observation = filing.start(program="GPS", obs_unit_name="Orion-KL polarization")
 with create(path, "sha256") as stream:             # the checksum is computed while one writes
     stream.write(block)
 file = FiledFile.of(path, root, written=stream, file_type="detector_timestream")
-observation.add_files([file], instrument="primecam", module="f280", location="ccat_primecam")
+observation.add_files([file], instrument="prime-cam", module="280ghz", location="ccat_primecam_raw_data")
 observation.finish(quality="good")
 """
 

@@ -76,7 +76,7 @@ class Filing:
         """An observation begins: now, unless ``start_time`` says when.
 
         The obs unit by program and name, or by its id. ``module_configurations`` says which module configuration each
-        module has: ``{("primecam", "f280"): "standard"}``, short names of instrument and module, name of the module
+        module has: ``{("prime-cam", "280ghz"): "standard"}``, short names of instrument and module, name of the module
         configuration. ``observation_configuration`` and ``slot`` are ids of the obs unit's own. ``observation`` is its
         UUID where the caller keeps one to repeat the call with. Raises UsageError, SpoolError.
         """
