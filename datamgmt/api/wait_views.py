@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from ccatdc.common.api.parsers import StrictSerializer
-from ccatdc.common.api.problems import MEDIA_TYPE
-from ccatdc.common.api.schema import ProblemSerializer
 from datamgmt.api.execution_serializers import ExecutionDetailSerializer
 from datamgmt.api.views import ExecutionView
 from datamgmt.filing.milestones import Milestone, failures_of, wait_until
@@ -65,12 +63,7 @@ class WaitView(ExecutionView):
                 description="Seconds to wait at most; 0: only look.",
             ),
         ],
-        responses={
-            200: WaitedSerializer,
-            (429, MEDIA_TYPE): OpenApiResponse(
-                ProblemSerializer, description="Too many wait already: ask again later."
-            ),
-        },
+        responses=WaitedSerializer,
     )  # fmt: skip
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # noqa: ARG002
         """Answer at once when it has, else when it does or when time is up."""

@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
 from ccatdc.common.api.expand import ExpandingSchema
-from ccatdc.common.api.problems import MEDIA_TYPE
+from ccatdc.common.api.problems import BUSY, MEDIA_TYPE
 
 
 def at_most(rows: Any, most: int) -> Any:
@@ -26,6 +26,12 @@ class ProblemErrorSerializer(serializers.Serializer[Any]):
     field = serializers.CharField(help_text="Dotted; empty when it concerns the whole.")
     code = serializers.CharField()
     message = serializers.CharField()
+    section = serializers.CharField(required=False, help_text="Of a plan: the table of the row.")
+    id = serializers.UUIDField(required=False, help_text="Of a file that contradicts what is stored (409): its UUID.")
+    differences = serializers.DictField(
+        required=False, help_text="409 filing.differs: field by field what is stored and what was sent."
+    )
+    existing = serializers.UUIDField(required=False, help_text="409 filing.path_taken: the file that is at this path.")
 
 
 class ProblemSerializer(serializers.Serializer[Any]):
@@ -53,8 +59,20 @@ ALWAYS: Final = {
     "401": "No usable token or log-in.",
     "403": "The token or the roles do not allow it.",
     "404": "There is nothing here.",
+    "422": "It would take the database too long: ask for less.",
+    "429": "Too many calls: again after Retry-After seconds.",
+    "500": "A fault of ours; it is logged.",
+    "503": "The database does not answer, or calls are in each other's way: again after Retry-After seconds.",
 }
-WITH_BODY: Final = {"409": "It contradicts what is stored.", "413": "The body is too large."}
+WITH_BODY: Final = {
+    "409": "It contradicts what is stored.",
+    "413": "The body is too large.",
+    "415": "The body is of another media type.",
+}
+#: Of answers after which the same call may succeed.
+RETRY_AFTER: Final = {
+    "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}, "required": True}
+}
 
 
 class ProblemSchema(ExpandingSchema):
@@ -83,6 +101,8 @@ class ProblemSchema(ExpandingSchema):
             response = OpenApiResponse(ProblemSerializer, description=description)
             described: Any = self
             bodies[code] = described._get_response_for_code(response, code, [MEDIA_TYPE], direction)
+            if int(code) in BUSY:
+                bodies[code]["headers"] = RETRY_AFTER
         return bodies
 
 
