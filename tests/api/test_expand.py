@@ -175,9 +175,20 @@ class TestRefusals:
         address = f"/api/obs_units/{unit.pk}/"
         problem(viewer_api.get(address, expands="source"), 400, "request.invalid")
 
-    def test_a_parameter_that_is_there_twice_is_refused(self, viewer_api: ApiClient) -> None:
-        answer = viewer_api.http.get("/api/obs_units/?expand=source&expand=program")
+    def test_a_parameter_with_one_value_that_is_there_twice_is_refused(self, viewer_api: ApiClient) -> None:
+        answer = viewer_api.http.get("/api/obs_units/?name=a&name=b")
         assert "twice" in problem(answer, 400, "request.invalid")["detail"]
+
+    def test_names_may_be_given_each_by_itself(self, viewer_api: ApiClient) -> None:
+        """As generated clients do."""
+        unit = ObsUnitFactory.create()
+        for address in ("/api/obs_units/", f"/api/obs_units/{unit.pk}/"):
+            answer = viewer_api.http.get(f"{address}?expand=source&expand=program").json()
+            (row,) = answer.get("results", [answer])
+            assert row["expanded"].keys() == {"source", "program"}
+        found = viewer_api.http.get("/api/obs_units/?state=on_hold&state=active").json()["results"]
+        assert [row["id"] for row in found] == [unit.pk]
+        problem(viewer_api.http.get("/api/obs_units/?expand=source&expand="), 400, "request.invalid")
 
 
 # How many queries

@@ -20,6 +20,7 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.viewsets import ViewSetMixin
 
 from ccatdc.common.api.expand import CONTEXT, PARAMETER, Wanted, carry_along, wanted_from
+from ccatdc.common.api.filters import OneOfFilter
 from ccatdc.common.api.parsers import unknown_field
 from ccatdc.common.api.schema import PARAMETER_LENGTH
 
@@ -38,6 +39,19 @@ class ReadingView(GenericAPIView[RowT]):
     expands: ClassVar[tuple[str, ...]] = ()
     #: Query parameters that the view reads itself.
     parameters: ClassVar[tuple[str, ...]] = ()
+
+    def lists(self) -> set[str]:
+        """Query parameters with several values: with commas, or named several times as generated clients do."""
+        return {PARAMETER} if self.expands else set()
+
+    def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> Request:
+        """Values of lists are joined, so that all else reads one text."""
+        query = request.GET.copy()
+        for name in self.lists():
+            if len(values := query.getlist(name)) > 1:
+                query[name] = ",".join(values)
+        request.GET = query
+        return super().initialize_request(request, *args, **kwargs)
 
     @cached_property
     def wanted(self) -> Wanted:
@@ -64,6 +78,11 @@ class StrictListView(ReadingView[RowT], ListAPIView[RowT]):
     filterset_class: ClassVar[Any] = None
     #: Columns that are never null; with a minus downwards.
     orders: ClassVar[tuple[str, ...]] = ("id",)
+
+    def lists(self) -> set[str]:
+        """Also words of a fixed list."""
+        filters = self.filterset_class.base_filters if self.filterset_class else {}
+        return super().lists() | {name for name, one in filters.items() if isinstance(one, OneOfFilter)}
 
     def filter_queryset(self, queryset: Any) -> Any:
         """The rows that were asked for."""
