@@ -13,6 +13,7 @@ observation.finish(quality="good")
 
 from __future__ import annotations
 
+from ccat_file.aio import AsyncDataStream, AsyncFiling, AsyncObservation
 from ccat_file.digests import HashingWriter, checksum_of, create
 from ccat_file.errors import CcatFileError, Exit, RefusedError, SettingsError, SpoolError, StillWaitingError, UsageError
 from ccat_file.filing import DataStream, Filing, Observation
@@ -21,6 +22,9 @@ from ccat_file.settings import Settings
 from ccat_file.watching import Sight, watch
 
 __all__ = [
+    "AsyncDataStream",
+    "AsyncFiling",
+    "AsyncObservation",
     "CcatFileError",
     "DataStream",
     "Exit",
