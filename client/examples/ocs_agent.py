@@ -22,7 +22,7 @@ from ccat_file import FiledFile, Filing
 #: What stands here is Prime-Cam's 280 GHz module; put your own names in its place.
 ROOT = Path("/data/primecam")
 PLACE = {"instrument": "prime-cam", "module": "280ghz", "location": "ccat_primecam_raw_data"}
-OBS_UNIT = {"program": "GPS", "obs_unit_name": "Orion-KL polarization"}
+OBS_UNIT: dict[str, Any] = {"program": "GPS", "obs_unit_name": "Orion-KL polarization"}
 SECONDS = 5.0
 
 

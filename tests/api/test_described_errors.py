@@ -22,8 +22,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(scope="module")
 def description(django_db_setup: None, django_db_blocker: Any) -> Any:
     """The description of the API."""
+    generator: Any = SchemaGenerator
     with django_db_blocker.unblock():
-        return SchemaGenerator().get_schema(request=None, public=True)
+        return generator().get_schema(request=None, public=True)
 
 
 def check(description: Any, method: str, path: str, answer: Any, status: int) -> dict[str, Any]:

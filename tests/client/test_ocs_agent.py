@@ -6,6 +6,7 @@ import importlib.util
 import time
 from threading import Thread
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -31,7 +32,8 @@ def test_it_files_a_session_once_also_after_it_was_restarted(instrument: Instrum
     ObsUnitFactory.create(name="Orion-KL polarization", observing_program=galactic)
     primecam = InstrumentFactory.create(short_name="prime-cam")
     InstrumentModuleFactory.create(short_name="280ghz", instrument=primecam)
-    acquisition, own = ocs_agent.OpSession(7, "acq"), ocs_agent.OpSession(1, "file")
+    app = Mock()  # its connection and its log
+    acquisition, own = ocs_agent.OpSession(7, "acq", app=app), ocs_agent.OpSession(1, "file", app=app)
     acquisition.set_status("running")
     filing = instrument.filing(send=True)
 
