@@ -14,6 +14,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("accounts/me/notifications/", my_notifications, name="my_notifications"),
     path("accounts/", include("accounts.urls")),
+    path("observations/", include("transfer.observations.urls")),
     path("staging/", include("transfer.staging.urls")),
     path("portal/", admin.site.urls),
     path("api/", include("ccatdc.api")),

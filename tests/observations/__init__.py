@@ -1,0 +1,1 @@
+"""The search of observations, their pages, and the cone search."""

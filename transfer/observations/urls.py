@@ -1,0 +1,14 @@
+"""Addresses of the search of observations and their pages."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from transfer.observations import views
+
+app_name = "observations"
+urlpatterns = [
+    path("", views.search, name="search"),
+    path("<uuid:pk>/", views.observation, name="observation"),
+    path("<uuid:pk>/stage/", views.stage, name="stage"),
+]
