@@ -16,6 +16,7 @@ urlpatterns = [
     path("accounts/", include("accounts.urls")),
     path("observations/", include("transfer.observations.urls")),
     path("staging/", include("transfer.staging.urls")),
+    path("vo/", include("transfer.observations.vo_urls")),
     path("portal/", admin.site.urls),
     path("api/", include("ccatdc.api")),
     path("health", health, name="health"),

@@ -229,6 +229,8 @@ class ObservationFilter(django_filters.FilterSet):  # type: ignore[misc]
     def by_whose(self, rows: Any, _name: str, value: str) -> Any:
         if value == Whose.PUBLIC:
             return rows.filter(public())
+        if not self.request.user.is_authenticated:
+            return rows.none()
         mine = ObservingProgram.objects.of(self.request.user)
         return self._of(rows, observing_program__in=mine.order_by().values("pk"))
 
