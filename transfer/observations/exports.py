@@ -122,6 +122,8 @@ FORMATS: Final[Mapping[str, tuple[str, Callable[[Iterable[Line]], Iterator[str]]
     "json": ("application/json", json_parts),
     "votable": (VOTABLE_TYPE, votable_parts),
 }
+#: What buttons call them.
+LABELS: Final = (("csv", "CSV"), ("json", "JSON"), ("votable", "VOTable"))
 #: How the file is called.
 ENDINGS: Final = {"csv": "csv", "json": "json", "votable": "vot"}
 

@@ -121,7 +121,7 @@ class ObservationFilter(django_filters.FilterSet):  # type: ignore[misc]
     )
     source = django_filters.CharFilter(label="Source", max_length=100, method="by_source", widget=_hint("Orion KL"))
     position = django_filters.CharFilter(
-        label="Position or its source", max_length=80, method="by_position", widget=_hint("05:35:14 -05:22:21")
+        label="Position", max_length=80, method="by_position", widget=_hint("05:35:14 -05:22:21")
     )
     radius = _number("Radius (°)", 0, MAX_RADIUS_DEG, method="with_position")
     program = _choice("Program", _programs, "by_program")

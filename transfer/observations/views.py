@@ -16,7 +16,7 @@ from ccatdc.common.visibility import visible
 from datamgmt.models import RawDataPackage
 from planning.models import ExecutedObsUnit
 from transfer.observations import page
-from transfer.observations.exports import ENDINGS, FORMATS, MAX_ROWS
+from transfer.observations.exports import ENDINGS, FORMATS, LABELS, MAX_ROWS
 from transfer.observations.filters import ObservationFilter
 from transfer.observations.lines import lines
 from transfer.observations.tables import ObservationTable, quality_badge
@@ -50,7 +50,7 @@ def search(request: HttpRequest) -> Any:
     query = request.GET.copy()
     for name in ("format", "page", "sort"):
         query.pop(name, None)
-    context = {"filter": asked, "table": table, "query": query.urlencode(), "formats": FORMATS, "most": MAX_ROWS}
+    context = {"filter": asked, "table": table, "query": query.urlencode(), "formats": LABELS, "most": f"{MAX_ROWS:,}"}
     return render(request, "observations/search.html", context, status=200 if is_clear else 400)
 
 
