@@ -31,8 +31,10 @@ class TestScientistsPages:
         page = reverse("staging:packages")
         found = [str(pk) for pk in RawDataPackage.objects.values_list("pk", flat=True)]
         program = ObservingProgram.objects.values_list("pk", flat=True)[0]
-        for address in (page, f"{page}?text=a", f"{page}?program={program}", "/"):
-            assert world.found_in(client.get(address).content) == []
+        search = reverse("observations:search")
+        searches = (search, f"{search}?text=a", f"{search}?format=json", reverse("vo_observations"))
+        for address in (page, f"{page}?text=a", f"{page}?program={program}", "/", *searches):
+            assert world.found_in(b"".join(client.get(address))) == []
         for ticks in ({"do": "all"}, {"do": "review", "package": found, "shown": found}):
             answer = client.post(page, ticks, follow=True)
             assert world.found_in(answer.content) == []

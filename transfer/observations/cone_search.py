@@ -72,7 +72,7 @@ class ObservationsView(APIView):
             wrong = (f"{name}: {' '.join(map(str, errors))}" for name, errors in asked.form.errors.items())
             return _refused(" ".join(wrong))
         try:
-            most = _most({name.upper(): value for name, value in request.query_params.items()})
+            most = _most({name.upper(): value for name, value in request.query_params.dict().items()})
         except RequestError as error:
             return _refused(str(error))
         return _table(asked.qs, most)
