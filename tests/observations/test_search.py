@@ -157,7 +157,7 @@ def test_votable_is_valid_and_has_positions_and_times(client: Client) -> None:
 
 
 def test_what_is_left_out_is_said() -> None:
-    three = list(lines(ExecutedObsUnit.objects.with_plan()))
+    three = list(lines(ExecutedObsUnit.objects.for_listing()))
     assert json.loads("".join(exports.json_parts(three, 2)))["overflow"] is True
     assert json.loads("".join(exports.json_parts(three, 3)))["overflow"] is False
     assert 'value="OVERFLOW"' in "".join(exports.votable_parts(three, 2))

@@ -107,7 +107,7 @@ def _most(given: Mapping[str, str]) -> int:
 
 def _seen_by(request: Request) -> Any:
     """What is public; for who may read observations, what they may see."""
-    rows = ExecutedObsUnit.objects.with_plan().select_related("obs_unit__telescope").order_by("-start_time", "-pk")
+    rows = ExecutedObsUnit.objects.for_listing().order_by("-start_time", "-pk")
     return visible(rows, request.user) if may(request, "read:observations") else rows.filter(public())
 
 

@@ -30,7 +30,7 @@ FILES_PER_PAGE = 50
 
 def _seen_by(request: HttpRequest) -> Any:
     """Observations that the person may see, with what lists show."""
-    return visible(ExecutedObsUnit.objects.with_plan(), person_of(request)).select_related("obs_unit__telescope")
+    return visible(ExecutedObsUnit.objects.for_listing(), person_of(request))
 
 
 @needs("read:observations")
