@@ -258,7 +258,7 @@ def _place(text: str) -> Place | None:
     except RequestError as error:
         named = FixedSource.objects.filter(pk__in=_named(text, exactly=True)).first() if text[0].isalpha() else None
         if named is None:
-            raise ValidationError(f"{error} {error.remedy} Or the name of a fixed source.") from error
+            raise ValidationError(f"{error} Or the name of a fixed source.") from error
         return Place(named.ra_deg, named.dec_deg)
 
 
