@@ -163,4 +163,4 @@ def test_sites_and_locations() -> None:
 
 def test_routes_are_there_to_be_switched_on() -> None:
     fields = ("name", "route_type", "method", "active")
-    assert ("ccat_to_cologne", "direct", "bbcp", False) in rows(DataTransferRoute, *fields)
+    assert ("ccat_to_cologne", "custom", "bbcp", False) in rows(DataTransferRoute, *fields)

@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 
 from tests.transfer.world import World
 from transfer.models import DataTransferRoute, RouteType
+from transfer.models.transport_parameters import METHODS
+from transfer.transports import TRANSPORTS
 
 pytestmark = pytest.mark.django_db
 
@@ -120,3 +122,79 @@ def test_a_relay_that_is_saved_again_is_no_circle(world: World) -> None:
     made = route(world, route_type=RouteType.RELAY, relay_site=world.site("us"))
     made.save()
     made.full_clean()
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("", {}),
+        ("cp", {}),
+        ("rsync", {"streams": 8, "limit_bytes_per_second": 10**8}),
+        ("rsync", {"ssh_options": {"Port": "2222", "IPQoS": "af11 cs1", "Ciphers": "aes128-gcm@openssh.com"}}),
+        ("bbcp", {"streams": 16, "window_bytes": 8 << 20, "ports": "5031:5090"}),
+    ],
+)
+def test_parameters_of_its_transport_are_right(world: World, method: str, parameters: dict[str, Any]) -> None:
+    made = route(
+        world,
+        route_type=RouteType.CUSTOM,
+        origin_location=world.output_buffer,
+        destination_location=world.input_buffer,
+        method=method,
+        parameters=parameters,
+    )
+    made.full_clean()
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("rsync", ["streams", 8]),
+        ("rsync", {"stream": 8}),
+        ("rsync", {"streams": 0}),
+        ("rsync", {"streams": 65}),
+        ("rsync", {"streams": True}),
+        ("rsync", {"streams": "8"}),
+        ("rsync", {"window_bytes": 1 << 20}),
+        ("cp", {"streams": 2}),
+        ("bbcp", {"limit_bytes_per_second": 10}),
+        ("bbcp", {"ports": "80:90"}),
+        ("bbcp", {"ports": "6000:5000"}),
+        ("bbcp", {"ports": "5000:5001; reboot"}),
+        ("rsync", {"ssh_options": ["-oProxyCommand=id"]}),
+        ("rsync", {"ssh_options": {"ProxyCommand": "id"}}),
+        ("rsync", {"ssh_options": {"proxycommand": "id"}}),
+        ("rsync", {"ssh_options": {"StrictHostKeyChecking": "no"}}),
+        ("rsync", {"ssh_options": {"Port": 22}}),
+        ("rsync", {"ssh_options": {"Port": "22 -oProxyCommand=id"}}),
+        ("rsync", {"ssh_options": {"Port": "22\n"}}),
+        ("rsync", {"ssh_options": {"Ciphers": "aes$(id)"}}),
+    ],
+    ids=str,
+)
+def test_other_parameters_are_refused_when_the_route_is_saved(world: World, method: str, parameters: Any) -> None:
+    made = route(
+        world,
+        route_type=RouteType.CUSTOM,
+        origin_location=world.output_buffer,
+        destination_location=world.input_buffer,
+        method=method,
+        parameters=parameters,
+    )
+    with pytest.raises(ValidationError) as caught:
+        made.full_clean()
+
+    (error,) = caught.value.error_dict["parameters"]
+    assert error.code == "route.parameters"
+
+
+def test_a_method_that_is_no_transport_is_refused(world: World) -> None:
+    assert refused(route(world, route_type=RouteType.DIRECT, method="pigeon")) == "method"
+
+
+def test_a_direct_route_has_no_transport_to_another_host(world: World) -> None:
+    assert refused(route(world, route_type=RouteType.DIRECT, method="bbcp")) == "method"
+
+
+def test_a_route_may_name_every_transport_that_there_is() -> None:
+    assert set(METHODS) == {transport.name for transport in TRANSPORTS}

@@ -8,6 +8,7 @@ from django.db.models import F, Q
 
 from ccatdc.common.states import known_values
 from datamgmt.models import BundleFormat, DataLocation, LocationType, Site
+from transfer.models.transport_parameters import METHODS, ParameterError, TransportParameters
 
 
 class RouteType(models.TextChoices):
@@ -21,8 +22,8 @@ class RouteType(models.TextChoices):
 class DataTransferRoute(models.Model):
     """A manual override. Without any, routes follow from the sites and locations (transfer/routing/routes.py).
 
-    ``method`` names a transport; empty: the first that can. Bundle size (bytes) and age (s) override those of the
-    BUFFER.
+    ``method`` names a transport; empty: the first that can. ``parameters`` are for that transport
+    (transfer/models/transport_parameters.py). Bundle size (bytes) and age (s) override those of the BUFFER.
     """
 
     name = models.CharField(max_length=128, unique=True)
@@ -62,6 +63,7 @@ class DataTransferRoute(models.Model):
 
     def clean(self) -> None:
         """Say what a kind of route needs before the database does, or before packages wait for it."""
+        self._require_transport()
         self._require_own_sites()
         if self.route_type == RouteType.CUSTOM:
             self._require_ends()
@@ -93,6 +95,17 @@ class DataTransferRoute(models.Model):
             raise ValidationError({"destination_location": "A relay ends in a buffer of its site; name none."})
         if self.active:
             self._require_no_loop()
+
+    def _require_transport(self) -> None:
+        if self.method and self.method not in METHODS:
+            known = ", ".join(METHODS)
+            raise ValidationError({"method": ValidationError(f"There is: {known}.", code="transport.unknown")})
+        if self.route_type == RouteType.DIRECT and self.method not in ("", "cp"):
+            raise ValidationError({"method": "A direct route ends in an archive, which its worker fills itself; name none."})
+        try:
+            TransportParameters.of(self.method, self.parameters)
+        except ParameterError as error:
+            raise ValidationError({"parameters": ValidationError(error.message, code=error.code)}) from error
 
     def _require_no_loop(self) -> None:
         """Follow the relays from here: none may lead back to a site that the data came from."""

@@ -48,7 +48,8 @@ class TransferBundle(BundleOperation[DataTransfer]):
         storage_for(self.origin_location).check_identity()
         route = self.operation.route
         self.origin, self.destination = (Place(self.origin_location), Place(self.destination_location))
-        self.transport = choose_transport(self.origin, self.destination, route.method if route is not None else "")
+        how = (route.method, route.parameters) if route is not None else ()
+        self.transport = choose_transport(self.origin, self.destination, *how)
         self.ends_in_archive = self.destination_location.location_type == LocationType.LONG_TERM_ARCHIVE
         if not self._as_one_file or self.ends_in_archive:
             packages = self.bundle.raw_data_packages.select_related(

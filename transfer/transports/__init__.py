@@ -1,19 +1,24 @@
-"""How bytes get from one location to another: the transports in order of preference. One line adds one."""
+"""How bytes get from one location to another: the transports in order of preference. One line adds one, and one in
+transfer/models/transport_parameters.py says what a route may tell it.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from ccatdc.common.errors import ConfigurationError, LocationIdentityError
+from transfer.models.transport_parameters import TransportParameters
 from transfer.transports.base import Attempt, Cargo, Place, Transport
 from transfer.transports.copying import Copying
 from transfer.transports.rsync import Rsync
 
-TRANSPORTS: tuple[Transport, ...] = (Copying(), Rsync())
+TRANSPORTS: tuple[type[Transport], ...] = (Copying, Rsync)
 
 __all__ = ["TRANSPORTS", "Attempt", "Cargo", "Place", "Transport", "choose_transport"]
 
 
-def choose_transport(origin: Place, destination: Place, method: str = "") -> Transport:
-    """The named transport, or the first that can move from one to the other from this host."""
+def choose_transport(origin: Place, destination: Place, method: str = "", parameters: Any = None) -> Transport:
+    """The named transport, or the first that can move from one to the other from this host; with a route's parameters."""
     named = [transport for transport in TRANSPORTS if method in ("", transport.name)]
     if not named:
         known = ", ".join(transport.name for transport in TRANSPORTS)
@@ -22,7 +27,8 @@ def choose_transport(origin: Place, destination: Place, method: str = "") -> Tra
             code="transport.unknown",
             remedy="Correct the method of the route.",
         )
-    for transport in named:
+    checked = TransportParameters.of(method, parameters or {})
+    for transport in (kind(checked) for kind in named):
         if transport.can_move(origin, destination):
             return transport
     raise LocationIdentityError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
@@ -11,6 +11,7 @@ from datamgmt.models import DataLocation
 from datamgmt.storage import storage_for
 from datamgmt.storage.base import LocationStorage
 from transfer.engine.worker.lease import LeaseHandle
+from transfer.models.transport_parameters import TransportParameters
 
 
 class Place:
@@ -46,12 +47,22 @@ class Attempt:
     earlier: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
 class Transport(ABC):
-    """A way to move bytes. Everything it writes holds the attempt in its name and appears whole or not at all."""
+    """A way to move bytes, with the parameters of a route. Everything it writes holds the attempt in its name and appears
+    whole or not at all.
+    """
+
+    parameters: TransportParameters = field(default_factory=TransportParameters)
 
     name: ClassVar[str]
     #: Whether the BLAKE3 of the received bytes is compared before the file gets its name; else stage 40 reads what arrived.
     proves: ClassVar[bool]
+
+    @property
+    def files_at_once(self) -> int:
+        """How many files :meth:`move` may move at the same time, each called by a thread of its own."""
+        return 1
 
     @abstractmethod
     def can_move(self, origin: Place, destination: Place) -> bool:
