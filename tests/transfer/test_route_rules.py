@@ -130,7 +130,7 @@ def test_a_relay_that_is_saved_again_is_no_circle(world: World) -> None:
         ("", {}),
         ("cp", {}),
         ("rsync", {"streams": 8, "limit_bytes_per_second": 10**8}),
-        ("rsync", {"ssh_options": {"Port": "2222", "IPQoS": "af11 cs1", "Ciphers": "aes128-gcm@openssh.com"}}),
+        ("rsync", {"ssh_options": {"Port": "2222", "IPQoS": "af11", "Ciphers": "aes128-gcm@openssh.com"}}),
         ("bbcp", {"streams": 16, "window_bytes": 8 << 20, "ports": "5031:5090"}),
     ],
 )

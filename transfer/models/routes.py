@@ -101,7 +101,9 @@ class DataTransferRoute(models.Model):
             known = ", ".join(METHODS)
             raise ValidationError({"method": ValidationError(f"There is: {known}.", code="transport.unknown")})
         if self.route_type == RouteType.DIRECT and self.method not in ("", "cp"):
-            raise ValidationError({"method": "A direct route ends in an archive, which its worker fills itself; name none."})
+            raise ValidationError(
+                {"method": "A direct route ends in an archive, which its worker fills itself; name none."}
+            )
         try:
             TransportParameters.of(self.method, self.parameters)
         except ParameterError as error:

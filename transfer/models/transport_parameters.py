@@ -19,13 +19,14 @@ _GIB: Final = 1 << 30
 _MOST_STREAMS: Final = 64
 _NAMES: Final = re.compile(r"[a-z0-9][a-z0-9@.,-]{0,255}")
 _PORTS: Final = re.compile(r"([0-9]{1,5}):([0-9]{1,5})")
-#: Options of ssh(1) that neither run a command nor name a file, a host or an account, nor weaken who is trusted.
+#: Options of ssh(1) that neither run a command nor name a file, a host or an account, nor weaken who is trusted. No value
+#: has a blank: bbcp cuts the command at blanks.
 _SSH_OPTIONS: Final[Mapping[str, re.Pattern[str]]] = {
     "AddressFamily": re.compile(r"any|inet|inet6"),
     "Ciphers": _NAMES,
     "Compression": re.compile(r"yes|no"),
     "ConnectTimeout": re.compile(r"[1-9][0-9]{0,2}"),
-    "IPQoS": re.compile(r"[a-z0-9]{1,16}( [a-z0-9]{1,16})?"),
+    "IPQoS": re.compile(r"[a-z0-9]{1,16}"),
     "MACs": _NAMES,
     "Port": re.compile(r"[1-9][0-9]{0,4}"),
     "ServerAliveCountMax": re.compile(r"[1-9][0-9]{0,2}"),

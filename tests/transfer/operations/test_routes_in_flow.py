@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
+from django.db.models.functions import Now
+
 from ccatdc.common.states import Status
-from datamgmt.models import BundleFormat, DataTransferPackage, LocationType, PhysicalCopy, RawDataPackage
+from datamgmt.models import (
+    BundleFormat,
+    DataTransferPackage,
+    DiskDataLocation,
+    LocationType,
+    PhysicalCopy,
+    RawDataPackage,
+)
 from datamgmt.states import PackageState
 from datamgmt.storage import storage_for
 from tests.factories.datamgmt import SiteFactory
 from tests.flow import Flow, members_of
-from transfer.models import DataTransfer, DataTransferRoute, LongTermArchiveTransfer, RouteType
+from tests.transfer.bbcp import put_programs
+from transfer.engine.dispatch import dispatch_due
+from transfer.models import CircuitBreaker, DataTransfer, DataTransferRoute, LongTermArchiveTransfer, RouteType
 
 FILES = {"run1/a": b"a" * 4000, "run1/b": b"b"}
 UP_TO_ARCHIVE = ("package", "bundle", "transfer", "unpack", "archive")
@@ -202,3 +215,44 @@ def test_a_cut_transfer_does_not_send_again_what_was_received(flow: Flow, monkey
     assert len(packages) == len(set(packages)) == 2
     assert DataTransfer.objects.get().status == Status.COMPLETED
     assert len(archived_bytes(flow, flow.archive)) == 2
+
+
+def test_a_missing_program_holds_the_link_back_until_it_is_installed(
+    flow: Flow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = put_programs(tmp_path / "programs")
+    (programs / "bbcp").rename(programs / "not_installed")
+    monkeypatch.setenv("CCATDC_SSH_COMMAND", str(programs / "ssh_here"))
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    DiskDataLocation.objects.filter(pk=flow.input_buffer.pk).update(host="cologne.example.org")
+    DataTransferRoute.objects.create(
+        name="by_bbcp",
+        route_type=RouteType.CUSTOM,
+        origin_site=flow.ccat,
+        destination_site=flow.cologne,
+        origin_location=flow.output_buffer,
+        destination_location=flow.input_buffer,
+        method="bbcp",
+        parameters={"streams": 4},
+    )
+    flow.observe(FILES)
+    flow.run("package", "bundle")
+    flow.plan("transfer")
+    flow.run_scheduled()
+
+    transfer = DataTransfer.objects.get()
+    assert (transfer.status, transfer.error_code, transfer.attempts) == (Status.PENDING, "transport.no_program", 0)
+    assert transfer.waits_for is not None
+    assert transfer.waits_for.opened_at is not None
+
+    (programs / "not_installed").rename(programs / "bbcp")
+    CircuitBreaker.objects.update(next_trial_at=Now())
+    DataTransfer.objects.non_polymorphic().update(run_after=Now())
+    dispatch_due()
+    flow.run_scheduled()
+    assert not CircuitBreaker.objects.open().exists()
+    flow.run("unpack", "archive")
+
+    assert DataTransfer.objects.get().method == "bbcp"
+    assert archived_bytes(flow, flow.archive) == [FILES]
+    assert flow.failures() == []
