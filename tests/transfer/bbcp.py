@@ -12,7 +12,10 @@ from tests.transfer.transports import bbcp_stand_in
 
 REAL = os.environ.get("CCATDC_TEST_BBCP", "")
 #: Drops the options and the login, runs the rest as sshd does: as one line of a shell.
-_SSH = 'while [ "$1" != "--" ]; do shift; done; shift 2; PATH={path} exec /bin/sh -c "$*"'
+_SSH = """while :; do case "$1" in
+-o|-l|-p) shift 2;; --) shift; break;; -*) shift;; *) break;; esac; done
+shift; PATH={path} exec /bin/sh -c "$*"
+"""
 
 
 def put_programs(folder: Path) -> Path:

@@ -69,7 +69,8 @@ class DataTransfer(Operation):
 
     ``received`` maps what arrived to its key at the destination: package ids (manifest) or ``bundle`` (tar).
     ``unpack_status`` mirrors stage 40, so that a failed unpacking is retried without a second transfer. A DIRECT
-    transfer ends in an archive and has nothing to unpack.
+    transfer ends in an archive and has nothing to unpack. ``streams`` is how many moved it, or, while it is not done, how
+    many the next attempt uses because more crashed; empty: as its route says.
     """
 
     OPERATION_TYPE = OperationType.DATA_TRANSFER
@@ -80,6 +81,7 @@ class DataTransfer(Operation):
     destination_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="+")
     route = models.ForeignKey(DataTransferRoute, models.PROTECT, null=True, blank=True, related_name="data_transfers")
     method = models.CharField(max_length=16, blank=True, editable=False)
+    streams = models.PositiveSmallIntegerField(null=True, blank=True, editable=False)
     unpack_status = models.CharField(max_length=16, choices=Status.choices, default=Status.PENDING, editable=False)
     received = models.JSONField(default=dict, blank=True, editable=False)
     bytes_transferred = models.BigIntegerField(default=0, editable=False)

@@ -12,22 +12,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from functools import partial
+from typing import NamedTuple, TypeVar
 
-from ccatdc.common.errors import DataIntegrityError
+from ccatdc.common.errors import CcatError, DataIntegrityError
 from ccatdc.common.states import Status
 from datamgmt.copies.recording import end_replaced_copy, note_good, record_bundle_copy
 from datamgmt.models import BundleFormat, DataLocation, LocationType, PhysicalCopy, RawDataPackage
 from datamgmt.packaging.naming import archive_key, buffer_key, bundle_key
 from datamgmt.states import NEEDS_ATTENTION, VerifiedHow
 from datamgmt.storage import storage_for
-from transfer.engine.worker.lease import Part
+from transfer.engine.worker.lease import LeaseHandle, Part
 from transfer.models import DataTransfer
 from transfer.operations.archiving import Archived, archive_package, discard_archived, discard_replaced, record_archived
 from transfer.operations.base import Watched, require_in_use
 from transfer.operations.damaged_packages import BundleOperation
+from transfer.operations.streams import Streams
 from transfer.routing.sources import OriginError, open_origin
-from transfer.transports import Attempt, Cargo, Place, choose_transport
+from transfer.transports import CRASHED, Attempt, Cargo, Place, choose_transport
+
+Result = TypeVar("Result")
 
 
 class TransferBundle(BundleOperation[DataTransfer]):
@@ -50,6 +55,8 @@ class TransferBundle(BundleOperation[DataTransfer]):
         self.origin, self.destination = (Place(self.origin_location), Place(self.destination_location))
         how = (route.method, route.parameters) if route is not None else ()
         self.transport = choose_transport(self.origin, self.destination, *how)
+        if self.operation.streams is not None:
+            self.transport = self.transport.with_streams(self.operation.streams)  # fewer, since one crashed
         self.ends_in_archive = self.destination_location.location_type == LocationType.LONG_TERM_ARCHIVE
         if not self._as_one_file or self.ends_in_archive:
             packages = self.bundle.raw_data_packages.select_related(
@@ -65,26 +72,61 @@ class TransferBundle(BundleOperation[DataTransfer]):
         return self.bundle.bundle_format == BundleFormat.TAR
 
     def work(self) -> None:
-        """Package by package, so that a cut link costs one package at most, and a bad package itself."""
+        """Package by package, several at once where the transport can, so that a cut link costs what was under way at most,
+        and a bad package itself.
+        """
         started = time.monotonic()
         if self.ends_in_archive:
-            self._each_package(self._archive)
+            self._archive_packages()
         else:
             # First, since it is small where it is a manifest: without it the rest would be in vain.
             self._receive_bundle()
-            self._each_package(self._receive_package)
+            self._receive_packages()
         self.seconds = time.monotonic() - started
 
-    def _each_package(self, move: Callable[[RawDataPackage], None]) -> None:
+    def _archive_packages(self) -> None:
         for package in self.packages:
-            try:
-                move(package)
-            except OriginError as error:
-                if not self.judge(self.copies[package.pk], error):
-                    raise
-                self.set_package_aside(package, error)
-            except _Gone as error:
-                self.set_package_aside(package, error)
+            self._unless_bad(package, partial(self._archive, package))
+        self._require_a_good_one()
+
+    def _receive_packages(self) -> None:
+        """In streams. A bad package is set aside by this thread, which alone touches the database."""
+        streams = Streams[RawDataPackage, tuple[str, bool]](self.lease, self.transport.files_at_once, self.moved_bytes)
+        earlier = self.operation.earlier_attempt_names()
+
+        def receive(package: RawDataPackage, lease: LeaseHandle) -> tuple[str, bool]:
+            size = package.size or 0
+            key_of = partial(buffer_key, package)
+            before = self._received_before(key_of, size, earlier)
+            if before is not None:
+                return before, False
+            file = _File(self._copy_of(package).key, size, package.digest)
+            key = self._move(key_of, file, earlier, lease)
+            return key, True
+
+        with closing(streams.run(self.packages, receive)) as ended:
+            for package, result in ended:
+                found = self._unless_bad(package, result)
+                if found is not None:
+                    self.received[str(package.pk)], was_read = found
+                    if was_read:
+                        self.read.append(package)
+                        self.moved_bytes += package.size or 0
+        self._require_a_good_one()
+
+    def _unless_bad(self, package: RawDataPackage, act: Callable[[], Result]) -> Result | None:
+        """What ``act`` gives; None when it found that the package is bad, which is set aside."""
+        try:
+            return act()
+        except OriginError as error:
+            if not self.judge(self.copies[package.pk], error):
+                raise
+            self.set_package_aside(package, error)
+        except _Gone as error:
+            self.set_package_aside(package, error)
+        return None
+
+    def _require_a_good_one(self) -> None:
         if self.packages and len(self.packages_aside) == len(self.packages):
             raise DataIntegrityError(
                 f"None of the {len(self.packages)} packages of {self.bundle} can be sent.",
@@ -101,15 +143,6 @@ class TransferBundle(BundleOperation[DataTransfer]):
             )
         return copy
 
-    def _receive_package(self, package: RawDataPackage) -> None:
-        key_of = partial(buffer_key, package)
-        size = package.size or 0
-        key = self._received_before(key_of, size)
-        if key is None:
-            key = self._move(key_of, self._copy_of(package).key, size, package.digest)
-            self.read.append(package)
-        self.received[str(package.pk)] = key
-
     def _receive_bundle(self) -> None:
         copy = self.bundle_copy
         if copy is None:
@@ -119,33 +152,34 @@ class TransferBundle(BundleOperation[DataTransfer]):
                 remedy="Send its packages again: they go into a new bundle.",
             )
         key_of = partial(bundle_key, self.bundle.name, suffix="tar" if self._as_one_file else "json")
-        key = self._received_before(key_of, copy.size)
-        try:
-            self.received["bundle"] = key or self._move(key_of, copy.key, copy.size, copy.digest)
-        except OriginError as error:
-            self.judge(copy, error)
-            raise
+        earlier = self.operation.earlier_attempt_names()
+        key = self._received_before(key_of, copy.size, earlier)
+        if key is None:
+            try:
+                key = self._move(key_of, _File(copy.key, copy.size, copy.digest), earlier, self.lease)
+            except OriginError as error:
+                self.judge(copy, error)
+                raise
+            self.moved_bytes += copy.size
+        self.received["bundle"] = key
 
-    def _received_before(self, key_of: Callable[[str], str], size: int) -> str | None:
+    def _received_before(self, key_of: Callable[[str], str], size: int, earlier: Sequence[str]) -> str | None:
         """Where an earlier attempt put a file whole; None when it has to be moved."""
-        attempts = self.operation.earlier_attempt_names()
-        for earlier in attempts:
-            key = key_of(earlier)
+        for attempt in earlier:
+            key = key_of(attempt)
             if self.transport.received(key, self.destination) == size:
-                self.log.info("%s was received by attempt %s", key, earlier)
-                for each in attempts:
+                self.log.info("%s was received by attempt %s", key, attempt)
+                for each in earlier:
                     self.transport.discard_attempt(key_of(each), each, self.destination)
                 return key
         return None
 
-    def _move(self, key_of: Callable[[str], str], origin_key: str, size: int, digest: str) -> str:
+    def _move(self, key_of: Callable[[str], str], what: _File, earlier: Sequence[str], lease: LeaseHandle) -> str:
         """Move one file; the key under which it is there."""
         key = key_of(self.attempt)
-        cargo = Cargo(origin_key, key, size, digest)
-        lease = Part(self.lease, self.moved_bytes)
-        earlier = tuple((key_of(name), name) for name in self.operation.earlier_attempt_names())
-        self.transport.move(cargo, self.origin, self.destination, Attempt(self.attempt, earlier), lease)
-        self.moved_bytes += size
+        cargo = Cargo(what.key, key, what.size, what.digest)
+        attempt = Attempt(self.attempt, tuple((key_of(name), name) for name in earlier))
+        self.transport.move(cargo, self.origin, self.destination, attempt, lease)
         return key
 
     def _archive(self, package: RawDataPackage) -> None:
@@ -172,6 +206,7 @@ class TransferBundle(BundleOperation[DataTransfer]):
         proved = self.transport.proves or self.ends_in_archive
         fields = {
             "method": self.transport.name,
+            "streams": self.transport.streams,
             "received": self.received,
             "bytes_transferred": self.moved_bytes,
             "seconds": self.seconds,
@@ -198,6 +233,13 @@ class TransferBundle(BundleOperation[DataTransfer]):
             how=VerifiedHow.RECEIVED,
         )
 
+    def record_failure(self, error: CcatError) -> None:
+        """A crash halves the streams of the next attempt."""
+        super().record_failure(error)
+        if error.code == CRASHED:
+            fewer = max(1, self.transport.streams // 2)
+            DataTransfer._base_manager.filter(pk=self.operation.pk).update(streams=fewer)
+
     def finished(self) -> None:
         """Bad objects go only when the good ones are recorded: they might have been the last that have some of the
         bytes.
@@ -211,6 +253,14 @@ class TransferBundle(BundleOperation[DataTransfer]):
             for package in self.packages:
                 key = archive_key(package, self.attempt)
                 discard_archived(self.destination.storage, key, self.attempt)
+
+
+class _File(NamedTuple):
+    """One file at the origin, as it was recorded."""
+
+    key: str
+    size: int
+    digest: str
 
 
 class _Gone(DataIntegrityError):

@@ -8,14 +8,14 @@ from typing import Any
 
 from ccatdc.common.errors import ConfigurationError, LocationIdentityError
 from transfer.models.transport_parameters import TransportParameters
-from transfer.transports.base import Attempt, Cargo, Place, Transport
+from transfer.transports.base import CRASHED, Attempt, Cargo, Place, Transport
 from transfer.transports.bbcp import Bbcp
 from transfer.transports.copying import Copying
 from transfer.transports.rsync import Rsync
 
 TRANSPORTS: tuple[type[Transport], ...] = (Copying, Rsync, Bbcp)
 
-__all__ = ["TRANSPORTS", "Attempt", "Cargo", "Place", "Transport", "choose_transport"]
+__all__ = ["CRASHED", "TRANSPORTS", "Attempt", "Cargo", "Place", "Transport", "choose_transport"]
 
 
 def choose_transport(origin: Place, destination: Place, method: str = "", parameters: Any = None) -> Transport:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import ClassVar, Final, Self
 
 from datamgmt.models import DataLocation
 from datamgmt.storage import storage_for
 from datamgmt.storage.base import LocationStorage
 from transfer.engine.worker.lease import LeaseHandle
 from transfer.models.transport_parameters import TransportParameters
+
+#: The code of an error that says that a program broke down: fewer streams may help.
+CRASHED: Final = "transport.crashed"
 
 
 class Place:
@@ -58,6 +61,15 @@ class Transport(ABC):
     name: ClassVar[str]
     #: Whether the BLAKE3 of the received bytes is compared before the file gets its name; else stage 40 reads what arrived.
     proves: ClassVar[bool]
+
+    def with_streams(self, streams: int) -> Self:
+        """The same with so many streams."""
+        return replace(self, parameters=replace(self.parameters, streams=streams))
+
+    @property
+    def streams(self) -> int:
+        """How many TCP streams it uses in all."""
+        return 1
 
     @property
     def files_at_once(self) -> int:

@@ -44,6 +44,10 @@ class Bbcp(Transport):
     name: ClassVar[str] = "bbcp"
     proves: ClassVar[bool] = False
 
+    @property
+    def streams(self) -> int:
+        return self.parameters.streams or _STREAMS
+
     def can_move(self, origin: Place, destination: Place) -> bool:
         """The origin is a disk here, the destination a disk of a named host."""
         there = destination.location
@@ -69,7 +73,7 @@ class Bbcp(Transport):
         if ended.status != 0:
             if " reading " in ended.said:
                 require_readable(cargo, origin, lease)
-            raise there.failure(f"bbcp ended with {ended.status}", ended.said)
+            raise there.failure(f"bbcp ended with {ended.status}", ended.said, is_crash=ended.status < 0)
         rest = f"rm -rf -- {shlex.quote(there.path(folder))}"
         there.publish(there.path(f"{folder}/{_FILE}"), cargo.destination_key, cargo.size, rest)
 
@@ -100,7 +104,7 @@ class Bbcp(Transport):
         return [
             *("-a", folder, "-k"),  # go on with what is there, keep it when the link is cut
             "-e",  # checksums of what crosses the link
-            *("-s", str(given.streams or _STREAMS)),
+            *("-s", str(self.streams)),
             *("-w", str(given.window_bytes or _WINDOW_BYTES)),
             *("-P", str(_REPORT_SECONDS)),
             *("-t", str(max(_LEAST_SECONDS, 10 * size // rate))),

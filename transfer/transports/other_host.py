@@ -20,7 +20,7 @@ from datamgmt.storage.disk.parts import part_prefix
 from datamgmt.storage.identity import Marker
 from datamgmt.storage.keys import MARKER_KEY, RESERVED, key_hash
 from transfer.models.transport_parameters import TransportParameters
-from transfer.transports.base import Place
+from transfer.transports.base import CRASHED, Place
 from transfer.transports.program import no_program
 
 #: Seconds for a short command on the other host.
@@ -112,7 +112,7 @@ class OtherHost:
         final = self.path(key)
         p, f, d = (shlex.quote(each) for each in (part, final, str(PurePosixPath(final).parent)))
         answer = self.run(
-            f'n=$(stat -c %s -- {p}); if [ "$n" != {size} ]; then rm -f -- {p}; echo "$n"; exit 0; fi; '
+            f'n=$(stat -c %s -- {p}); if [ "$n" != {size} ]; then rm -f -- {p}; echo "${{n:-0}}"; exit 0; fi; '
             f"sync -- {p} && ln -- {p} {f} && sync -- {d} && rm -- {p} && {then}"
         )
         if answer.strip():
@@ -128,13 +128,13 @@ class OtherHost:
         answer = self.run(f"if [ -f {path} ]; then stat -c %s -- {path}; fi")
         return int(answer) if answer.strip() else None
 
-    def failure(self, what: str, said: str) -> TransportError | NoSpaceError:
+    def failure(self, what: str, said: str, *, is_crash: bool = False) -> TransportError | NoSpaceError:
         """The error for what went wrong there, or on the way."""
         last = said.strip().splitlines()[-1] if said.strip() else "nothing more was said"
         if any(each in said for each in _NO_SPACE):
             return NoSpaceError(f"{self.location.full_name} is full: {last}")
         return TransportError(
             f"{self.location.full_name} on {self.location.host}: {what}: {last}",
-            code=f"transport.{self.program}",
+            code=CRASHED if is_crash else f"transport.{self.program}",
             remedy="It is tried again; if it repeats, log in there as the worker does and look.",
         )

@@ -17,6 +17,9 @@ from transfer.transports.program import SILENCE_SECONDS, Ended, require_program,
 
 #: How rsync ends when it could not do everything: here that it could not read, or there not write.
 PARTLY: Final = 23
+#: How it ends when the program broke down here or there: its protocol, its child, a signal, memory. Not the link.
+_CRASHES: Final = (12, 13, 14, 20, 22)
+_STREAMS: Final = 4
 
 
 class Rsync(Transport):
@@ -24,6 +27,15 @@ class Rsync(Transport):
 
     name: ClassVar[str] = "rsync"
     proves: ClassVar[bool] = False
+
+    @property
+    def streams(self) -> int:
+        return self.parameters.streams or _STREAMS
+
+    @property
+    def files_at_once(self) -> int:
+        """A file has one stream."""
+        return self.streams
 
     def can_move(self, origin: Place, destination: Place) -> bool:
         """The origin is a disk here, the destination a disk of a named host."""
@@ -44,7 +56,8 @@ class Rsync(Transport):
         if ended.status == PARTLY:
             require_readable(cargo, origin, lease)
         if ended.status != 0:
-            raise there.failure(f"rsync ended with {ended.status}", ended.said)
+            is_crash = ended.status < 0 or ended.status in _CRASHES
+            raise there.failure(f"rsync ended with {ended.status}", ended.said, is_crash=is_crash)
         there.publish(part, cargo.destination_key, cargo.size)
 
     def received(self, key: str, destination: Place) -> int | None:

@@ -61,7 +61,7 @@ def receive(words: list[str]) -> int:
     signed.write_text(source)
     print(offset, flush=True)
     with target.open("ab") as out:
-        while block := sys.stdin.buffer.read1(1 << 16):
+        while block := os.read(sys.stdin.fileno(), 1 << 16):
             out.write(block)
             out.flush()
     if target.stat().st_size != size and os.environ.get("BBCP_STAND_IN") != "lies" and sys.argv[-1] != "lies":
