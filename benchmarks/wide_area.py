@@ -132,6 +132,10 @@ class WideAreaLink:
             start_new_session=True,
         )
 
+    def holder(self, host: Host) -> int:
+        """The process whose network namespace is the host's."""
+        return self._holders[host]
+
     def _say(self, wish: Mapping[str, float | bool]) -> None:
         self._wishes.write(json.dumps(wish).encode() + b"\n")
         self._wishes.flush()
