@@ -56,7 +56,7 @@ def main() -> int:
         with WideAreaLink(Conditions(delay=0.11, loss=given.loss, rate=125e6), log=folder / "link.log") as link:
             ssh = start_sshd(link, folder)
             try:
-                wait_for_sshd(link, folder)
+                wait_for_sshd(folder)
                 rates = measure(folder, given)
             finally:
                 end(ssh, [(signal.SIGTERM, 5.0)])
@@ -72,7 +72,8 @@ def main() -> int:
 def start_sshd(link: WideAreaLink, folder: Path) -> subprocess.Popen[bytes]:
     """At the far host; the ssh command of the near one is put into the environment."""
     for key in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / key], check=True, timeout=30)
+        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / key]
+        subprocess.run(make, check=True, timeout=30)
     shutil.copy(folder / "user.pub", folder / "authorized")
     Path("/run/sshd").mkdir(exist_ok=True)
     options = {
@@ -97,7 +98,7 @@ def start_sshd(link: WideAreaLink, folder: Path) -> subprocess.Popen[bytes]:
         return link.start(Host.FAR, [program, "-D", "-e", "-f", "/dev/null", *words], output=log)
 
 
-def wait_for_sshd(link: WideAreaLink, folder: Path) -> None:
+def wait_for_sshd(folder: Path) -> None:
     """Until a login succeeds."""
     for _ in range(30):
         command = [*os.environ["CCATDC_SSH_COMMAND"].split(), f"{getpass.getuser()}@{Host.FAR.value}", "true"]
@@ -133,7 +134,7 @@ def measure(folder: Path, given: argparse.Namespace) -> dict[int, list[float]]:
     _ = near.storage
     rates: dict[int, list[float]] = {1: [], given.streams: []}
     for number in range(given.rounds):
-        for streams in rates:
+        for streams, found in rates.items():
             transport = Rsync(TransportParameters(streams=streams))
             attempt = Attempt(f"{number}-{streams}")
 
@@ -147,7 +148,7 @@ def measure(folder: Path, given: argparse.Namespace) -> dict[int, list[float]]:
                 for _key, result in ended:
                     result()
             rate = given.packages * given.mib * MIB / (time.monotonic() - began) / 1e6
-            rates[streams].append(round(rate, 2))
+            found.append(round(rate, 2))
             print(f"{streams} streams: {rate:.2f} MB/s", file=sys.stderr, flush=True)
             shutil.rmtree(folder / "far" / attempt.name)
     return rates
