@@ -180,6 +180,7 @@ class TransferBundle(BundleOperation[DataTransfer]):
         cargo = Cargo(what.key, key, what.size, what.digest)
         attempt = Attempt(self.attempt, tuple((key_of(name), name) for name in earlier))
         self.transport.move(cargo, self.origin, self.destination, attempt, lease)
+        lease.check(what.size)  # a program may have ended between two looks at it
         return key
 
     def _archive(self, package: RawDataPackage) -> None:
