@@ -72,7 +72,7 @@ def main() -> int:
 def start_sshd(link: WideAreaLink, folder: Path) -> subprocess.Popen[bytes]:
     """At the far host; the ssh command of the near one is put into the environment."""
     for key in ("host", "user"):
-        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / key]
+        make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / key)]
         subprocess.run(make, check=True, timeout=30)
     shutil.copy(folder / "user.pub", folder / "authorized")
     Path("/run/sshd").mkdir(exist_ok=True)
@@ -113,6 +113,7 @@ def measure(folder: Path, given: argparse.Namespace) -> dict[int, list[float]]:
     from datamgmt.models import DiskDataLocation, Site
     from datamgmt.storage.identity import Marker
     from datamgmt.storage.keys import MARKER_KEY
+    from transfer.engine.worker.lease import LeaseHandle
     from transfer.models.transport_parameters import TransportParameters
     from transfer.operations.streams import Streams
     from transfer.transports import Attempt, Cargo, Place
@@ -138,7 +139,7 @@ def measure(folder: Path, given: argparse.Namespace) -> dict[int, list[float]]:
             transport = Rsync(TransportParameters(streams=streams))
             attempt = Attempt(f"{number}-{streams}")
 
-            def move(key: str, lease: Held, transport: Rsync = transport, attempt: Attempt = attempt) -> None:
+            def move(key: str, lease: LeaseHandle, transport: Rsync = transport, attempt: Attempt = attempt) -> None:
                 cargo = Cargo(key, f"{attempt.name}/{key}", given.mib * MIB, "")
                 transport.move(cargo, near, far, attempt, lease)
 

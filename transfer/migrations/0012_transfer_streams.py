@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('transfer', '0010_conditions'),
+        ('transfer', '0011_notifications'),
     ]
 
     operations = [
