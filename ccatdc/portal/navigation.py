@@ -77,6 +77,7 @@ GROUPS: tuple[Group, ...] = (
             ("schedule", "planning.prescheduledslot"),
             ("tune", "planning.obsmode"),
             ("timer", "planning.calibrationcadence"),
+            ("partly_cloudy_day", "planning.weathersample"),
             ("star", "planning.source"),
             ("radar", "planning.constantelevationazimuthrange"),
             ("show_chart", "observatory.line"),

@@ -39,6 +39,28 @@ class SetUpInBriefSerializer(serializers.ModelSerializer[Any]):
         read_only_fields = fields
 
 
+class WeatherRangeSerializer(serializers.Serializer[Any]):
+    """A quantity during an observation; of the wind's direction the circular mean alone."""
+
+    mean = serializers.FloatField()
+    min = serializers.FloatField(required=False)
+    max = serializers.FloatField(required=False)
+
+
+class WeatherSerializer(serializers.Serializer[Any]):
+    """What weather stations measured during an observation, in the units of a sample. Empty without samples."""
+
+    samples = serializers.IntegerField(required=False, help_text="How many samples there are.")
+    pwv_mm = WeatherRangeSerializer(required=False)
+    tau_225 = WeatherRangeSerializer(required=False)
+    relative_humidity_pct = WeatherRangeSerializer(required=False)
+    temperature_c = WeatherRangeSerializer(required=False)
+    pressure_hpa = WeatherRangeSerializer(required=False)
+    wind_m_s = WeatherRangeSerializer(required=False)
+    wind_gust_m_s = WeatherRangeSerializer(required=False)
+    wind_direction_deg = WeatherRangeSerializer(required=False)
+
+
 class ExecutionSerializer(Expandable, serializers.ModelSerializer[ExecutedObsUnit]):
     """An execution as the data center knows it, and what it was observed with."""
 
@@ -60,6 +82,7 @@ class ExecutionSerializer(Expandable, serializers.ModelSerializer[ExecutedObsUni
     )
     instrument_module_configurations = SetUpInBriefSerializer(many=True, read_only=True)
     conditions = serializers.SerializerMethodField()
+    weather = serializers.SerializerMethodField()
     operator = serializers.SlugRelatedField[Any]("username", read_only=True)
 
     class Meta:
@@ -80,6 +103,7 @@ class ExecutionSerializer(Expandable, serializers.ModelSerializer[ExecutedObsUni
             "observation_configuration_version",
             "pre_scheduled_slot",
             "conditions",
+            "weather",
             "quality",
             "quality_comment",
             "operator",
@@ -87,6 +111,12 @@ class ExecutionSerializer(Expandable, serializers.ModelSerializer[ExecutedObsUni
             "updated_at",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(WeatherSerializer)
+    def get_weather(self, execution: ExecutedObsUnit) -> dict[str, Any]:
+        """As planning/weather/summaries.py computes it."""
+        found: dict[str, Any] = execution.weather
+        return found
 
     def get_conditions(self, execution: ExecutedObsUnit) -> dict[str, float | None]:
         """By name, in the units of the finish call."""

@@ -25,6 +25,7 @@ from datamgmt.filing.repeats import differences_between
 from datamgmt.filing.reports import CONDITIONS, FileReport, FinishReport, StartReport, clock_problem
 from planning.models import ExecutedObsUnit, ExecutionStatus, ObsUnit
 from planning.scheduling.progress import note_end
+from planning.weather.summaries import weather_of
 
 __all__ = [
     "FileReport",
@@ -115,6 +116,8 @@ def finish_execution(
             "filed": {**execution.filed, "finish": filed},
             **report.conditions,
         }
+        execution.end_time = report.end_time
+        columns["weather"] = weather_of(execution)
         transition(execution, report.status, **columns)
         note_end(execution)
         notify_managers()

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from accounts.people import person_of
 from ccatdc.common.admin.actions import Given, bulk_action
@@ -18,7 +18,7 @@ from ccatdc.common.admin.badges import link_to_list
 from ccatdc.common.admin.base import ReadOnlyAdmin, fields_of, state_column
 from ccatdc.common.admin.filters import DaysFilter
 from ccatdc.common.bulk_actions import Outcome
-from ccatdc.common.units import duration_text
+from ccatdc.common.units import NOTHING, duration_text
 from planning.models import EXECUTION_COLOURS, ExecutedObsUnit, ExecutionStatus, ObservingProgram, ObsUnit
 from planning.scheduling.closing import close_executions
 
@@ -105,6 +105,7 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
                     "pressure_hpa",
                     "elevation_deg_mean",
                     "azimuth_deg_mean",
+                    "weather_shown",
                 ]
             },
         ),
@@ -118,6 +119,7 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
         "files_link",
         "packages_link",
         "streams_link",
+        "weather_shown",
     ]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -134,6 +136,16 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
         except ValueError:
             units = ObsUnit.objects.filter(Q(name__icontains=term) | Q(source__name__icontains=term))
             return queryset.of_obs_units(units), False
+
+    @admin.display(description="Weather")
+    def weather_shown(self, execution: ExecutedObsUnit) -> SafeString | str:
+        """Mean, and least and greatest value, of the samples of weather stations."""
+        lines = [
+            (name, ", ".join(f"{each} {value:.5g}" for each, value in found.items()))
+            for name, found in execution.weather.items()
+            if isinstance(found, dict)
+        ]
+        return format_html_join(mark_safe("<br>"), "{}: {}", lines) or NOTHING
 
     @admin.display(description="Source")
     def source_name(self, execution: ExecutedObsUnit) -> str:

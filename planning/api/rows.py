@@ -19,6 +19,7 @@ from planning.models import (
     PreScheduledSlot,
     Source,
     SubObservingProgram,
+    WeatherSample,
 )
 
 
@@ -68,6 +69,10 @@ def tiles() -> QuerySet[ChaiTiling]:
 
 def slots() -> QuerySet[PreScheduledSlot]:
     return PreScheduledSlot.objects.select_related("telescope")
+
+
+def weather_samples() -> QuerySet[WeatherSample]:
+    return WeatherSample.objects.select_related("telescope")
 
 
 def executions() -> QuerySet[ExecutedObsUnit]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from ccatdc.common.api.views import rows_at
-from planning.api import configuration_views, scheduler_views, timeline_views, views, visibility
+from planning.api import configuration_views, scheduler_views, timeline_views, views, visibility, weather_views
 
 urlpatterns = [
     path("obs_units/available/", scheduler_views.AvailableObsUnitsView.as_view()),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("instruments/availability", scheduler_views.SetInstrumentsView.as_view()),
     path("instrument_modules/availability", scheduler_views.SetModulesView.as_view()),
     path("timeline", timeline_views.TimelineView.as_view()),
+    path("weather", weather_views.WeatherView.as_view()),
     path("visibility/<int:pk>", visibility.VisibilityView.as_view()),
     path("visibility/<int:pk>.svg", visibility.VisibilityPictureView.as_view(), name="visibility_picture"),
     *rows_at(
@@ -27,6 +28,7 @@ urlpatterns = [
             "chai_tilings": configuration_views.ChaiTilingViewSet,
             "pre_scheduled_slots": configuration_views.SlotViewSet,
             "sources": views.SourceViewSet,
+            "weather_samples": weather_views.WeatherSampleViewSet,
             "constant_elevation_azimuth_ranges": views.AzimuthRangeViewSet,
         }
     ),

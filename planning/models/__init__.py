@@ -18,6 +18,7 @@ from planning.models.sources import (
     SolarSystemObject,
     Source,
 )
+from planning.models.weather import WeatherSample
 
 __all__ = [
     "EXECUTION_COLOURS",
@@ -45,4 +46,5 @@ __all__ = [
     "SolarSystemObject",
     "Source",
     "SubObservingProgram",
+    "WeatherSample",
 ]

@@ -156,7 +156,8 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     instrument's. ``filed`` holds what start and finish were called with: a call that is repeated is compared with it,
     not with what an operator corrected since. Conditions: pwv mm, opacity at 225 GHz, humidity %, temperature C, wind
     and its gusts m/s, where it comes from and other angles in degrees, pressure hPa; azimuth and elevation as mean and
-    as the range that the telescope moved through. What it was observed with: the module configurations, the
+    as the range that the telescope moved through. ``weather``: mean and extremes of the samples of weather stations
+    meanwhile (planning/weather/summaries.py). What it was observed with: the module configurations, the
     configuration (and which of its revisions that was), the slot.
     """
 
@@ -199,6 +200,7 @@ class ExecutedObsUnit(UuidPrimaryKey, TimeStamped):
     el_max_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")
     az_min_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")
     az_max_deg = models.FloatField(null=True, blank=True, help_text="Degrees.")
+    weather = models.JSONField(default=dict, blank=True, editable=False)
     quality = models.CharField(max_length=16, choices=ExecutionQuality.choices, default=ExecutionQuality.UNKNOWN)
     quality_comment = models.TextField(blank=True)
     operator = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="+")

@@ -25,6 +25,7 @@ from planning.models import (
     ProgramMembership,
     SolarSystemObject,
     SubObservingProgram,
+    WeatherSample,
 )
 from planning.models.configurations import MappingMode
 from planning.models.scan_parameters import ScanType
@@ -229,3 +230,21 @@ class ProgramMembershipFactory(DjangoModelFactory[ProgramMembership]):
 
     observing_program = factory.SubFactory(ObservingProgramFactory)
     user = factory.SubFactory(UserFactory)
+
+
+class WeatherSampleFactory(DjangoModelFactory[WeatherSample]):
+    """A dry night on Cerro Chajnantor."""
+
+    class Meta:
+        model = WeatherSample
+
+    telescope = factory.SubFactory(TelescopeFactory)
+    station = "chajnantor"
+    time = START
+    pwv_mm = 0.6
+    relative_humidity_pct = 12.0
+    temperature_c = -6.9
+    pressure_hpa = 519.4
+    wind_m_s = 6.1
+    wind_gust_m_s = 7.5
+    wind_direction_deg = 317.0

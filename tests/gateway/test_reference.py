@@ -52,6 +52,7 @@ OWN = {
     "change": "the history of each site",
     "usersession": "the log-ins of each site",
     "executedobsunit": "filed",
+    "weathersample": "what stations sent to the main site",
     "rawdatafile": "filed",
     "physicalcopy": "filed",
     "unrecordedfile": "what the inventories of the main site found",

@@ -45,6 +45,7 @@ from tests.factories.planning import (
     PrimeCamObservationConfigurationFactory,
     SolarSystemObjectFactory,
     SubObservingProgramFactory,
+    WeatherSampleFactory,
 )
 from tests.factories.transfer import (
     DataTransferFactory,
@@ -119,6 +120,7 @@ def one_of_each(db: None) -> None:
     ChaiInparParameterFactory.create()
     ChaiTilingFactory.create()
     PreScheduledSlotFactory.create()
+    WeatherSampleFactory.create()
     ApiTokenFactory.create()
     SystemLogFactory.create()
     FailedLogInFactory.create()
