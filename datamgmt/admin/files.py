@@ -13,14 +13,19 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.people import person_of
-from ccatdc.common.admin.actions import portal_action
+from ccatdc.common.admin.actions import Given, bulk_action, portal_action
 from ccatdc.common.admin.badges import NO_VALUE, badge, link_to_admin, link_to_list, state_badge
 from ccatdc.common.admin.base import ReadOnlyAdmin, code_column, fields_of, size_column
+from ccatdc.common.bulk_actions import Outcome
 from datamgmt.admin.sites import AtSource
 from datamgmt.copies.needs_attention import check_again
+from datamgmt.filing.quality import judge_files
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile
 from datamgmt.models.streams import belonging_to
 from datamgmt.states import INTEGRITY_COLOURS, NEEDS_ATTENTION
+from planning.models import ExecutionQuality
+
+_JUDGE = "The quality of each of these files is set. The reason is their comment."
 
 
 class SetAside(admin.SimpleListFilter):
@@ -73,13 +78,14 @@ class RawDataFileAdmin(ReadOnlyAdmin):
     # What is searched is said in get_search_results; the box appears when this is not empty.
     search_fields = ["id"]
     search_help_text = "A file's id, its whole path below the source's root, or the beginning of a package's name."
-    actions = ["check_again_selected"]
+    actions = ["check_again_selected", "judge_good", "judge_usable", "judge_bad"]
     fieldsets = [
         (None, {"fields": ["id", "path_shown", "size_shown", "file_type", "description", "verdict", "copies_link"]}),
         (
             "Belongs to",
             {"fields": ["execution_link", "data_stream", "instrument_module", "package_link", "source_location"]},
         ),
+        ("Judgement", {"fields": ["quality", "quality_comment"]}),
         ("Proof", {"fields": ["checksum_algorithm", "checksum_shown", "digest_shown"]}),
         ("Times (UTC)", {"fields": ["start_time", "end_time", "created_at", "registered_at"]}),
     ]
@@ -171,6 +177,18 @@ class RawDataFileAdmin(ReadOnlyAdmin):
     def check_again_selected(self, request: HttpRequest, file: RawDataFile) -> None:
         """Its cause is gone: let the flow take it up again."""
         check_again(PhysicalCopy.objects.non_polymorphic().filter(raw_data_file=file), person_of(request))
+
+    @bulk_action("Quality good", needs="operate", confirm=_JUDGE, shown_for=lambda file: file.quality != "good")
+    def judge_good(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
+        return judge_files(rows, ExecutionQuality.GOOD, user=person_of(request), reason=given.reason)
+
+    @bulk_action("Quality usable", needs="operate", confirm=_JUDGE, shown_for=lambda file: file.quality != "usable")
+    def judge_usable(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
+        return judge_files(rows, ExecutionQuality.USABLE, user=person_of(request), reason=given.reason)
+
+    @bulk_action("Quality bad", needs="operate", confirm=_JUDGE, shown_for=lambda file: file.quality != "bad")
+    def judge_bad(self, request: HttpRequest, rows: Any, given: Given) -> Outcome:
+        return judge_files(rows, ExecutionQuality.BAD, user=person_of(request), reason=given.reason)
 
 
 def _is_narrow(request: HttpRequest) -> bool:

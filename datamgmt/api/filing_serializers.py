@@ -161,7 +161,7 @@ class FinishSerializer(StrictSerializer):
 
 
 class AmendSerializer(StrictSerializer):
-    """Another judgement of an observation that is over."""
+    """Another judgement of an observation that is over, or of a file."""
 
     quality = serializers.ChoiceField(ExecutionQuality.choices, required=False)
     quality_comment = serializers.CharField(required=False, allow_blank=True, max_length=10_000, trim_whitespace=False)

@@ -23,9 +23,10 @@ from datamgmt.api.filing_serializers import (
     RegisteredSerializer,
     StartSerializer,
 )
+from datamgmt.api.serializers import FileSerializer
 from datamgmt.filing.executions import finish_execution, register_files, start_execution
 from datamgmt.filing.parsing import MAX_ROWS, read_file_reports
-from datamgmt.filing.quality import amend_quality
+from datamgmt.filing.quality import amend_file_quality, amend_quality
 
 
 def _status(created: bool) -> HTTPStatus:
@@ -78,6 +79,22 @@ class AmendExecutionView(APIView):
         reason = changes.pop("reason")
         execution = amend_quality(pk, changes, user=user_of(request), token=filing_token(request), reason=reason)
         return Response(ExecutionSerializer(execution).data)
+
+
+class AmendFileView(APIView):
+    """What is said of a file."""
+
+    needs = {"PATCH": "write:observations"}
+
+    @extend_schema(operation_id="amend_file", request=AmendSerializer, responses={200: FileSerializer})
+    def patch(self, request: Request, pk: UUID) -> Response:
+        """Amend its quality and the comment. The same again changes nothing; every change is in the audit log."""
+        body = AmendSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        changes = dict(body.validated_data)
+        reason = changes.pop("reason")
+        file = amend_file_quality(pk, changes, user=user_of(request), token=filing_token(request), reason=reason)
+        return Response(FileSerializer(file).data)
 
 
 class RegisterFileView(APIView):

@@ -143,6 +143,7 @@ class FileFilter(RowFilter):
     module = ModuleFilter("short_name")
     source_location = PlaceFilter("source_location")
     file_type = OneOfFilter(choices=FileType.choices)
+    quality = OneOfFilter(choices=ExecutionQuality.choices)
 
     def in_a_package(self, rows: QuerySet[Any], _name: str, packaged: bool) -> QuerySet[Any]:
         """Those that are, or those that are not."""

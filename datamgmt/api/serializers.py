@@ -171,6 +171,8 @@ class FileSerializer(Expandable, serializers.ModelSerializer[RawDataFile]):
             "created_at",
             "registered_at",
             "description",
+            "quality",
+            "quality_comment",
         ]
         read_only_fields = fields
 

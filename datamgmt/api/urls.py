@@ -15,7 +15,7 @@ urlpatterns = [
     path("executed_obs_units/<uuid:pk>/finish", filing_views.FinishExecutionView.as_view()),
     path("raw_data_files/", views.FilesView.as_view()),
     path("raw_data_files/bulk", filing_views.RegisterFilesView.as_view()),
-    path("raw_data_files/<uuid:pk>", views.FileView.as_view()),
+    path("raw_data_files/<uuid:pk>", views.FileAndAmendView.as_view()),
     path("raw_data_packages/", views.PackageListView.as_view()),
     path("raw_data_packages/<uuid:pk>/files/", views.PackageFilesView.as_view()),
     *rows_at(

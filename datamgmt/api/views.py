@@ -12,7 +12,7 @@ from ccatdc.common.api.views import RowsViewSet, StrictDetailView, StrictListVie
 from ccatdc.common.visibility import visible
 from datamgmt.api import filters, rows, serializers
 from datamgmt.api.execution_serializers import ExecutionDetailSerializer, ExecutionSerializer
-from datamgmt.api.filing_views import AmendExecutionView, RegisterFileView
+from datamgmt.api.filing_views import AmendExecutionView, AmendFileView, RegisterFileView
 from datamgmt.models import RawDataFile, RawDataPackage, RawDataPackageMetadata
 from planning.api.rows import executions
 from planning.api.views import OF_OBS_UNIT
@@ -95,6 +95,12 @@ class FileView(StrictDetailView[RawDataFile]):
     queryset = rows.files()
     serializer_class = serializers.FileDetailSerializer
     expands = FilesView.expands
+
+
+class FileAndAmendView(AmendFileView, FileView):
+    """One file, and amending its quality."""
+
+    needs = {**AmendFileView.needs, **READ}
 
 
 class PackageListView(StrictListView[RawDataPackage]):

@@ -1,4 +1,5 @@
-"""The judgement of an observation that is over, changed: by its instrument or an observer, with a line of the audit log.
+"""The judgement of an observation that is over, or of a file, changed: by its instrument or an observer, with a line of
+the audit log.
 
 The first judgement comes with the finish call (datamgmt/filing/executions.py) and stays in ``filed``: that call may be
 repeated after it was amended.
@@ -6,14 +7,19 @@ repeated after it was amended.
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import ApiToken, User, record
+from ccatdc.common.bulk_actions import BulkAction, Outcome
 from ccatdc.common.errors import ConflictError, NotFoundError
-from datamgmt.filing.access import require_all_of
-from planning.models import ExecutedObsUnit, ExecutionStatus
+from datamgmt.filing.access import require_all_of, require_module
+from datamgmt.models import RawDataFile
+from planning.models import ExecutedObsUnit, ExecutionQuality, ExecutionStatus
 from planning.scheduling.progress import note_end
 
 
@@ -36,20 +42,57 @@ def amend_quality(
                 code="filing.not_finished",
                 remedy="Say its quality when you finish it.",
             )
-        before = {name: getattr(execution, name) for name in changes}
-        if before == changes:
-            return execution
-        for name, value in changes.items():
-            setattr(execution, name, value)
-        execution.save(update_fields=[*changes, "updated_at"])
-        record(
-            "filing",
-            f"Quality of {execution}: {_words(before)} became {_words(changes)}.{f' {reason}' if reason else ''}",
-            about=execution,
-            user=user,
-        )
-        note_end(execution)
+        if _amend(execution, changes, user, reason, "updated_at"):
+            note_end(execution)
     return execution
+
+
+def amend_file_quality(
+    file_id: UUID, changes: dict[str, str], *, user: User, token: ApiToken | None = None, reason: str = ""
+) -> RawDataFile:
+    """The same for one file, at any time after it was filed.
+
+    Raises NotFoundError, NotAllowedError (``token`` is bound to another instrument than the file's module).
+    """
+    with transaction.atomic():
+        rows = RawDataFile.objects.select_for_update(of=("self",)).select_related("instrument_module__instrument")
+        file: RawDataFile | None = rows.filter(pk=file_id).first()
+        if file is None:
+            raise NotFoundError(f"There is no file {file_id}.", code="filing.unknown_file")
+        require_module(token, file.instrument_module)
+        _amend(file, changes, user, reason)
+    return file
+
+
+def judge_files(
+    rows: QuerySet[Any], quality: ExecutionQuality, *, user: AbstractBaseUser | None, reason: str
+) -> Outcome:
+    """Set the quality of many files; the reason is their comment too. Permission is the caller's business."""
+
+    def obstacle(file: RawDataFile) -> str:
+        return f"{quality.label.lower()} already" if (file.quality, file.quality_comment) == (quality, reason) else ""
+
+    def write(files: QuerySet[Any]) -> int:
+        return files.update(quality=quality, quality_comment=reason)
+
+    return BulkAction(f"Quality {quality.label.lower()}", "filing", obstacle, write).on(rows, user=user, reason=reason)
+
+
+def _amend(row: ExecutedObsUnit | RawDataFile, changes: dict[str, str], user: User, reason: str, *more: str) -> bool:
+    """Store and record what differs; whether anything does."""
+    before = {name: getattr(row, name) for name in changes}
+    if before == changes:
+        return False
+    for name, value in changes.items():
+        setattr(row, name, value)
+    row.save(update_fields=[*changes, *more])
+    record(
+        "filing",
+        f"Quality of {row}: {_words(before)} became {_words(changes)}.{f' {reason}' if reason else ''}",
+        about=row,
+        user=user,
+    )
+    return True
 
 
 def _words(values: dict[str, str]) -> str:

@@ -18,7 +18,7 @@ from datamgmt.models.packages import RawDataPackage
 from datamgmt.models.streams import in_streams_for, in_streams_overlapping
 from datamgmt.states import USABLE, PhysicalCopyStatus
 from observatory.models import DataStream, InstrumentModule
-from planning.models import ExecutedObsUnit
+from planning.models import ExecutedObsUnit, ExecutionQuality
 from planning.models.executions import time_range
 from planning.models.visibility import observed_for
 
@@ -133,7 +133,8 @@ class RawDataFile(UuidPrimaryKey):
     ``checksum`` is the instrument's claim (hex, may be empty); ``digest`` is what we computed when the file was
     packaged (``blake3:<hex>``). ``relative_path`` is below the root of the SOURCE location and is the member's name in
     the tar. A file without an execution is of a data stream, has the times of its data, and belongs to all executions
-    that it overlaps. A file of an execution may name a data stream too: that says how late it may come.
+    that it overlaps. A file of an execution may name a data stream too: that says how late it may come. ``quality`` is
+    of the file alone, and said after it was filed (datamgmt/filing/quality.py); that of its execution is another one.
     """
 
     name = models.CharField(max_length=255)
@@ -157,6 +158,10 @@ class RawDataFile(UuidPrimaryKey):
     created_at = models.DateTimeField(null=True, blank=True, help_text="The instrument's clock.")
     registered_at = models.DateTimeField(default=timezone.now, editable=False)
     description = models.CharField(max_length=255, blank=True)
+    quality = models.CharField(
+        max_length=16, choices=ExecutionQuality.choices, default=ExecutionQuality.UNKNOWN, editable=False
+    )
+    quality_comment = models.TextField(blank=True, editable=False)
 
     objects = RawDataFileQuerySet.as_manager()
 
@@ -169,6 +174,7 @@ class RawDataFile(UuidPrimaryKey):
             models.UniqueConstraint("source_location", MD5("relative_path"), name="raw_file_path_unique"),
             models.CheckConstraint(condition=Q(size__gte=0), name="raw_file_size_not_negative"),
             known_values("file_type", FileType, "raw_file_type_known"),
+            known_values("quality", ExecutionQuality, "raw_file_quality_known"),
             models.CheckConstraint(
                 condition=Q(executed_obs_unit__isnull=False)
                 | Q(data_stream__isnull=False, start_time__isnull=False, end_time__isnull=False),
@@ -190,6 +196,10 @@ class RawDataFile(UuidPrimaryKey):
                 fields=["executed_obs_unit", "instrument_module"],
                 condition=Q(raw_data_package__isnull=True),
                 name="raw_file_unpackaged",
+            ),
+            # Files that somebody judged: few among 10^8.
+            models.Index(
+                fields=["quality", "id"], condition=~Q(quality=ExecutionQuality.UNKNOWN), name="raw_file_by_quality"
             ),
             # Which files of data streams overlap an observation?
             GistIndex(time_range(), name="raw_file_by_time", condition=Q(executed_obs_unit__isnull=True)),

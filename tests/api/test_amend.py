@@ -10,6 +10,7 @@ from accounts.models import SystemLog
 from planning.models import ExecutedObsUnit, ObsUnitState
 from tests.api.bodies import finish_body, finish_path
 from tests.api.conftest import ApiClient, client_with, problem
+from tests.factories.datamgmt import RawDataFileFactory
 from tests.factories.observatory import InstrumentFactory
 from tests.factories.planning import ExecutedObsUnitFactory, ObsModeFactory, ObsUnitFactory
 
@@ -86,3 +87,36 @@ def test_one_finds_ones_own_executions() -> None:
 
     assert found("true") == {str(mine.pk), str(operated.pk)}
     assert len(found("false")) == 1
+
+
+class TestFiles:
+    def amend(self, api: ApiClient, key: Any, **body: Any) -> Any:
+        return api.send("PATCH", f"/api/raw_data_files/{key}", body)
+
+    def test_a_file_is_judged_once_recorded_and_found(self) -> None:
+        api = client_with("read:observations", "read:all_programs", "write:observations")
+        file, other = RawDataFileFactory.create(), RawDataFileFactory.create()
+
+        for _ in range(2):
+            answer = self.amend(api, file.pk, quality="bad", quality_comment="a glitch", reason="seen in the maps")
+            assert answer.status_code == 200, answer.content
+            assert (answer.json()["quality"], answer.json()["quality_comment"]) == ("bad", "a glitch")
+
+        (entry,) = SystemLog.objects.filter(component="filing")
+        assert "'unknown', '' became 'bad', 'a glitch'. seen in the maps" in entry.message
+        found = [api.get("/api/raw_data_files/", quality=word).json()["results"] for word in ("bad", "unknown")]
+        assert [[row["id"] for row in rows] for rows in found] == [[str(file.pk)], [str(other.pk)]]
+
+    def test_nonsense_and_what_is_not_there_are_refused(self, instrument_api: ApiClient) -> None:
+        file = RawDataFileFactory.create()
+        problem(self.amend(instrument_api, file.pk), 400, "request.invalid")
+        problem(self.amend(instrument_api, file.pk, quality="superb"), 400, "request.invalid")
+        nobody = "00000000-0000-4000-8000-000000000001"
+        problem(self.amend(instrument_api, nobody, quality="bad"), 404, "filing.unknown_file")
+
+    def test_a_token_of_another_instrument_may_not(self) -> None:
+        file = RawDataFileFactory.create()
+        foreign = client_with("write:observations", instrument=InstrumentFactory.create(short_name="chai"))
+        problem(self.amend(foreign, file.pk, quality="bad"), 403, "token.other_instrument")
+        file.refresh_from_db()
+        assert file.quality == "unknown"
