@@ -89,8 +89,11 @@ class BelongingFilter(django_filters.UUIDFilter):  # type: ignore[misc]
 class PackageFilter(ByDay):
     """Packages by what they hold and where they are in their life."""
 
-    start_path = "executed_obs_unit__start_time"
-
+    date = django_filters.DateFilter(
+        method="on", help_text="Of an observation that began on this day, UTC; of a data stream with data of it."
+    )
+    date_from = django_filters.DateFilter(method="since", help_text="The same for this day or later.")
+    date_to = django_filters.DateFilter(method="until", help_text="The same for this day or earlier.")
     name = django_filters.CharFilter("name")
     state = OneOfFilter(choices=PackageState.choices)
     status = OneOfFilter(choices=Status.choices)
@@ -107,6 +110,18 @@ class PackageFilter(ByDay):
     late = FlagFilter("is_late")
     created_from = MomentFilter("created_at", lookup_expr="gte")
     created_to = MomentFilter("created_at", lookup_expr="lt")
+
+    def since(self, rows: QuerySet[Any], _name: str, day: dt.date) -> QuerySet[Any]:
+        """By the start of the observation; a package of a data stream by the end of its data."""
+        first = dt.datetime.combine(day, dt.time.min, dt.UTC)
+        of_stream = Q(executed_obs_unit__isnull=True, end_time__gte=first)
+        return rows.filter(Q(executed_obs_unit__start_time__gte=first) | of_stream)
+
+    def until(self, rows: QuerySet[Any], _name: str, day: dt.date) -> QuerySet[Any]:
+        """By the start of the observation, or of the data of the stream."""
+        last = dt.datetime.combine(day, dt.time.max, dt.UTC)
+        of_stream = Q(executed_obs_unit__isnull=True, start_time__lte=last)
+        return rows.filter(Q(executed_obs_unit__start_time__lte=last) | of_stream)
 
 
 class ExecutionFilter(ByDay):

@@ -18,7 +18,7 @@ from tests.factories.datamgmt import (
     SourceLocationFactory,
     archive_package,
 )
-from tests.factories.observatory import InstrumentFactory, InstrumentModuleFactory
+from tests.factories.observatory import DataStreamFactory, InstrumentFactory, InstrumentModuleFactory
 from tests.factories.planning import ExecutedObsUnitFactory, FixedSourceFactory, ObservingProgramFactory, ObsUnitFactory
 from tests.factories.transfer import DataTransferFactory, LongTermArchiveTransferFactory, RawDataPackageCreationFactory
 
@@ -61,6 +61,31 @@ class TestPackages:
             is_late=True,
         )
         assert names_in(viewer_api.get(PACKAGES, **query)) == found
+
+    @pytest.mark.parametrize(
+        ("query", "is_found"),
+        [
+            ({"date": "2026-05-01"}, True),
+            ({"date": "2026-05-02"}, True),
+            ({"date": "2026-05-03"}, False),
+            ({"date_from": "2026-05-02"}, True),
+            ({"date_from": "2026-05-03"}, False),
+            ({"date_to": "2026-05-01"}, True),
+            ({"date_to": "2026-04-30"}, False),
+        ],
+    )
+    def test_packages_of_data_streams_by_the_days_of_their_data(
+        self, viewer_api: ApiClient, query: dict[str, str], is_found: bool
+    ) -> None:
+        stream = DataStreamFactory.create()
+        package = RawDataPackageFactory.create(
+            executed_obs_unit=None,
+            data_stream=stream,
+            instrument_module=stream.instrument_module,
+            start_time=datetime(2026, 5, 1, 23, 30, tzinfo=UTC),
+            end_time=datetime(2026, 5, 2, 0, 30, tzinfo=UTC),
+        )
+        assert names_in(viewer_api.get(PACKAGES, **query)) == [package.name] * is_found
 
     def test_by_execution(self, viewer_api: ApiClient) -> None:
         package, _ = (RawDataPackageFactory.create() for _ in range(2))
