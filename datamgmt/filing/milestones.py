@@ -12,16 +12,19 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from http import HTTPStatus
+from operator import or_
 from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Q, QuerySet, TextChoices
+from django.db.models import Q, TextChoices
 
 from ccatdc.common.errors import ExternalError
 from ccatdc.common.states import Status
 from datamgmt.models import RawDataFile, RawDataFilePhysicalCopy, RawDataPackage
+from datamgmt.models.streams import in_streams_overlapping
 from datamgmt.states import PackageState
 from planning.models import ExecutedObsUnit
 
@@ -33,7 +36,9 @@ FAILURES_SHOWN: Final = 10
 
 
 class Milestone(TextChoices):
-    """What can be waited for. An execution without files is packaged and archived when it is over."""
+    """What can be waited for. An execution without files is packaged and archived when it is over. What data streams
+    wrote meanwhile counts as far as it is filed.
+    """
 
     FINISHED = "finished", "It is over, however it ended"
     PACKAGED = "packaged", "It is over, and every file is in a tar"
@@ -48,16 +53,28 @@ class TooManyWaitError(ExternalError):
 
 
 def has_reached(execution: UUID, milestone: Milestone) -> bool:
-    """Whether the execution is there now. One query; late files take it back."""
-    rows: QuerySet[ExecutedObsUnit] = ExecutedObsUnit.objects.finished().filter(pk=execution)
-    if milestone != Milestone.FINISHED:
-        there = Q(state=PackageState.ARCHIVED)
-        if milestone == Milestone.PACKAGED:
-            there |= Q(status=Status.COMPLETED)
-        own = {"executed_obs_unit": OuterRef("pk")}
-        rows = rows.exclude(Exists(RawDataFile.objects.unpackaged().filter(**own)))
-        rows = rows.exclude(Exists(RawDataPackage.objects.exclude(there).filter(**own)))
-    return rows.exists()
+    """Whether the execution is there now. Few queries; late files take it back."""
+    rows = ExecutedObsUnit.objects.finished().select_related("obs_unit__obs_mode")
+    found = rows.filter(pk=execution).first()
+    if found is None or milestone == Milestone.FINISHED:
+        return found is not None
+    there = Q(state=PackageState.ARCHIVED)
+    if milestone == Milestone.PACKAGED:
+        there |= Q(status=Status.COMPLETED)
+    # Its own and those of streams one after the other: each has its index.
+    return not any(
+        lacking.filter(belong).exists()
+        for belong in _belonging(found)
+        for lacking in (RawDataFile.objects.unpackaged(), RawDataPackage.objects.exclude(there))
+    )
+
+
+def _belonging(execution: ExecutedObsUnit) -> list[Q]:
+    """Which files or packages count: its own, and those of data streams that overlap it. Of one that was closed by a
+    person nobody knows the end, and so which these are.
+    """
+    own = Q(executed_obs_unit=execution)
+    return [own] if execution.end_time is None else [own, in_streams_overlapping(execution)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +89,17 @@ def failures_of(execution: UUID, milestone: Milestone) -> list[Failure]:
     """What keeps it from the milestone until it was put right; the first few."""
     if milestone == Milestone.FINISHED:
         return []
-    packages = RawDataPackage.objects.failed().filter(executed_obs_unit=execution).order_by("name")
+    found = ExecutedObsUnit.objects.select_related("obs_unit__obs_mode").filter(pk=execution).first()
+    if found is None:
+        return []
+    belong = reduce(or_, _belonging(found))
+    packages = RawDataPackage.objects.failed().filter(belong).order_by("name")
     failed = [
         Failure("package.failed", f"{name} failed; its operations say why: /api/raw_data_packages/{pk}/")
         for pk, name in packages.values_list("pk", "name")[:FAILURES_SHOWN]
     ]
-    copies = RawDataFilePhysicalCopy.objects.non_polymorphic().filter(
-        raw_data_file__executed_obs_unit=execution, raw_data_file__raw_data_package__isnull=True
-    )
+    files = RawDataFile.objects.unpackaged().filter(belong).order_by().values("pk")
+    copies = RawDataFilePhysicalCopy.objects.non_polymorphic().filter(raw_data_file__in=files)
     aside = copies.exclude(error_code="").order_by("raw_data_file__relative_path")
     columns = ("error_code", "raw_data_file__relative_path", "error_message")
     failed += [Failure(code, f"{path}: {why}") for code, path, why in aside.values_list(*columns)[:FAILURES_SHOWN]]

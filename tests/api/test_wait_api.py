@@ -15,7 +15,8 @@ from tests.accounts.foreign import scientist
 from tests.api.conftest import ApiClient, client_with, problem
 from tests.factories.accounts import ApiTokenFactory
 from tests.factories.datamgmt import RawDataFileFactory, RawDataFilePhysicalCopyFactory, RawDataPackageFactory
-from tests.factories.planning import ExecutedObsUnitFactory
+from tests.factories.observatory import DataStreamFactory
+from tests.factories.planning import END, START, ExecutedObsUnitFactory, ObsModeFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -124,3 +125,55 @@ def test_what_failed_ends_the_wait_with_the_reason(viewer_api: ApiClient) -> Non
     assert file.relative_path in body["failures"][1]["message"]
     over = viewer_api.get(wait_path(execution), state="finished").json()
     assert (over["reached"], over["failures"]) == (True, [])
+
+
+class TestDataStreams:
+    """Detector streams of the night: ten minutes of one overlap the observation."""
+
+    @pytest.fixture
+    def execution(self) -> ExecutedObsUnit:
+        stream = DataStreamFactory.create()
+        mode = ObsModeFactory.create(name="streamed", instrument=stream.instrument_module.instrument)
+        found: ExecutedObsUnit = ExecutedObsUnitFactory.create(
+            finished=True, obs_unit__obs_mode=mode, start_time=START, end_time=END
+        )
+        self.of_stream = {
+            "executed_obs_unit": None,
+            "data_stream": stream,
+            "instrument_module": stream.instrument_module,
+            "end_time": END + timedelta(minutes=10),
+        }
+        return found
+
+    def reached(self, api: ApiClient, execution: ExecutedObsUnit, state: str) -> bool:
+        return bool(api.get(wait_path(execution), state=state, timeout=0).json()["reached"])
+
+    def test_a_file_that_overlaps_is_waited_for(self, viewer_api: ApiClient, execution: ExecutedObsUnit) -> None:
+        file = RawDataFileFactory.create(**self.of_stream, start_time=END)
+        assert not self.reached(viewer_api, execution, "packaged")
+
+        file.raw_data_package = RawDataPackageFactory.create(**self.of_stream, start_time=END, built=True)
+        file.save()
+        assert self.reached(viewer_api, execution, "packaged")
+        assert not self.reached(viewer_api, execution, "archived")
+
+        type(file.raw_data_package).objects.update(state=PackageState.ARCHIVED)
+        assert self.reached(viewer_api, execution, "archived")
+
+    def test_one_that_begins_later_is_not(self, viewer_api: ApiClient, execution: ExecutedObsUnit) -> None:
+        RawDataFileFactory.create(**self.of_stream, start_time=END + timedelta(seconds=1))
+        assert self.reached(viewer_api, execution, "archived")
+
+    def test_where_nobody_knows_the_end_streams_do_not_count(
+        self, viewer_api: ApiClient, execution: ExecutedObsUnit
+    ) -> None:
+        RawDataFileFactory.create(**self.of_stream, start_time=END)
+        ExecutedObsUnit.objects.update(end_time=None)
+        assert self.reached(viewer_api, execution, "archived")
+
+    def test_a_package_of_a_stream_that_failed_ends_the_wait(
+        self, viewer_api: ApiClient, execution: ExecutedObsUnit
+    ) -> None:
+        package = RawDataPackageFactory.create(**self.of_stream, start_time=START, state=PackageState.FAILED)
+        body = with_threads(viewer_api, wait_path(execution), state="archived", timeout=50).json()
+        assert package.name in body["failures"][0]["message"]
