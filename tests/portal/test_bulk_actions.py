@@ -247,22 +247,27 @@ def test_every_act_on_many_rows_is_tried() -> None:
     assert {name for name in existing if f'"{name}"' not in text} == set()
 
 
-def test_files_are_judged_and_the_reason_is_their_comment(operator: Client, viewer: Client) -> None:
+@pytest.mark.parametrize(
+    ("action", "quality"), [("judge_good", "good"), ("judge_usable", "usable"), ("judge_bad", "bad")]
+)
+def test_files_are_judged_and_the_reason_is_their_comment(
+    operator: Client, viewer: Client, action: str, quality: str
+) -> None:
     page, rows = "datamgmt.RawDataFile", RawDataFileFactory.create_batch(2)
     words = {"confirmed": "1", "reason": "dome light on"}
 
-    act(viewer, page, "judge_bad", rows, **words)
-    assert not SystemLog.objects.filter(message__startswith="Quality bad").exists()
-    asked = act(operator, page, "judge_bad", rows)
+    act(viewer, page, action, rows, **words)
+    assert not SystemLog.objects.filter(message__startswith=f"Quality {quality}").exists()
+    asked = act(operator, page, action, rows)
     assert asked.status_code == 200
-    act(operator, page, "judge_bad", rows, **words)
-    again = act(operator, page, "judge_bad", rows, **words)
+    act(operator, page, action, rows, **words)
+    again = act(operator, page, action, rows, **words)
 
     for file in rows:
         file.refresh_from_db()
-        assert (file.quality, file.quality_comment) == ("bad", "dome light on")
-    assert "bad already" in " ".join(said(again))
-    (entry,) = SystemLog.objects.filter(message__startswith="Quality bad: 2 files.")
+        assert (file.quality, file.quality_comment) == (quality, "dome light on")
+    assert f"{quality} already" in " ".join(said(again))
+    (entry,) = SystemLog.objects.filter(message__startswith=f"Quality {quality}: 2 files.")
     assert "dome light on" in entry.message
     shown = operator.get(reverse("admin:datamgmt_rawdatafile_change", args=[rows[0].pk])).content.decode()
     assert "dome light on" in shown
