@@ -142,6 +142,7 @@ _LOCATION_OPERATIONAL = frozenset(
         "last_copy_read_hours",
         "scrub_days",
         "inventory_hours",
+        "ignored_paths",
         "scrub_mb_per_s",
         "warning_pct",
         "critical_pct",

@@ -6,8 +6,11 @@ A location is polymorphic in its storage technology (disk, S3, tape); its type s
 
 from __future__ import annotations
 
+import fnmatch
 import math
+import re
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 
@@ -25,6 +28,8 @@ from observatory.models import Instrument
 
 #: PostgreSQL cuts identifiers (a LISTEN channel, say) at 63 bytes.
 FULL_NAME_LENGTH = 63
+#: Patterns of unrecorded files that are ignored.
+MOST_PATTERNS, LONGEST_PATTERN = 50, 200
 #: Columns that checks, registration and inventories write; nobody decides them.
 MEASURED: Final = (
     "registered_at",
@@ -40,6 +45,13 @@ MEASURED: Final = (
 )
 #: Over so long the speed is averaged at which a location fills: a burst of an hour is no trend.
 FILL_AVERAGED_OVER: Final = timedelta(hours=6)
+
+
+def path_patterns(text: str) -> None:
+    """Few and short: each is tried on every file that an inventory lists."""
+    lines = text.split("\n")
+    if len(lines) > MOST_PATTERNS or any(len(line) > LONGEST_PATTERN for line in lines):
+        raise ValidationError(f"At most {MOST_PATTERNS} patterns, each of at most {LONGEST_PATTERN} characters.")
 
 
 class DataLocationQuerySet(PolymorphicQuerySet[Any]):
@@ -165,6 +177,12 @@ class DataLocation(PolymorphicModel):
         validators=[MinValueValidator(0)],
         help_text="What is stored here is listed and compared with the catalogue once in so many hours. 0: never.",
     )
+    ignored_paths = models.TextField(
+        blank=True,
+        validators=[path_patterns],
+        help_text="Unrecorded files that are nobody's concern, a pattern on a line: *.tmp, scratch/*. A * stands for any"
+        " characters, also /.",
+    )
     warning_pct = models.FloatField(default=70, validators=[MaxValueValidator(100)])
     critical_pct = models.FloatField(
         default=85,
@@ -265,6 +283,14 @@ class DataLocation(PolymorphicModel):
         seconds = (at - self.checked_at).total_seconds()
         weight = 1 - math.exp(-seconds / FILL_AVERAGED_OVER.total_seconds())
         return before + weight * ((used_bytes - self.used_bytes) / seconds - before)
+
+    def ignores(self) -> Callable[[str], bool]:
+        """Whether an unrecorded file of this key is nobody's concern."""
+        patterns = [line.strip() for line in self.ignored_paths.split("\n") if line.strip()]
+        if not patterns:
+            return lambda _key: False
+        matches = re.compile("|".join(map(fnmatch.translate, patterns))).match
+        return lambda key: matches(key) is not None
 
     @property
     def full_at(self) -> datetime | None:

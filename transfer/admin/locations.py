@@ -34,6 +34,7 @@ COMMON_FIELDSETS = [
                 "scrub_days",
                 "scrub_mb_per_s",
                 "inventory_hours",
+                "ignored_paths",
             ]
         },
     ),

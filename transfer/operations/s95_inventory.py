@@ -68,13 +68,14 @@ class TakeInventory(StageOperation[Inventory]):
 
     def _list(self) -> None:
         room = MOST_UNRECORDED - UnrecordedFile.objects.at(self.location).count()
-        not_noted = 0
+        not_noted, is_ignored = 0, self.location.ignores()
         for batch in _batches(self.storage.walk()):
             found = compare(self.location, batch)
             note_seen(found.as_recorded)
             self._look(found.different)
-            known = {key: stored for key, stored in found.unrecorded.items() if room > 0 or self._is_known(key)}
-            not_noted += len(found.unrecorded) - len(known)
+            unrecorded = {key: stored for key, stored in found.unrecorded.items() if not is_ignored(key)}
+            known = {key: stored for key, stored in unrecorded.items() if room > 0 or self._is_known(key)}
+            not_noted += len(unrecorded) - len(known)
             room -= len(known)
             note_unrecorded(self.location, known, self.begun_at)
             self.done_bytes += sum(stored.size for _, stored in batch)

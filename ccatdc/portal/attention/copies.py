@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from ccatdc.common.admin.badges import list_url
-from ccatdc.common.units import duration_text
+from ccatdc.common.units import duration_text, size_text
 from ccatdc.portal.attention.lines import COUNTED, SHOWN, AttentionGroup, AttentionLine, Button, Seen, group, remedy_of
 from datamgmt.models import DataLocation, LocationType, PhysicalCopy, UnrecordedFile
 from datamgmt.states import PhysicalCopyStatus
@@ -74,14 +74,17 @@ def unrecorded(_seen: Seen) -> AttentionGroup:
     counted = rows.values_list("location", "location__site__short_name", "location__name", "location__location_type")
     lines = [
         AttentionLine(
-            what=f"{site}_{name}: {count} {'file' if count == 1 else 'files'}",
+            what=f"{site}_{name}: {count} {'file' if count == 1 else 'files'}, {size_text(size)}",
             why="At a SOURCE, and nobody filed them: the instrument files them, or removes them."
             if location_type == LocationType.SOURCE
             else "In the store, and no row of the catalogue names them. Look at them: record, remove or keep.",
             since=since,
+            then="What is nobody's concern is told by a pattern in the location's ignored paths.",
             url=list_url("datamgmt", "unrecordedfile", location=pk, decision__exact=""),
         )
-        for pk, site, name, location_type, count, since in counted.annotate(n=Count("pk"), since=Min("found_at"))
+        for pk, site, name, location_type, count, since, size in counted.annotate(
+            n=Count("pk"), since=Min("found_at"), size=Sum("size")
+        )
     ]
     return group("Unrecorded files", lines, page)
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db.models import F
 
 from accounts.models import SystemLog, User
@@ -419,3 +420,36 @@ def test_two_that_remove_at_once_remove_one(flow: Flow, archived: PhysicalCopy, 
     carry_out(file, flow.input_buffer, storage, Lease())
     assert operation.problems == []
     assert "junk" not in keys_at(flow.input_buffer)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "left"),
+    [
+        ("", ["a.tmp", "logs/2026/x.log", "run9/c"]),
+        ("*.tmp", ["logs/2026/x.log", "run9/c"]),
+        ("*.tmp\n\nlogs/*", ["run9/c"]),
+        ("run9", ["a.tmp", "logs/2026/x.log", "run9/c"]),
+    ],
+)
+def test_what_nobody_filed_at_a_source_is_told_unless_a_pattern_ignores_it(
+    flow: Flow, patterns: str, left: list[str]
+) -> None:
+    root = Path(DiskDataLocation.objects.get(pk=flow.source.pk).path)
+    for name in ("a.tmp", "logs/2026/x.log", "run9/c"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"nobody filed it")
+    take(flow.source)
+    assert unrecorded(flow.source) == ["a.tmp", "logs/2026/x.log", "run9/c"]
+
+    DataLocation.objects.non_polymorphic().filter(pk=flow.source.pk).update(ignored_paths=patterns)
+    take(flow.source)
+
+    assert unrecorded(flow.source) == left
+
+
+@pytest.mark.parametrize("patterns", ["x\n" * 50, "x" * 201])
+def test_patterns_are_few_and_short(flow: Flow, patterns: str) -> None:
+    location = DiskDataLocation.objects.get(pk=flow.source.pk)
+    location.ignored_paths = patterns
+    with pytest.raises(ValidationError, match="At most 50 patterns"):
+        location.full_clean()
