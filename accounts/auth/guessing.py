@@ -60,6 +60,11 @@ class BadTokensOfAddress(_OfAddress):
     default_code = "token.too_many_failures"
 
 
+class StrangersOfAddress(_OfAddress):
+    scope = "stranger"
+    default_code = "request.throttled"
+
+
 def account_key(username: str) -> str:
     """What is kept of a name that was typed: people type passwords there. Upper and lower case are one."""
     name = username.casefold().encode(errors="replace").decode(errors="replace")

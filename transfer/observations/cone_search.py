@@ -17,6 +17,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from accounts.auth.guessing import StrangersOfAddress
 from accounts.auth.tokens import may
 from ccatdc.common.errors import RequestError
 from ccatdc.common.visibility import visible
@@ -41,11 +42,21 @@ class Question(NamedTuple):
     most: int
 
 
-@extend_schema(exclude=True)
-class ConeSearchView(APIView):
-    """Observations of sources around a place, the newest first."""
+class PublicView(APIView):
+    """For everybody: a stranger's address asks so often and no more."""
 
     permission_classes = (AllowAny,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """TooManyRequestsError for the next one."""
+        super().initial(request, *args, **kwargs)
+        if not request.user.is_authenticated:
+            StrangersOfAddress().count(request._request)
+
+
+@extend_schema(exclude=True)
+class ConeSearchView(PublicView):
+    """Observations of sources around a place, the newest first."""
 
     def get(self, request: Request) -> Any:
         """The table, or what is wrong with the question."""
@@ -60,10 +71,8 @@ class ConeSearchView(APIView):
 
 
 @extend_schema(exclude=True)
-class ObservationsView(APIView):
+class ObservationsView(PublicView):
     """What the search page finds, for programs: the same parameters."""
-
-    permission_classes = (AllowAny,)
 
     def get(self, request: Request) -> Any:
         """The table, or what is wrong with the question."""
