@@ -180,11 +180,16 @@ def databases(scale: Iterable[int], *, keep: bool) -> Iterator[list[Database]]:
     here = str(connection.settings_dict["NAME"])
     found = [Database(f"{here}_lists_{count}", count) for count in scale]
     try:
+        migrated = ""
         for database in found:
-            is_new = _create(here, database.name)
+            is_new = _create(here, database.name, migrated)
             database.enter()
             call_command("migrate", verbosity=0)
             if is_new:
+                if not migrated:  # the others begin as a copy of this one
+                    migrated = f"{database.name}_empty"
+                    _create(here, migrated, database.name)
+                    database.enter()
                 with connection.cursor() as cursor:
                     cursor.execute("SET statement_timeout = 0")
                 started = time.perf_counter()
@@ -197,13 +202,12 @@ def databases(scale: Iterable[int], *, keep: bool) -> Iterator[list[Database]]:
     finally:
         connection.close()
         connection.settings_dict["NAME"] = here
-        if not keep:
-            with connection.cursor() as cursor:
-                for database in found:
-                    cursor.execute(f'DROP DATABASE IF EXISTS "{database.name}" WITH (FORCE)')
+        with connection.cursor() as cursor:
+            for name in ([] if keep else [database.name for database in found]) + [f"{found[0].name}_empty"]:
+                cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
 
-def _create(here: str, name: str) -> bool:
+def _create(here: str, name: str, template: str = "") -> bool:
     from django.db import connection
 
     connection.close()
@@ -212,7 +216,7 @@ def _create(here: str, name: str) -> bool:
         cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
         if cursor.fetchone() is not None:
             return False
-        cursor.execute(f'CREATE DATABASE "{name}"')
+        cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template or "template1"}"')
     return True
 
 

@@ -143,6 +143,7 @@ def two_sites(folder: Path) -> Iterator[TwoSites]:
         link = stack.enter_context(WideAreaLink(Conditions(), log=folder / "carrier.log"))
         main = _site(server, link, folder / "main", Host.FAR, {})
         role = {"CCATDC_SITE_ROLE": "gateway", "CCATDC_PRIMARY_URL": main.url}
+        server.ensure_database("telescope", template=main.folder.name)  # migrated already
         telescope = _site(server, link, folder / "telescope", Host.NEAR, role)
         main.manage("load_reference", "reference_data")
         relaying, filing = main.manage("shell", "--command", _ACCOUNTS).split()[-2:]

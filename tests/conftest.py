@@ -16,7 +16,7 @@ from django.core.cache import cache
 from accounts.auth.uses import of_sessions, of_tokens
 from ccatdc.database_roles.granting import create_database_roles
 from ccatdc.dev.s3server import S3Server
-from tests.emptying import empty_fast, keep_as_migrated
+from tests.emptying import empty_fast, keep_as_migrated, migrated_template
 from tests.roles import enter_as_processes_do
 
 if TYPE_CHECKING:
@@ -46,11 +46,16 @@ def database_roles() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The test database, with the roles."""
     with django_db_blocker.unblock():
         create_database_roles()
         keep_as_migrated()
+        copied = migrated_template()
+        copied.__enter__()
+    yield
+    with django_db_blocker.unblock():
+        copied.__exit__(None, None, None)
 
 
 @pytest.fixture

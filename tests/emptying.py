@@ -6,8 +6,13 @@ Here what the migrations left is kept in a schema of its own, and copied back.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from django.db import connection
 from django.test import TransactionTestCase
@@ -23,6 +28,25 @@ def keep_as_migrated() -> None:
             cursor.execute(f'SELECT EXISTS (SELECT 1 FROM "{table}")')  # noqa: S608 - a name of our own
             if cursor.fetchone() == (True,):
                 cursor.execute(f'CREATE TABLE {_SCHEMA}."{table}" AS TABLE "{table}"')
+
+
+@contextmanager
+def migrated_template() -> Iterator[None]:
+    """A copy of the database as it is now, of which others are made in a moment: see :func:`template_name`."""
+    name = template_name()
+    connection.close()
+    drop = f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'
+    maintenance = urlsplit(os.environ["DATABASE_URL"])._replace(path="/postgres").geturl()
+    with psycopg.connect(maintenance, autocommit=True) as link:
+        link.execute(drop)
+        link.execute(f'CREATE DATABASE "{name}" TEMPLATE "{connection.settings_dict["NAME"]}"')
+    yield
+    with psycopg.connect(maintenance, autocommit=True) as link:
+        link.execute(drop)
+
+
+def template_name() -> str:
+    return f"{connection.settings_dict['NAME']}_migrated"
 
 
 def empty_fast(patch: pytest.MonkeyPatch) -> None:

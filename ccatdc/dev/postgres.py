@@ -120,12 +120,13 @@ class PostgresServer:
         where = urlencode({"host": str(self.socket_dir), "port": 5432})
         return f"postgres://{user}@/{quote(database, safe='')}?{where}"
 
-    def ensure_database(self, name: str) -> None:
-        """Create a database if it is missing."""
+    def ensure_database(self, name: str, *, template: str = "template1") -> None:
+        """Create a database if it is missing, as a copy of another one to which nobody is connected."""
         with self._connect() as connection:
             known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
             if known.fetchone() is None:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                names = map(sql.Identifier, (name, template))
+                connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
 
     def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(self.url("postgres"), autocommit=True, connect_timeout=10)

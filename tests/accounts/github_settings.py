@@ -12,5 +12,8 @@ os.environ.update(
 
 from ccatdc.settings import test
 
-test.DATABASES["default"]["TEST"] = {"NAME": f"test_{test.DATABASES['default']['NAME']}_github"}
+test.DATABASES["default"]["TEST"] = {
+    "NAME": f"test_{test.DATABASES['default']['NAME']}_github",
+    "TEMPLATE": os.environ["MIGRATED"],
+}
 vars().update({name: value for name, value in vars(test).items() if name.isupper()})

@@ -21,7 +21,7 @@ def test_no_call_that_files_finds_a_fault(settings: Any) -> None:
     outcome = campaign(
         furniture,
         bearer(*ALL_PERMISSIONS, is_superuser=True),
-        examples=4,
+        examples=2,
         phases=["coverage", "fuzzing"],
         only=WRITING | {"path_regex": "/(executed_obs_units|raw_data_files)/"},
     )

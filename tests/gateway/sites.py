@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from gateway.reference.refresh import take
 from gateway.reference.snapshot import snapshot
+from tests.emptying import template_name
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Tables that a migrated database has rows in and that a new test keeps.
@@ -188,13 +189,13 @@ def as_default(name: str) -> Iterator[None]:
 
 @contextmanager
 def second_database() -> Iterator[str]:
-    """A new, empty database beside that of the tests, and its address."""
+    """A new, migrated database beside that of the tests, and its address."""
     name = f"{connection.settings_dict['NAME']}_site"
     given = urlsplit(os.environ["DATABASE_URL"])
     maintenance = given._replace(path="/postgres").geturl()
     with psycopg.connect(maintenance, autocommit=True) as link:
         link.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        link.execute(f'CREATE DATABASE "{name}"')
+        link.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template_name()}"')
         yield given._replace(path="/" + quote(name)).geturl()
         link.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 

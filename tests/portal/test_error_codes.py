@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import settings
 
 from ccatdc.management.commands.describe_errors import page
+from transfer.models.transport_parameters import METHODS
 
 ROOT: Path = settings.BASE_DIR
 FOLDERS = ("accounts", "ccatdc", "datamgmt", "gateway", "notifications", "observatory", "planning", "transfer")
@@ -29,7 +30,8 @@ def said() -> dict[str, str]:
         for path in sorted((ROOT / folder).rglob("*.py")):
             for code in codes_in(ast.parse(path.read_text())):
                 found.setdefault(code, str(path.relative_to(ROOT)))
-    return found
+    # Each program that moves bytes has a code of its own (transfer/transports/other_host.py).
+    return found | {f"transport.{name}": "transfer/transports" for name in METHODS if name != "cp"}
 
 
 def codes_in(tree: ast.Module) -> Iterator[str]:
@@ -51,7 +53,7 @@ def codes_in(tree: ast.Module) -> Iterator[str]:
             names = node.targets if isinstance(node, ast.Assign) else [node.target]
             constant = any(
                 isinstance(name, ast.Name)
-                and (name.id == "default_code" or name.id in ("CANCELLED", "LOST", "NO_ORIGIN", "PAUSED"))
+                and (name.id == "default_code" or name.id in ("CANCELLED", "CRASHED", "LOST", "NO_ORIGIN", "PAUSED"))
                 for name in names
             )
             values += [node.value] if constant else []

@@ -13,11 +13,12 @@ from django.test import Client
 from django.urls import NoReverseMatch, reverse
 
 from tests.accounts.fake_github import fake_github
+from tests.emptying import template_name
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-def test_members_come_in_strangers_do_not_and_failures_are_clear() -> None:
+def test_members_come_in_strangers_do_not_and_failures_are_clear(django_db_setup: None) -> None:
     with fake_github() as found:
         address = f"http://127.0.0.1:{found.port}"
     command = [
@@ -27,7 +28,7 @@ def test_members_come_in_strangers_do_not_and_failures_are_clear() -> None:
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, "FAKE_GITHUB": address, "PYTEST_XDIST_WORKER": ""},
+        env={**os.environ, "FAKE_GITHUB": address, "MIGRATED": template_name(), "PYTEST_XDIST_WORKER": ""},
         capture_output=True,
         text=True,
         timeout=600,

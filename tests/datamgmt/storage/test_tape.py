@@ -55,7 +55,7 @@ def test_every_use_of_tape_is_refused_by_name(name: str) -> None:
 
 def test_no_method_of_the_contract_is_forgotten() -> None:
     methods = {name for name in vars(LocationStorage) if not name.startswith("_")}
-    leave_nothing = {"put_back", "sweep", "quarantined", "empty_quarantine"}
+    leave_nothing = {"put_back", "sweep", "quarantined", "empty_quarantine", "certificate_expires_at"}
     assert set(USES) == methods - {"technology", "named_in_errors"} - leave_nothing
 
 

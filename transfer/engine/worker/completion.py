@@ -26,8 +26,10 @@ from ccatdc.common.errors import CcatError, ExternalError, InvalidTransition, Le
 from ccatdc.common.states import Status, transition
 from transfer.engine import circuit_breaker, operation_log
 from transfer.engine.database import DATABASE_AWAY
+from transfer.engine.worker import this_process
 from transfer.engine.worker.lease import CancelRequested, Drain, Lease
 from transfer.models import CircuitBreaker, Operation
+from transfer.pipeline import OperationType
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -90,7 +92,8 @@ def complete(operation: Operation, handler: Any, lease: Lease) -> None:
         notify_managers()
 
     try:
-        _while_leased(lease, close)
+        # What a check found is found again; hours of copying are worth all the time that a stop leaves.
+        _while_leased(lease, close, until_stopped=operation.operation_type == OperationType.MONITORING)
     except InvalidTransition as error:
         if not _rows(operation, lease).filter(status=Status.COMPLETED).exists():
             raise LeaseLostError(str(error)) from error
@@ -106,7 +109,7 @@ def fail(operation: Operation, handler: Any | None, lease: Lease, error: CcatErr
         logger.warning("%s: another worker owns it now; nothing is written.", operation)
         return
     try:
-        _while_leased(lease, lambda: _close_failed(operation, handler, lease, error))
+        _while_leased(lease, lambda: _close_failed(operation, handler, lease, error), until_stopped=True)
     except InvalidTransition:
         logger.warning("%s: another worker owns it now; its failure is not written.", operation)
 
@@ -183,8 +186,9 @@ def _tell(handler: Any | None, error: CcatError) -> None:
         logger.exception("What the operation learned from its failure could not be written.")
 
 
-def _while_leased(lease: Lease, change: Callable[[], None]) -> None:
-    """Run ``change`` in a transaction; again when the database was away, while the lease lasts.
+def _while_leased(lease: Lease, change: Callable[[], None], *, until_stopped: bool) -> None:
+    """Run ``change`` in a transaction; again when the database was away, while the lease lasts, or until this process is
+    asked to stop: the end of the lease says the same then.
 
     Hours of work would be lost otherwise when PostgreSQL is restarted just at their end.
     """
@@ -193,7 +197,7 @@ def _while_leased(lease: Lease, change: Callable[[], None]) -> None:
             with transaction.atomic():
                 change()
         except DATABASE_AWAY as error:
-            if lease.remaining() < _LAST_TRY_SECONDS:
+            if lease.remaining() < _LAST_TRY_SECONDS or (until_stopped and this_process.draining):
                 raise
             logger.warning("The database went away while the end was written, again: %s", error)
             connection.close()

@@ -406,6 +406,28 @@ def test_the_database_going_away_at_the_end_does_not_lose_the_work(
     assert operation.claims == 1
 
 
+def test_a_stopping_worker_does_not_wait_for_a_database_to_say_that_it_failed(
+    fake: type[FakeOperation], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("transfer.engine.worker.completion.time.sleep", slept.append)
+    monkeypatch.setattr("transfer.engine.worker.completion.connection.close", lambda: None)
+    monkeypatch.setattr(this_process, "draining", True)
+    fake.script = raise_(OperationalError("server closed"))
+
+    class Away(FakeOperation):
+        def record_failure(self, error: CcatError) -> None:
+            raise OperationalError("still away")
+
+    monkeypatch.setattr("tests.transfer.fakes.FakeOperation", Away)
+    operation = DeletionFactory.create()
+    with pytest.raises(OperationalError, match="still away"):
+        run(operation)
+
+    operation.refresh_from_db()
+    assert (operation.status, slept) == (Status.IN_PROGRESS, [])
+
+
 def test_an_error_of_ours_keeps_its_code(fake: type[FakeOperation]) -> None:
     fake.script = raise_(CcatError("Odd.", code="stage.odd", retryable=False))
     assert run(DeletionFactory.create()).error_code == "stage.odd"
