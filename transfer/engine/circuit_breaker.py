@@ -114,12 +114,14 @@ def place_answers(location: DataLocation) -> None:
     In a transaction.
     """
     here = Q(location=location) | Q(destination=location)
-    for breaker in CircuitBreaker.objects.open().filter(here).order_by("pk").select_for_update():
+    found = list(CircuitBreaker.objects.open().filter(here).order_by("pk").select_for_update())
+    for breaker in found:
         if Operation.objects.non_polymorphic().open().filter(breaker.involved()).exists():
             CircuitBreaker.objects.filter(pk=breaker.pk).update(next_trial_at=Now())
         else:
             _close(breaker, "answers again")
-    notify_managers()
+    if found:
+        notify_managers()
 
 
 def reset(breaker: CircuitBreaker, *, user: User | None) -> None:

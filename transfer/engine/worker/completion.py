@@ -89,7 +89,9 @@ def complete(operation: Operation, handler: Any, lease: Lease) -> None:
         )
         circuit_breaker.record_success(operation, handler.read_from)
         operation_log.note(operation, "Completed.")
-        notify_managers()
+        # After a check nothing is to be planned: what it changes is told by the breaker.
+        if operation.operation_type != OperationType.MONITORING:
+            notify_managers()
 
     try:
         # What a check found is found again; hours of copying are worth all the time that a stop leaves.
