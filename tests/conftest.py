@@ -51,11 +51,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock():
         create_database_roles()
         keep_as_migrated()
-        copied = migrated_template()
-        copied.__enter__()
-    yield
-    with django_db_blocker.unblock():
-        copied.__exit__(None, None, None)
+    with migrated_template():
+        yield
 
 
 @pytest.fixture

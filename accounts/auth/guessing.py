@@ -60,8 +60,8 @@ class BadTokensOfAddress(_OfAddress):
     default_code = "token.too_many_failures"
 
 
-class StrangersOfAddress(_OfAddress):
-    scope = "stranger"
+class AnonymousOfAddress(_OfAddress):
+    scope = "anonymous"
     default_code = "request.throttled"
 
 

@@ -62,7 +62,7 @@ TOKEN_REQUESTS_PER_MINUTE: int = _env.int("CCATDC_TOKEN_REQUESTS_PER_MINUTE", de
 _window: Final[int] = _env.int("CCATDC_LOG_IN_WINDOW_SECONDS", default=900)
 THROTTLE_RATES: dict[str, str] = {
     "log_in": f"{_env.int('CCATDC_LOG_INS_PER_ADDRESS', default=100)}/{_window}",
-    "stranger": f"{_env.int('CCATDC_ANONYMOUS_REQUESTS_PER_MINUTE', default=60)}/60",
+    "anonymous": f"{_env.int('CCATDC_ANONYMOUS_REQUESTS_PER_MINUTE', default=60)}/60",
     "token": f"{_env.int('CCATDC_TOKEN_FAILURES_PER_ADDRESS', default=300)}/{_window}",
 }
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "accounts.auth.backend.RoleBackend"]

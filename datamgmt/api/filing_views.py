@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
 from drf_spectacular.utils import extend_schema
@@ -65,6 +66,15 @@ class FinishExecutionView(APIView):
         return Response(ExecutionSerializer(execution).data)
 
 
+def _amendment(request: Request) -> dict[str, Any]:
+    """What is said, by whom and why."""
+    body = AmendSerializer(data=request.data)
+    body.is_valid(raise_exception=True)
+    changes = dict(body.validated_data)
+    reason = changes.pop("reason")
+    return {"changes": changes, "reason": reason, "user": user_of(request), "token": filing_token(request)}
+
+
 class AmendExecutionView(APIView):
     """What is said of an observation that is over."""
 
@@ -73,11 +83,7 @@ class AmendExecutionView(APIView):
     @extend_schema(operation_id="amend_execution", request=AmendSerializer, responses={200: ExecutionSerializer})
     def patch(self, request: Request, pk: UUID) -> Response:
         """Amend its quality and the comment. The same again changes nothing; every change is in the audit log."""
-        body = AmendSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        changes = dict(body.validated_data)
-        reason = changes.pop("reason")
-        execution = amend_quality(pk, changes, user=user_of(request), token=filing_token(request), reason=reason)
+        execution = amend_quality(pk, **_amendment(request))
         return Response(ExecutionSerializer(execution).data)
 
 
@@ -89,11 +95,7 @@ class AmendFileView(APIView):
     @extend_schema(operation_id="amend_file", request=AmendSerializer, responses={200: FileSerializer})
     def patch(self, request: Request, pk: UUID) -> Response:
         """Amend its quality and the comment. The same again changes nothing; every change is in the audit log."""
-        body = AmendSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        changes = dict(body.validated_data)
-        reason = changes.pop("reason")
-        file = amend_file_quality(pk, changes, user=user_of(request), token=filing_token(request), reason=reason)
+        file = amend_file_quality(pk, **_amendment(request))
         return Response(FileSerializer(file).data)
 
 

@@ -11,6 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from accounts.addresses import client_address
 from accounts.models.tokens import MIRROR
 from gateway.reference.snapshot import snapshot, snapshot_tag
 from transfer.engine.heartbeats import heard_gateway
@@ -34,7 +35,7 @@ class ReferenceSnapshotView(APIView):
     )
     def get(self, request: Request) -> HttpResponse:
         """The reference data as one document, for site gateways. That it asks is the gateway's sign of life."""
-        heard_gateway(str(request.user), request.META.get("REMOTE_ADDR", ""))
+        heard_gateway(str(request.user), client_address(request))
         known = request.headers.get("If-None-Match", "").strip('W/"')
         if known and known == snapshot_tag():
             return _tagged(HttpResponse(status=304), known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -43,6 +43,7 @@ from tests.factories.planning import (
     PreScheduledSlotFactory,
     SubObservingProgramFactory,
 )
+from transfer.models import ServiceHeartbeat
 
 pytestmark = pytest.mark.django_db
 ADDRESS = "/api/reference/snapshot"
@@ -272,6 +273,15 @@ class TestAddress:
         body = answer.json()
         assert answer["ETag"] == f'"{body["tag"]}"' == f'"{snapshot_tag()}"'
         assert {table["table"] for table in body["tables"]} >= {"obs_unit", "api_token", "site"}
+
+    def test_that_a_gateway_asks_is_its_sign_of_life(self) -> None:
+        client = self.client()
+        client.get(ADDRESS)
+        beat = ServiceHeartbeat.objects.get(service_type="gateway")
+        assert (beat.host, beat.is_silent) == ("127.0.0.1", False)
+        ServiceHeartbeat.objects.update(last_seen=timezone.now() - timedelta(minutes=6), stopped_at=timezone.now())
+        client.get(ADDRESS)
+        assert ServiceHeartbeat.objects.alive().get() == beat
 
     def test_what_is_unchanged_is_not_sent_again(self) -> None:
         client = self.client()

@@ -118,8 +118,8 @@ def test_the_limit_of_rows_is_that_of_the_exports() -> None:
     assert cone_search.question({**ORION, "MAXREC": "99999999"}).most == 10_000
 
 
-def test_strangers_may_ask_so_often_from_one_address(settings: Any) -> None:
-    settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "stranger": "2/60"}
+def test_the_anonymous_may_ask_so_often_from_one_address(settings: Any) -> None:
+    settings.THROTTLE_RATES = {**settings.THROTTLE_RATES, "anonymous": "2/60"}
     assert [Client().get("/vo/scs", ORION).status_code for _ in range(3)] == [200, 200, 429]
     assert Client().get("/vo/observations", {}).status_code == 429
     assert logged_in(scientist()).get("/vo/scs", ORION).status_code == 200

@@ -67,6 +67,16 @@ def silent_gateway() -> Callable[[], object]:
     return lambda: heartbeats(last_seen=timezone.now())
 
 
+def stopped_worker() -> Callable[[], object]:
+    ServiceHeartbeat.objects.filter(name="ccat_output_buffer").update(stopped_at=timezone.now())
+    return lambda: change(active=False)
+
+
+def stopped_managers() -> Callable[[], object]:
+    ServiceHeartbeat.objects.filter(service_type="managers").update(stopped_at=timezone.now())
+    return lambda: heartbeats(stopped_at=None)
+
+
 def switched_off_with_work() -> Callable[[], object]:
     DeletionFactory.create_batch(3, location=BufferLocationFactory.create())
     change(active=False)
@@ -148,6 +158,8 @@ def growing_queue() -> Callable[[], object]:
 CONDITIONS = [
     (wrong_clock, "Clocks", "12 s behind the clock of the database"),
     (silent_gateway, "Services", "what instruments file waits at the site"),
+    (stopped_worker, "Services", "It was stopped. Start: manage.py run_location ccat_output_buffer"),
+    (stopped_managers, "Services", "It was stopped: nobody plans any work."),
     (switched_off_with_work, "Work that waits for a place", "3 operations wait for it."),
     (stranded_package, "Work that waits for a place", "1 package that is not archived is only there."),
     (no_buffer, "Work that waits for a place", "No active buffer at ccat. Switch a BUFFER of the site on."),

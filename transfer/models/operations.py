@@ -85,7 +85,11 @@ class OperationQuerySet(PolymorphicQuerySet[Any]):
 
     def same_cause(self, operation: Operation) -> OperationQuerySet:
         """Failed for the same reason at the same place, this one included."""
-        return self.failed_unseen().filter(location=operation.location_id, error_code=operation.error_code)
+        return self.failed_work().filter(location=operation.location_id, error_code=operation.error_code)
+
+    def failed_work(self) -> OperationQuerySet:
+        """What a person has to look at. What checks of locations find is told by the location itself."""
+        return self.failed_unseen().exclude(operation_type=OperationType.MONITORING)
 
     def paused(self) -> OperationQuerySet:
         """Not over, but stopped until a person lets them go on."""

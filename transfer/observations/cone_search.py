@@ -17,7 +17,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from accounts.auth.guessing import StrangersOfAddress
+from accounts.auth.guessing import AnonymousOfAddress
 from accounts.auth.tokens import may
 from ccatdc.common.errors import RequestError
 from ccatdc.common.visibility import visible
@@ -43,7 +43,7 @@ class Question(NamedTuple):
 
 
 class PublicView(APIView):
-    """For everybody: a stranger's address asks so often and no more."""
+    """For everybody: without a log-in or token an address asks so often and no more."""
 
     permission_classes = (AllowAny,)
 
@@ -51,7 +51,7 @@ class PublicView(APIView):
         """TooManyRequestsError for the next one."""
         super().initial(request, *args, **kwargs)
         if not request.user.is_authenticated:
-            StrangersOfAddress().count(request._request)
+            AnonymousOfAddress().count(request._request)
 
 
 @extend_schema(exclude=True)

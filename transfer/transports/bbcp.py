@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from ccatdc.common.errors import ConfigurationError
-from datamgmt.models import DiskDataLocation
 from transfer.engine.worker.lease import LeaseHandle
-from transfer.transports.base import Attempt, Cargo, Place, Transport
+from transfer.transports.base import Attempt, Cargo, Place
 from transfer.transports.local_file import require_readable, require_there
-from transfer.transports.other_host import OtherHost
+from transfer.transports.other_host import OtherHost, ToOtherHost
 from transfer.transports.program import Ended, require_program, run_program
 
-_STREAMS: Final = 16
 _WINDOW_BYTES: Final = 8 << 20
 _REPORT_SECONDS: Final = 2
 #: Time limit of one file: an hour, or what it takes at a tenth of 1 Gbit/s or of the route's limit. A receiver that a cut
@@ -38,27 +36,17 @@ _NOT_ITS_BEGINNING: Final = ("append not possible", "Cannot append to", "append 
 _FILE: Final = "part"
 
 
-class Bbcp(Transport):
+class Bbcp(ToOtherHost):
     """``bbcp``: one file at a time, with many streams."""
 
     name: ClassVar[str] = "bbcp"
-    proves: ClassVar[bool] = False
-
-    @property
-    def streams(self) -> int:
-        return self.parameters.streams or _STREAMS
-
-    def can_move(self, origin: Place, destination: Place) -> bool:
-        """The origin is a disk here, the destination a disk of a named host."""
-        there = destination.location
-        return (
-            isinstance(origin.location, DiskDataLocation) and isinstance(there, DiskDataLocation) and bool(there.host)
-        )
+    usual_streams: ClassVar[int] = 16
+    in_folders: ClassVar[bool] = True
 
     def move(self, cargo: Cargo, origin: Place, destination: Place, attempt: Attempt, lease: LeaseHandle) -> None:
         """Send into a folder of the attempt, fsync there, give it its name without replacing anything."""
         require_program(self.name)
-        there = self._host(destination)
+        there = self.host_of(destination)
         _require_speakable(there)
         folder = there.part_key(cargo.destination_key, attempt.name)
         here = require_there(cargo, origin)
@@ -77,16 +65,10 @@ class Bbcp(Transport):
         rest = f"rm -rf -- {shlex.quote(there.path(folder))}"
         there.publish(there.path(f"{folder}/{_FILE}"), cargo.destination_key, cargo.size, rest)
 
-    def received(self, key: str, destination: Place) -> int | None:
-        return self._host(destination).received(key)
-
     def discard_attempt(self, key: str, attempt: str, destination: Place) -> None:
         """One folder, the attempt's own."""
-        there = self._host(destination)
+        there = self.host_of(destination)
         there.run(f"rm -rf -- {shlex.quote(there.part(key, attempt))}")
-
-    def _host(self, destination: Place) -> OtherHost:
-        return OtherHost.of(destination, self.name, self.parameters, in_folders=True)
 
     def _send(self, here: Path, there: OtherHost, folder: str, lease: LeaseHandle, size: int) -> Ended:
         with tempfile.TemporaryDirectory(prefix="bbcp-") as links:

@@ -11,6 +11,7 @@ import shlex
 import subprocess
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import ClassVar
 
 import environ
 
@@ -20,7 +21,7 @@ from datamgmt.storage.disk.parts import part_prefix
 from datamgmt.storage.identity import Marker
 from datamgmt.storage.keys import MARKER_KEY, RESERVED, key_hash
 from transfer.models.transport_parameters import TransportParameters
-from transfer.transports.base import CRASHED, Place
+from transfer.transports.base import CRASHED, Place, Transport
 from transfer.transports.program import no_program
 
 #: Seconds for a short command on the other host.
@@ -138,3 +139,29 @@ class OtherHost:
             code=CRASHED if is_crash else f"transport.{self.program}",
             remedy="It is tried again; if it repeats, log in there as the worker does and look.",
         )
+
+
+class ToOtherHost(Transport):
+    """From a disk here to a disk of a named host, by a program that both have."""
+
+    proves: ClassVar[bool] = False
+    #: Where the route names no number.
+    usual_streams: ClassVar[int]
+    in_folders: ClassVar[bool] = False
+
+    @property
+    def streams(self) -> int:
+        return self.parameters.streams or self.usual_streams
+
+    def can_move(self, origin: Place, destination: Place) -> bool:
+        """The origin is a disk here, the destination a disk of a named host."""
+        there = destination.location
+        return (
+            isinstance(origin.location, DiskDataLocation) and isinstance(there, DiskDataLocation) and bool(there.host)
+        )
+
+    def received(self, key: str, destination: Place) -> int | None:
+        return self.host_of(destination).received(key)
+
+    def host_of(self, destination: Place) -> OtherHost:
+        return OtherHost.of(destination, self.name, self.parameters, in_folders=self.in_folders)

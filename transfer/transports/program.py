@@ -35,11 +35,6 @@ class Ended:
     status: int
     said: str
 
-    @property
-    def last_line(self) -> str:
-        lines = self.said.strip().splitlines()
-        return lines[-1] if lines else "nothing more was said"
-
 
 def require_program(name: str) -> None:
     """:class:`TransportError` where this host does not have it."""

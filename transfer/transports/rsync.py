@@ -8,46 +8,33 @@ import shlex
 from pathlib import Path
 from typing import ClassVar, Final
 
-from datamgmt.models import DiskDataLocation
 from transfer.engine.worker.lease import LeaseHandle
-from transfer.transports.base import Attempt, Cargo, Place, Transport
+from transfer.transports.base import Attempt, Cargo, Place
 from transfer.transports.local_file import require_readable, require_there
-from transfer.transports.other_host import OtherHost
+from transfer.transports.other_host import OtherHost, ToOtherHost
 from transfer.transports.program import SILENCE_SECONDS, Ended, require_program, run_program
 
 #: How rsync ends when it could not do everything: here that it could not read, or there not write.
 PARTLY: Final = 23
 #: How it ends when the program broke down here or there: its protocol, its child, a signal, memory. Not the link.
 _CRASHES: Final = (12, 13, 14, 20, 22)
-_STREAMS: Final = 4
 
 
-class Rsync(Transport):
+class Rsync(ToOtherHost):
     """``rsync``: a stream over ssh for each file, whole files, under a temporary name."""
 
     name: ClassVar[str] = "rsync"
-    proves: ClassVar[bool] = False
-
-    @property
-    def streams(self) -> int:
-        return self.parameters.streams or _STREAMS
+    usual_streams: ClassVar[int] = 4
 
     @property
     def files_at_once(self) -> int:
         """A file has one stream."""
         return self.streams
 
-    def can_move(self, origin: Place, destination: Place) -> bool:
-        """The origin is a disk here, the destination a disk of a named host."""
-        there = destination.location
-        return (
-            isinstance(origin.location, DiskDataLocation) and isinstance(there, DiskDataLocation) and bool(there.host)
-        )
-
     def move(self, cargo: Cargo, origin: Place, destination: Place, attempt: Attempt, lease: LeaseHandle) -> None:
         """Send under a temporary name, fsync there, give it its name without replacing anything."""
         require_program(self.name)
-        there = self._host(destination)
+        there = self.host_of(destination)
         part = there.part(cargo.destination_key, attempt.name)
         here = require_there(cargo, origin)
         there.prepare()
@@ -60,16 +47,10 @@ class Rsync(Transport):
             raise there.failure(f"rsync ended with {ended.status}", ended.said, is_crash=is_crash)
         there.publish(part, cargo.destination_key, cargo.size)
 
-    def received(self, key: str, destination: Place) -> int | None:
-        return self._host(destination).received(key)
-
     def discard_attempt(self, key: str, attempt: str, destination: Place) -> None:
         """One name, the attempt's own."""
-        there = self._host(destination)
+        there = self.host_of(destination)
         there.run(f"rm -f -- {shlex.quote(there.part(key, attempt))}")
-
-    def _host(self, destination: Place) -> OtherHost:
-        return OtherHost.of(destination, self.name, self.parameters)
 
     def _send(self, here: Path, there: OtherHost, part: str, lease: LeaseHandle, size: int, *, resumes: bool) -> Ended:
         command = [

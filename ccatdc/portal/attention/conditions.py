@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from ccatdc.common.states import Status
-from ccatdc.portal.attention import copies, notifications, observations, places, processes, upkeep, work
+from ccatdc.portal.attention import copies, expiring, notifications, observations, places, processes, work
 from ccatdc.portal.attention.lines import AttentionGroup, Seen, Uncounted, count_together
 from datamgmt.models import DataLocation
 from transfer.admin.operations import named
@@ -23,7 +23,7 @@ MOST_RUNNING: Final = 48
 #: The worst first.
 CONDITIONS: Final[tuple[Callable[[Seen], AttentionGroup | Uncounted], ...]] = (
     processes.services,
-    upkeep.backups,
+    expiring.backups,
     places.places,
     places.held_back,
     work.failed,
@@ -35,7 +35,7 @@ CONDITIONS: Final[tuple[Callable[[Seen], AttentionGroup | Uncounted], ...]] = (
     work.growing,
     copies.old_evidence,
     processes.clocks,
-    upkeep.tokens,
+    expiring.tokens,
     notifications.notifications,
     copies.unrecorded,
     copies.approvals,

@@ -126,18 +126,7 @@ def count_together(groups: Iterable[AttentionGroup | Uncounted]) -> list[Attenti
     return found
 
 
-#: What happens by itself after an error, by the table of error codes.
-_BY_ITSELF = {
-    "itself": "It was tried again by itself until its attempts were used up.",
-    "waits": "It goes on by itself when the place is well.",
-    "resent": "Its packages are resent by themselves from the best copy there is.",
-    "you": "",
-    "no": "",
-    "": "",
-}
-
-
 def remedy_of(code: str) -> str:
-    """What a person does about an error, and what happens by itself, as the table of error codes says."""
+    """What a person does about an error, as the table of error codes says."""
     kind = kind_of(code)
-    return f"{kind.remedy} {_BY_ITSELF[kind.again]}".strip() if kind is not None else ""
+    return kind.remedy if kind is not None else ""

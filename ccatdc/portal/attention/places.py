@@ -117,7 +117,7 @@ def held_back(_seen: Seen) -> Uncounted:
             url=list_url("transfer", "circuitbreaker", location__id=breaker.location_id),
             code=breaker.error_code,
             buttons=(Button("Reset", "reset_selected", page, breaker.pk),),
-            then=remedy_of(breaker.error_code),
+            then=f"{remedy_of(breaker.error_code)} It goes on by itself when the place is well.".strip(),
             cause=str(breaker.pk),
         )
         for breaker in rows.order_by("opened_at")[:SHOWN]

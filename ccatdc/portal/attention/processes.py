@@ -1,9 +1,9 @@
-"""Services: fallen silent, never started, or with a clock that is wrong."""
+"""Services: fallen silent, stopped or never started though they are needed, or with a clock that is wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from ccatdc.common.admin.badges import list_url
@@ -24,7 +24,7 @@ _START = {
 
 def services(seen: Seen) -> AttentionGroup:
     page = list_url("transfer", "serviceheartbeat")
-    return group("Services", [*_silent(seen), *_never_started(seen)], page)
+    return group("Services", [*_silent(seen), *_do_not_run(seen)], page)
 
 
 def clocks(seen: Seen) -> AttentionGroup:
@@ -63,17 +63,26 @@ def _what_helps(service: ServiceHeartbeat) -> str:
     return _START.get(service.service_type, default).format(service.name)
 
 
-def _never_started(seen: Seen) -> Iterable[AttentionLine]:
-    """What nobody ever started though rows ask for it."""
-    page = list_url("transfer", "serviceheartbeat")
-    if not any(service.service_type == "managers" for service in seen.services):
-        yield AttentionLine("Managers", "Nobody plans any work. Start: manage.py run_managers", None, page)
-    known = {service.name for service in seen.services if service.service_type == "location"}
+def _do_not_run(seen: Seen) -> Iterable[AttentionLine]:
+    """What was stopped, or never started, though rows ask for it. One that is silent is told as such."""
+    managers = [each for each in seen.services if each.service_type == "managers"]
+    if all(each.stopped_at for each in managers):
+        since = max((each.stopped_at for each in managers if each.stopped_at), default=None)
+        why = f"{_stopped_or_new(since)}: nobody plans any work. Start: manage.py run_managers"
+        yield AttentionLine("Managers", why, since, list_url("transfer", "serviceheartbeat"))
+    workers = {each.name: each for each in seen.services if each.service_type == "location"}
     for location in seen.in_use:
-        if location.registered_at and location.full_name not in known:
+        worker = workers.get(location.full_name)
+        if location.registered_at and (worker is None or worker.stopped_at):
+            since = worker.stopped_at if worker is not None else None
             yield AttentionLine(
                 what=f"Worker of {location.full_name}",
-                why=f"It never ran. Start: manage.py run_location {location.full_name}",
-                since=None,
+                why=f"{_stopped_or_new(since)}. Start: manage.py run_location {location.full_name}",
+                since=since,
                 url=list_url("datamgmt", "datalocation", id__exact=location.pk),
+                then="Or switch the location off, if it is not to be used." if since else "",
             )
+
+
+def _stopped_or_new(since: datetime | None) -> str:
+    return "It was stopped" if since else "It never ran"

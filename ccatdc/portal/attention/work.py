@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from ccatdc.common.admin.badges import list_url
+from ccatdc.common.error_table import kind_of
 from ccatdc.common.states import Status
 from ccatdc.common.units import duration_text
 from ccatdc.portal.attention.lines import (
@@ -32,6 +33,11 @@ from transfer.models.operations import not_held_back
 from transfer.operators.resend import without_failed_work
 from transfer.pipeline import OperationType
 
+#: What happens by itself after a failure, by ``again`` of the table of error codes.
+_BY_ITSELF: Final = {
+    "itself": "It was tried again by itself until its attempts were used up.",
+    "resent": "Its packages are resent by themselves from the best copy there is.",
+}
 #: Failed operations that are looked at, the newest: grouping all of a bad year would hold up the page.
 MOST_FAILED: Final = 20_000
 #: A queue that grows: so many wait, the oldest for so long, and more came than were done within the last hour.
@@ -52,7 +58,7 @@ def failed(_seen: Seen) -> AttentionGroup:
     """One line for each cause: an error at a place. Not the checks of locations: what they find is told by the location
     itself.
     """
-    rows = _rows().failed_unseen().exclude(operation_type=OperationType.MONITORING)
+    rows = _rows().failed_work()
     newest = rows.order_by("-finished_at").values("pk")[:MOST_FAILED]
     counted = _rows().filter(pk__in=newest).order_by().values("location", "error_code")
     causes = list(counted.annotate(count=Count("pk"), since=Min("finished_at"), last=Max("pk")).order_by("-since"))
@@ -76,7 +82,7 @@ def _cause(example: Any, count: int, since: Any) -> AttentionLine:
             since,
             "retry_selected",
             "acknowledge_selected",
-            then=remedy_of(example.error_code),
+            then=_then(example.error_code),
         )
         return replace(line, cause=cause)
     return AttentionLine(
@@ -86,7 +92,7 @@ def _cause(example: Any, count: int, since: Any) -> AttentionLine:
         url=list_url("transfer", "operation", attention="failed", location=place.pk, q=example.error_code),
         code=example.error_code,
         buttons=_buttons(example, "retry_cause_selected", "acknowledge_cause_selected"),
-        then=remedy_of(example.error_code),
+        then=_then(example.error_code),
         cause=cause,
     )
 
@@ -173,6 +179,12 @@ def _grows(location: DataLocation, kind: str, count: int, since: Any) -> Attenti
         ),
         then=f"Give it more workers (run_location {location.full_name} --workers N), or find out what is slow there.",
     )
+
+
+def _then(code: str) -> str:
+    """What a person does, and what happens by itself."""
+    kind = kind_of(code)
+    return f"{remedy_of(code)} {_BY_ITSELF.get(kind.again, '') if kind is not None else ''}".strip()
 
 
 def _line(operation: Any, why: str, since: Any, *names: str, then: str = "") -> AttentionLine:

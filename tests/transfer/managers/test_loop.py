@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,9 @@ def test_the_heartbeat_says_what_waits() -> None:
     ManagerLoop([manager]).run_pass()
     beat = ServiceHeartbeat.objects.get(service_type="managers", name="managers")
     assert beat.waiting == manager.waiting
+    # Clock and database are of one host here.
+    assert beat.clock_offset is not None
+    assert abs(beat.clock_offset) < timedelta(seconds=2)
     assert ServiceHeartbeat.objects.alive().count() == 1
 
 
