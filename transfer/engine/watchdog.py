@@ -7,6 +7,7 @@ operation starts anew under the next claim, whose number is part of every name t
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
@@ -21,6 +22,7 @@ from ccatdc.common.states import Status, transition
 from transfer.engine import dispatch, operation_log
 from transfer.models import Operation
 from transfer.models.operations import CANCELLED, MAX_LOST_LEASES, OperationQuerySet
+from transfer.pipeline import OperationType
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +56,19 @@ def release(identity: str) -> int:
     ``identity`` is the beginning of its owner tokens (transfer/engine/worker/this_process.py).
     """
     held = _rows().filter(status=Status.IN_PROGRESS, owner__startswith=identity)
+    if not held.update(lease_until=Now()):
+        return 0
+    return recover()
+
+
+def release_checks(locations: Iterable[int]) -> int:
+    """Give back the checks of these locations (keys) when their workers start: an earlier process that was killed with
+    its host would keep each until its lease ends, and the place would seem not to answer. One that another process
+    is at begins anew, which harms nothing. Returns how many.
+    """
+    held = _rows().filter(
+        status=Status.IN_PROGRESS, operation_type=OperationType.MONITORING, location__in=list(locations)
+    )
     if not held.update(lease_until=Now()):
         return 0
     return recover()

@@ -17,6 +17,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.gateway.sites import free_port
+
 pytestmark = pytest.mark.pipeline
 
 SCRIPT = Path(__file__).resolve().parents[3] / "scripts" / "demo"
@@ -38,8 +40,9 @@ def environment() -> dict[str, str]:
 
 
 def start(root: Path, environment: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
+    """With a port of its own: two that begin at the same time would both choose the usual one."""
     return subprocess.Popen(
-        [str(SCRIPT), "--root", str(root), *arguments],
+        [str(SCRIPT), "--root", str(root), "--port", str(free_port()), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -226,7 +229,7 @@ def test_nothing_needs_a_person_while_it_runs(
     session: subprocess.Popen[str], root: Path, environment: dict[str, str]
 ) -> None:
     said: dict[str, Any] = {}
-    deadline = time.monotonic() + 240  # a store that is slow at first has three times 60 s
+    deadline = time.monotonic() + 90
     while not said.get("all_well") and time.monotonic() < deadline:
         done = subprocess.run(
             ["sh", "-c", 'set -a; . "$0/environment"; exec "$1" manage.py ops status --json', root, sys.executable],

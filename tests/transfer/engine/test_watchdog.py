@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from accounts.models import SystemLog
 from ccatdc.common.states import Status
-from tests.factories.transfer import DeletionFactory, RawDataPackageCreationFactory
+from tests.factories.datamgmt import BufferLocationFactory, SourceLocationFactory
+from tests.factories.transfer import DeletionFactory, LocationCheckFactory, RawDataPackageCreationFactory
 from transfer.engine import dispatch, watchdog
 from transfer.engine.worker import runner
 from transfer.models import CircuitBreaker, Operation
@@ -108,6 +109,21 @@ def test_a_dead_cluster_gives_back_its_own_operations_at_once() -> None:
     for operation, status in ((mine, Status.PENDING), (other, Status.IN_PROGRESS)):
         operation.refresh_from_db()
         assert operation.status == status
+
+
+def test_workers_that_start_give_back_the_checks_that_a_killed_host_left() -> None:
+    lease = {"in_progress": True, "lease_until": timezone.now() + timedelta(minutes=5)}
+    here, elsewhere = BufferLocationFactory.create(), SourceLocationFactory.create()
+    left = LocationCheckFactory.create(location=here, **lease)
+    kept = [LocationCheckFactory.create(location=elsewhere, **lease), DeletionFactory.create(location=here, **lease)]
+
+    assert watchdog.release_checks([here.pk]) == 1
+
+    left.refresh_from_db()
+    assert left.status == Status.PENDING
+    for operation in kept:
+        operation.refresh_from_db()
+        assert operation.status == Status.IN_PROGRESS
 
 
 @pytest.mark.django_db(transaction=True)

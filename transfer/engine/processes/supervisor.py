@@ -14,7 +14,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from multiprocessing import active_children, get_context
 from multiprocessing.process import BaseProcess
@@ -182,7 +182,8 @@ class Slot:
 class Supervisor:
     """All workers of one ``run_location``: ``workers`` for each location, and one for its checks."""
 
-    def __init__(self, locations: Iterable[DataLocation], workers: int) -> None:
+    def __init__(self, locations: Sequence[DataLocation], workers: int) -> None:
+        self._locations = [location.pk for location in locations]
         self.slots = [
             slot
             for location in locations
@@ -203,8 +204,9 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        with unless_away("offer again what an earlier process had taken"):
+        with unless_away("offer again what an earlier process had taken, and its checks"):
             queue.release({queue for each in self.slots for queue in each.queues})
+            watchdog.release_checks(self._locations)
         try:
             while self._look():
                 self._sleep(signalled)
