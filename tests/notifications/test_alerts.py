@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from ccatdc.notification_loop import SEVERITIES
+from ccatdc.portal.attention.conditions import CONDITIONS, look
 from notifications import conditions
 from notifications.conditions import Condition, forget_old_alerts, record_conditions
 from notifications.models import Alert, NotificationRule, OutgoingMessage, Severity
@@ -211,3 +213,8 @@ def test_a_person_is_mailed_what_they_chose() -> None:
 def test_who_may_not_see_the_first_page_is_told_nothing(person: dict[str, Any]) -> None:
     of_person(**person)
     assert told(BUFFER) == []
+
+
+def test_every_kind_that_has_a_severity_is_a_kind_of_the_first_page() -> None:
+    kinds = {condition(look()).title for condition in CONDITIONS}
+    assert set(SEVERITIES) <= kinds

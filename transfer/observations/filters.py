@@ -137,7 +137,7 @@ class ObservationFilter(django_filters.FilterSet):  # type: ignore[misc]
     end = MomentFilter(
         label="To (UTC)", field_name="start_time", lookup_expr="lte", ends=True, widget=_hint("2026-05-31")
     )
-    status = django_filters.ChoiceFilter(label="Ended", choices=ExecutionStatus.choices, empty_label="Any")
+    status = django_filters.ChoiceFilter(label="Status", choices=ExecutionStatus.choices, empty_label="Any")
     quality = django_filters.ChoiceFilter(
         label="Quality", choices=Quality.choices, empty_label="Any", method="by_quality"
     )

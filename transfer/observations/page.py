@@ -71,11 +71,11 @@ def facts(line: Line) -> Iterator[tuple[str, str]]:
         yield "Also named", ", ".join(map(str, unit.source.aliases))
     if line.place is not None:
         yield "Position", f"{line.place.ra_deg:.5f}, {line.place.dec_deg:+.5f} degrees (ICRS)"
-    yield "Began", _moment(row.start_time)
+    yield "Start", _moment(row.start_time)
     if row.end_time is not None:
-        yield "Over", f"{_moment(row.end_time)}, after {duration_text(row.end_time - row.start_time)}"
+        yield "End", f"{_moment(row.end_time)}, after {duration_text(row.end_time - row.start_time)}"
     yield "Program", f"{unit.observing_program}: {unit.observing_program.name}"
-    yield "Plan", f"{unit.name}, {duration_text(unit.planned_duration_s)}"
+    yield "Obs unit", f"{unit.name}, {duration_text(unit.planned_duration_s)}"
     yield "Observing mode", unit.obs_mode.name
     yield "Telescope", str(unit.telescope)
     yield "Modules", ", ".join(line.modules) or "not known yet"

@@ -21,13 +21,13 @@ _NUMBER: Any = {"td": {"class": "num nowrap"}, "th": {"class": "num"}}
 class ObservationTable(tables.Table):  # type: ignore[misc]
     """Sorted by the time, of which there is an index: sorting by others would read every row that matches."""
 
-    start_time = tables.Column(verbose_name="Began (UTC)", attrs={"td": {"class": "nowrap"}})
+    start_time = tables.Column(verbose_name="Start (UTC)", attrs={"td": {"class": "nowrap"}})
     source = tables.Column(accessor="obs_unit__target_name", verbose_name="Source", orderable=False)
     obs_unit = tables.Column(accessor="obs_unit__name", verbose_name="Obs unit", orderable=False)
     program = tables.Column(accessor="obs_unit__observing_program", verbose_name="Program", orderable=False)
     mode = tables.Column(accessor="obs_unit__obs_mode", verbose_name="Mode", orderable=False)
     modules = tables.Column(accessor="pk", verbose_name="Modules", orderable=False)
-    lasted = tables.Column(accessor="pk", verbose_name="Lasted", orderable=False, attrs=_NUMBER)
+    lasted = tables.Column(accessor="pk", verbose_name="Duration", orderable=False, attrs=_NUMBER)
     pwv_mm_mean = tables.Column(verbose_name="PWV mm", orderable=False, attrs=_NUMBER, default=NOTHING)
     elevation_deg_mean = tables.Column(verbose_name="El. °", orderable=False, attrs=_NUMBER, default=NOTHING)
     quality = tables.Column(orderable=False)
