@@ -169,7 +169,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
     Declaration(
         DataStream,
         ("instrument_module", "name"),
-        frozenset({"active", "priority", "package_seconds", "settle_seconds"}),
+        frozenset({"active", "priority", "package_seconds", "settle_seconds", "unrecorded_paths"}),
     ),
     Declaration(Line, ("name",)),
     Declaration(ChaiModuleConfiguration, ("instrument_module", "name"), _ACTIVE),

@@ -125,17 +125,19 @@ def note_unrecorded(location: DataLocation, files: Mapping[str, Stored], now: da
                     key_hash=digest,
                     size=stored.size,
                     store_version=stored.version,
+                    modified_at=stored.modified_at,
                     raw_data_package_id=packages.get(names[key]),
                     found_at=now,
                     seen_at=now,
                 )
             )
         else:
-            if (row.size, row.store_version) != (stored.size, stored.version):
+            if (row.size, row.store_version, row.modified_at) != (stored.size, stored.version, stored.modified_at):
                 row.found_at, row.decision, row.error_message = now, "", ""
             row.seen_at, row.size, row.store_version = now, stored.size, stored.version
+            row.modified_at = stored.modified_at
     UnrecordedFile.objects.bulk_create(new, ignore_conflicts=True)
-    changed = ["found_at", "seen_at", "size", "store_version", "decision", "error_message"]
+    changed = ["found_at", "seen_at", "size", "store_version", "modified_at", "decision", "error_message"]
     UnrecordedFile.objects.bulk_update(rows.values(), changed)
 
 

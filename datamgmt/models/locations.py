@@ -6,9 +6,7 @@ A location is polymorphic in its storage technology (disk, S3, tape); its type s
 
 from __future__ import annotations
 
-import fnmatch
 import math
-import re
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -22,14 +20,13 @@ from polymorphic.managers import PolymorphicManager, PolymorphicQuerySet
 from polymorphic.models import PolymorphicModel
 
 from ccatdc.common.models import name_part
+from ccatdc.common.path_patterns import matcher, path_patterns
 from ccatdc.common.states import known_values
 from datamgmt.models.sites import DEFAULT_RETENTION_DAYS, DeletionMode, LocationType, Site, StorageType
 from observatory.models import Instrument
 
 #: PostgreSQL cuts identifiers (a LISTEN channel, say) at 63 bytes.
 FULL_NAME_LENGTH = 63
-#: Patterns of unrecorded files that are ignored.
-MOST_PATTERNS, LONGEST_PATTERN = 50, 200
 #: Columns that checks, registration and inventories write; nobody decides them.
 MEASURED: Final = (
     "registered_at",
@@ -45,13 +42,6 @@ MEASURED: Final = (
 )
 #: Over so long the speed is averaged at which a location fills: a burst of an hour is no trend.
 FILL_AVERAGED_OVER: Final = timedelta(hours=6)
-
-
-def path_patterns(text: str) -> None:
-    """Few and short: each is tried on every file that an inventory lists."""
-    lines = text.split("\n")
-    if len(lines) > MOST_PATTERNS or any(len(line) > LONGEST_PATTERN for line in lines):
-        raise ValidationError(f"At most {MOST_PATTERNS} patterns, each of at most {LONGEST_PATTERN} characters.")
 
 
 class DataLocationQuerySet(PolymorphicQuerySet[Any]):
@@ -286,11 +276,7 @@ class DataLocation(PolymorphicModel):
 
     def ignores(self) -> Callable[[str], bool]:
         """Whether an unrecorded file of this key is nobody's concern."""
-        patterns = [line.strip() for line in self.ignored_paths.split("\n") if line.strip()]
-        if not patterns:
-            return lambda _key: False
-        matches = re.compile("|".join(map(fnmatch.translate, patterns))).match
-        return lambda key: matches(key) is not None
+        return matcher(self.ignored_paths)
 
     @property
     def full_at(self) -> datetime | None:

@@ -11,6 +11,7 @@ from django.db.models import F
 
 from datamgmt.models.locations import DataLocation
 from datamgmt.models.packages import RawDataPackage
+from datamgmt.models.sites import LocationType
 
 #: What is found again after so long is no work under way: two daily inventories have seen it.
 SETTLED_AFTER: Final = timedelta(hours=20)
@@ -36,6 +37,11 @@ class UnrecordedFileQuerySet(models.QuerySet["UnrecordedFile"]):
         """What a person has to look at."""
         return self.settled().filter(decision="")
 
+    def at_sources(self) -> UnrecordedFileQuerySet:
+        """What nobody filed, at a SOURCE in use."""
+        active = DataLocation.objects.non_polymorphic().active().of_type(LocationType.SOURCE)
+        return self.filter(location__in=active.values("pk"))
+
     def to_do(self) -> UnrecordedFileQuerySet:
         """For which a person has decided something that was not done yet."""
         return self.filter(decision__in=(Decision.ADOPT, Decision.REMOVE))
@@ -53,6 +59,7 @@ class UnrecordedFile(models.Model):
     key_hash = models.CharField(max_length=32, editable=False)
     size = models.BigIntegerField(editable=False)
     store_version = models.CharField(max_length=256, blank=True, editable=False)
+    modified_at = models.DateTimeField(null=True, editable=False)
     raw_data_package = models.ForeignKey(RawDataPackage, models.SET_NULL, null=True, editable=False)
     found_at = models.DateTimeField(editable=False)
     seen_at = models.DateTimeField(editable=False)

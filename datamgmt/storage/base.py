@@ -19,7 +19,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, NoReturn, Protocol
 from uuid import UUID
@@ -60,6 +60,18 @@ class Stored:
     inode: int | None = None
     ctime_ns: int | None = None
     version: str = ""
+
+    @property
+    def modified_at(self) -> datetime | None:
+        """When its content last changed, to the microsecond; None where the store does not say, or says what no date
+        can be.
+        """
+        if self.mtime_ns is None:
+            return None
+        try:
+            return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self.mtime_ns // 1000)
+        except OverflowError:
+            return None
 
     def agrees_with(self, other: Stored) -> bool:
         """Whether both can be the same file, by everything that both know."""

@@ -5,11 +5,19 @@ night and housekeeping.
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
+from ccatdc.common.path_patterns import path_patterns
 from observatory.models.hierarchy import InstrumentModule
+
+
+class DataStreamQuerySet(models.QuerySet["DataStream"]):
+    def that_claim_files(self) -> DataStreamQuerySet:
+        """In use, with patterns of files that are theirs although nobody filed them."""
+        return self.filter(active=True).exclude(unrecorded_paths="").select_related("instrument_module__instrument")
 
 
 class DataStream(models.Model):
@@ -38,6 +46,14 @@ class DataStream(models.Model):
         default=60, help_text="How long files may come late, after the last one or the end of their observation."
     )
     priority = models.SmallIntegerField(default=5, help_text="Lower is sooner.")
+    unrecorded_paths = models.TextField(
+        blank=True,
+        validators=[path_patterns],
+        help_text="Files at a SOURCE that nobody filed are filed as this stream's: a pattern of paths on a line."
+        " A * stands for any characters, also /.",
+    )
+
+    objects: Any = DataStreamQuerySet.as_manager()
 
     class Meta:
         db_table = "data_stream"

@@ -12,6 +12,7 @@ from typing import Final
 
 from django.utils import timezone
 
+from datamgmt.filing.unrecorded import file_by_rule
 from datamgmt.models import DataLocation, UnrecordedFile
 from transfer.managers.base import StageManager
 from transfer.models import Inventory
@@ -36,7 +37,8 @@ class InventoryManager(StageManager[Due]):
     name = "inventory"
 
     def find_work(self) -> Iterable[Due]:
-        """Those that are due and have none under way."""
+        """Those that are due and have none under way. What data streams claim of the unrecorded files is filed first."""
+        file_by_rule()
         busy = Inventory.objects.non_polymorphic().open().values("location")
         places = DataLocation.objects.active().registered().with_site().exclude(pk__in=busy)
         due = set(places.due_for_inventory(timezone.now()).values_list("pk", flat=True))

@@ -36,6 +36,7 @@ class Given:
 
     reason: str
     number: int | None = None
+    text: str = ""
 
 
 def portal_action(
@@ -71,13 +72,19 @@ def portal_action(
 
 
 def bulk_action(
-    label: str, *, needs: str, confirm: str = "", number: str = "", shown_for: Callable[[Any], bool] | None = None
+    label: str,
+    *,
+    needs: str,
+    confirm: str = "",
+    number: str = "",
+    text: str = "",
+    shown_for: Callable[[Any], bool] | None = None,
 ) -> Callable[[Callable[[Any, HttpRequest, Any, Given], Outcome]], Action]:
     """Make an action of ``work(self, request, rows, given)``, which is called once for all rows: one statement of the
     domain (ccatdc/common/bulk_actions.py), and a sentence about what it left alone and why.
 
     Beside what :func:`portal_action` has, the page that asks has room for a reason; ``number`` names a whole number that
-    is asked for too.
+    is asked for too, ``text`` a line of text.
     """
 
     def decorate(work: Callable[[Any, HttpRequest, Any, Given], Outcome]) -> Action:
@@ -93,7 +100,7 @@ def bulk_action(
                 text = f"{label}: {len(outcome.kept)} not changed. {outcome.kept_words()}."
                 self.message_user(request, text, messages.WARNING)
 
-        question = {"title": label, "question": confirm, "number": number, "asks_reason": True}
+        question = {"title": label, "question": confirm, "number": number, "text": text, "asks_reason": True}
         return _action(work, together, question, needs=needs, shown_for=shown_for, together=True)
 
     return decorate
@@ -155,7 +162,7 @@ def plain_rows(queryset: Any) -> Any:
 def _given(request: HttpRequest, number: str) -> Given:
     reason = request.POST.get("reason", "").strip()
     if not number:
-        return Given(reason)
+        return Given(reason, text=request.POST.get("text", "").strip())
     text = request.POST.get("number", "").strip()
     try:
         return Given(reason, int(text))
