@@ -15,7 +15,9 @@ from ccatdc.common.models import UuidPrimaryKey
 from ccatdc.common.states import known_values
 from datamgmt.models.locations import DataLocation
 from datamgmt.models.packages import RawDataPackage
-from datamgmt.models.streams import in_streams_for, in_streams_overlapping
+from datamgmt.models.products import DataProduct, products_for
+from datamgmt.models.runs import ProcessingRun
+from datamgmt.models.streams import IS_OF_STREAM, in_streams_for, in_streams_overlapping
 from datamgmt.states import USABLE, PhysicalCopyStatus
 from observatory.models import DataStream, InstrumentModule
 from planning.models import ExecutedObsUnit, ExecutionQuality
@@ -25,12 +27,20 @@ from planning.models.visibility import observed_for
 
 class RawDataFileQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: Any) -> RawDataFileQuerySet:
-        """Of observations that the person may see, and of data streams that overlap these or are public."""
-        return self.filter(observed_for(user, "executed_obs_unit__") | in_streams_for(user))
+        """Of observations that the person may see, of data streams that overlap these or are public, and of products."""
+        of_products = Q(data_product__isnull=False) & products_for(user, "data_product__")
+        return self.filter(observed_for(user, "executed_obs_unit__") | in_streams_for(user) | of_products)
 
     def of_streams(self) -> RawDataFileQuerySet:
         """Filed without an execution: they belong to all that they overlap."""
-        return self.filter(executed_obs_unit__isnull=True)
+        return self.filter(executed_obs_unit__isnull=True, data_stream__isnull=False)
+
+    def of_products(self) -> RawDataFileQuerySet:
+        """What runs made."""
+        return self.filter(data_product__isnull=False)
+
+    def of_run(self, run: ProcessingRun) -> RawDataFileQuerySet:
+        return self.filter(data_product__processing_run=run)
 
     def belonging_to(self, execution: ExecutedObsUnit) -> RawDataFileQuerySet:
         """Its own files, and those of data streams that overlap it."""
@@ -132,8 +142,8 @@ class RawDataFile(UuidPrimaryKey):
 
     ``checksum`` is the instrument's claim (hex, may be empty); ``digest`` is what we computed when the file was
     packaged (``blake3:<hex>``). ``relative_path`` is below the root of the SOURCE location and is the member's name in
-    the tar. A file without an execution is of a data stream, has the times of its data, and belongs to all executions
-    that it overlaps. A file of an execution may name a data stream too: that says how late it may come. ``quality`` is
+    the tar. A file is of an execution, of a data product, or of a data stream: then it has the times of its data, and
+    belongs to all executions that it overlaps. A file of an execution may name a data stream too: that says how late it may come. ``quality`` is
     of the file alone, and said after it was filed (datamgmt/filing/quality.py); that of its execution is another one.
     """
 
@@ -147,6 +157,9 @@ class RawDataFile(UuidPrimaryKey):
         ExecutedObsUnit, models.PROTECT, null=True, blank=True, related_name="raw_data_files"
     )
     data_stream = models.ForeignKey(DataStream, models.PROTECT, null=True, blank=True, related_name="raw_data_files")
+    data_product = models.ForeignKey(
+        DataProduct, models.PROTECT, null=True, blank=True, related_name="files", db_index=False
+    )
     start_time = models.DateTimeField(null=True, blank=True, help_text="Of its data; the instrument's clock.")
     end_time = models.DateTimeField(null=True, blank=True, help_text="Of its data; the instrument's clock.")
     instrument_module = models.ForeignKey(InstrumentModule, models.PROTECT, related_name="raw_data_files")
@@ -176,9 +189,16 @@ class RawDataFile(UuidPrimaryKey):
             known_values("file_type", FileType, "raw_file_type_known"),
             known_values("quality", ExecutionQuality, "raw_file_quality_known"),
             models.CheckConstraint(
-                condition=Q(executed_obs_unit__isnull=False)
-                | Q(data_stream__isnull=False, start_time__isnull=False, end_time__isnull=False),
-                name="raw_file_of_execution_or_stream",
+                condition=Q(executed_obs_unit__isnull=False, data_product__isnull=True)
+                | Q(
+                    executed_obs_unit__isnull=True,
+                    data_stream__isnull=False,
+                    data_product__isnull=True,
+                    start_time__isnull=False,
+                    end_time__isnull=False,
+                )
+                | Q(executed_obs_unit__isnull=True, data_stream__isnull=True, data_product__isnull=False),
+                name="raw_file_of_one_owner",
             ),
             models.CheckConstraint(
                 condition=Q(start_time__isnull=True, end_time__isnull=True) | Q(start_time__lte=F("end_time")),
@@ -202,11 +222,18 @@ class RawDataFile(UuidPrimaryKey):
                 fields=["quality", "id"], condition=~Q(quality=ExecutionQuality.UNKNOWN), name="raw_file_by_quality"
             ),
             # Which files of data streams overlap an observation?
-            GistIndex(time_range(), name="raw_file_by_time", condition=Q(executed_obs_unit__isnull=True)),
+            GistIndex(time_range(), name="raw_file_by_time", condition=IS_OF_STREAM),
             models.Index(
                 fields=["data_stream", "source_location"],
-                condition=Q(raw_data_package__isnull=True, executed_obs_unit__isnull=True),
+                condition=Q(raw_data_package__isnull=True) & IS_OF_STREAM,
                 name="raw_file_of_stream_unpackaged",
+            ),
+            # Files of products: few among 10^8.
+            models.Index(fields=["data_product"], condition=Q(data_product__isnull=False), name="raw_file_of_product"),
+            models.Index(
+                fields=["source_location"],
+                condition=Q(raw_data_package__isnull=True, data_product__isnull=False),
+                name="raw_file_of_product_unpackaged",
             ),
         ]
 

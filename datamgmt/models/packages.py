@@ -1,4 +1,4 @@
-"""Packages and bundles: RawDataPackage (a tar of one execution and module), DataTransferPackage (one network hop)."""
+"""Packages and bundles: RawDataPackage (a tar of one execution and module, data stream or run), DataTransferPackage (one network hop)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from ccatdc.common.db.indexes import words_index
 from ccatdc.common.models import UuidPrimaryKey
 from ccatdc.common.states import STATUS_MOVES, Status, known_values
 from datamgmt.models.locations import DataLocation
+from datamgmt.models.products import DataProduct
+from datamgmt.models.runs import ProcessingRun
 from datamgmt.models.sites import Site
-from datamgmt.models.streams import in_streams_for, in_streams_overlapping
+from datamgmt.models.streams import IS_OF_STREAM, in_streams_for, in_streams_overlapping
 from datamgmt.states import PACKAGE_MOVES, USABLE, PackageState
 from observatory.models import DataStream, InstrumentModule
 from planning.models import ExecutedObsUnit
@@ -30,8 +32,19 @@ PACKAGE_MAX_BYTES = 50_000_000_000
 
 class RawDataPackageQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: Any) -> RawDataPackageQuerySet:
-        """Of observations that the person may see, and of data streams that overlap these or are public."""
-        return self.filter(observed_for(user, "executed_obs_unit__") | in_streams_for(user))
+        """Of observations that the person may see, of data streams that overlap these or are public, and of runs where
+        they may see all products in it.
+        """
+        files = self.model._meta.get_field("raw_data_files").related_model.objects.order_by()
+        hidden = files.filter(raw_data_package=OuterRef("pk")).exclude(
+            data_product__in=DataProduct.objects.order_by().visible_to(user)
+        )
+        of_runs = Q(processing_run__isnull=False) & ~Exists(hidden)
+        return self.filter(observed_for(user, "executed_obs_unit__") | in_streams_for(user) | of_runs)
+
+    def of_runs(self) -> RawDataPackageQuerySet:
+        """Of products, not of raw data."""
+        return self.filter(processing_run__isnull=False)
 
     def belonging_to(self, execution: ExecutedObsUnit) -> RawDataPackageQuerySet:
         """Its own packages, and those of data streams with files that overlap it."""
@@ -46,12 +59,12 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
         return self.filter(found).first()
 
     def by_urgency(self) -> RawDataPackageQuerySet:
-        """By priority of obs unit or data stream, then in the order in which they were made."""
+        """By priority of obs unit, data stream or run, then in the order in which they were made."""
         return self.with_priority().order_by("urgency", "created_at", "id")
 
     def with_priority(self) -> RawDataPackageQuerySet:
-        """With ``urgency``: the priority of the obs unit or of the data stream."""
-        urgency = Coalesce("executed_obs_unit__obs_unit__priority", "data_stream__priority")
+        """With ``urgency``: the priority of the obs unit, of the data stream or of the run."""
+        urgency = Coalesce("executed_obs_unit__obs_unit__priority", "data_stream__priority", "processing_run__priority")
         annotated: RawDataPackageQuerySet = self.annotate(urgency=urgency)
         return annotated
 
@@ -125,6 +138,7 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
             "executed_obs_unit__obs_unit__observing_program",
             "executed_obs_unit__obs_unit__source",
             "data_stream__instrument_module__instrument",
+            "processing_run",
             "instrument_module__instrument",
         )
 
@@ -146,7 +160,7 @@ class BundleFormat(models.TextChoices):
 
 
 class RawDataPackage(UuidPrimaryKey):
-    """Files of one module in a tar: those of one execution, or of a data stream for some time.
+    """Files of one module in a tar: those of one execution, of a data stream for some time, or of the products of a run.
 
     ``status``: is the tar built? It mirrors the creation operation. ``state``: where is the data in its life? ``size``
     and ``digest`` (``blake3:<hex>``) are those of the tar and never change once set. ``start_time`` and ``end_time`` are
@@ -160,6 +174,9 @@ class RawDataPackage(UuidPrimaryKey):
         ExecutedObsUnit, models.PROTECT, null=True, blank=True, related_name="raw_data_packages"
     )
     data_stream = models.ForeignKey(DataStream, models.PROTECT, null=True, blank=True, related_name="raw_data_packages")
+    processing_run = models.ForeignKey(
+        ProcessingRun, models.PROTECT, null=True, blank=True, related_name="raw_data_packages"
+    )
     start_time = models.DateTimeField(null=True, blank=True, editable=False)
     end_time = models.DateTimeField(null=True, blank=True, editable=False)
     # The indexes of these two are below, each with the order of a list.
@@ -200,15 +217,21 @@ class RawDataPackage(UuidPrimaryKey):
             ),
             models.Index(fields=["-created_at"], condition=Q(is_late=True), name="package_of_late_files"),
             # Which packages of data streams overlap an observation?
-            GistIndex(time_range(), name="package_by_time", condition=Q(executed_obs_unit__isnull=True)),
+            GistIndex(time_range(), name="package_by_time", condition=IS_OF_STREAM),
         ]
         constraints = [
             known_values("status", Status, "package_status_known"),
             known_values("state", PackageState, "package_state_known"),
             models.CheckConstraint(
-                condition=Q(executed_obs_unit__isnull=False, data_stream__isnull=True)
-                | Q(executed_obs_unit__isnull=True, data_stream__isnull=False, start_time__lte=F("end_time")),
-                name="package_of_execution_or_stream",
+                condition=Q(executed_obs_unit__isnull=False, data_stream__isnull=True, processing_run__isnull=True)
+                | Q(
+                    executed_obs_unit__isnull=True,
+                    data_stream__isnull=False,
+                    processing_run__isnull=True,
+                    start_time__lte=F("end_time"),
+                )
+                | Q(executed_obs_unit__isnull=True, data_stream__isnull=True, processing_run__isnull=False),
+                name="package_of_one_owner",
             ),
             models.CheckConstraint(
                 condition=~Q(status=Status.COMPLETED) | (Q(size__gt=0) & ~Q(digest="")),
@@ -221,30 +244,30 @@ class RawDataPackage(UuidPrimaryKey):
 
     @property
     def priority(self) -> int:
-        """Of its obs unit or data stream; lower is sooner."""
-        if self.executed_obs_unit is not None:
-            return self.executed_obs_unit.obs_unit.priority
-        return self._stream.priority
+        """Of its obs unit, data stream or run; lower is sooner."""
+        owner = self.owner
+        return owner.obs_unit.priority if isinstance(owner, ExecutedObsUnit) else owner.priority
 
     @property
     def observed_from(self) -> datetime:
-        """When its data begin: with its execution, or with the first file of the stream."""
-        if self.executed_obs_unit is not None:
-            return self.executed_obs_unit.start_time
-        assert self.start_time is not None  # noqa: S101  a constraint
-        return self.start_time
+        """When its data begin: with its execution, or with the first file of the stream. When its run began."""
+        owner = self.owner
+        start = self.start_time if isinstance(owner, DataStream) else owner.start_time
+        assert start is not None  # noqa: S101  a constraint; only a run that began has products
+        return start
 
     @property
     def of_what(self) -> str:
-        """The target of its obs unit, or the name of its data stream."""
-        if self.executed_obs_unit is not None:
-            return self.executed_obs_unit.obs_unit.target_name
-        return self._stream.name
+        """The target of its obs unit, or the name of its data stream or run."""
+        owner = self.owner
+        return owner.obs_unit.target_name if isinstance(owner, ExecutedObsUnit) else owner.name
 
     @property
-    def _stream(self) -> DataStream:
-        assert self.data_stream is not None  # noqa: S101  a constraint
-        return self.data_stream
+    def owner(self) -> ExecutedObsUnit | DataStream | ProcessingRun:
+        """What its files are of."""
+        found = self.executed_obs_unit or self.data_stream or self.processing_run
+        assert found is not None  # noqa: S101  a constraint
+        return found
 
 
 class DataTransferPackage(models.Model):

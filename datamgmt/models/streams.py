@@ -6,7 +6,7 @@ its instrument and to those of no particular instrument at its telescope; one of
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.postgres.lookups import Overlap
@@ -18,6 +18,9 @@ from planning.models import ExecutedObsUnit
 from planning.models.executions import time_range
 from planning.models.visibility import observed_for
 
+#: Files and packages of data streams. The indexes of their times hold no others: queries name it to use them.
+IS_OF_STREAM: Final = Q(executed_obs_unit__isnull=True, data_stream__isnull=False)
+
 
 def in_streams_overlapping(execution: ExecutedObsUnit) -> Q:
     """Files or packages of data streams with data of the time of this execution; until now, where it still runs."""
@@ -28,9 +31,7 @@ def in_streams_overlapping(execution: ExecutedObsUnit) -> Q:
         of_telescope = own | (of_telescope & Q(of_telescope=True))
     streams = DataStream.objects.order_by().filter(of_telescope).values("pk")
     end = execution.end_time or max(timezone.now(), execution.start_time)
-    return Q(executed_obs_unit__isnull=True, data_stream__in=streams) & Q(
-        Overlap(time_range(), time_range(execution.start_time, end))
-    )
+    return IS_OF_STREAM & Q(data_stream__in=streams) & Q(Overlap(time_range(), time_range(execution.start_time, end)))
 
 
 def belonging_to(rows: Any, execution: UUID) -> Any:
@@ -51,4 +52,4 @@ def in_streams_for(user: Any) -> Q:
     overlapping = theirs.overlapping(OuterRef("start_time"), OuterRef("end_time"))
     own = Exists(overlapping.filter(is_of_instrument | (is_of_none & is_at_telescope)))
     others = Q(data_stream__of_telescope=True) & Q(Exists(overlapping.filter(is_at_telescope)))
-    return Q(executed_obs_unit__isnull=True) & (Q(data_stream__is_public=True) | Q(own) | others)
+    return IS_OF_STREAM & (Q(data_stream__is_public=True) | Q(own) | others)
