@@ -30,6 +30,9 @@ OF_ALL: Final = frozenset(
         "datamgmt.site",
         "datamgmt.datalocation",
         "datamgmt.dataarchive",
+        "datamgmt.reductionsoftware",
+        "datamgmt.reductionsoftwareversion",
+        "datamgmt.publication",
         "transfer.serviceheartbeat",
         "transfer.datatransferroute",
     }

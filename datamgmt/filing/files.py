@@ -6,7 +6,7 @@ A copy that is filed is a claim: its integrity is unverified until packaging (10
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -57,7 +57,7 @@ def register_files(reports: Sequence[FileReport], *, token: ApiToken | None = No
         for execution in executions.values():
             require_execution(token, execution)
         resolved = _resolve(reports, executions, token)
-        created = _insert_new(resolved)
+        created = insert_new(resolved)
         if created and _wakes(resolved):
             notify_managers()
     return Registered(created, len(reports) - created)
@@ -68,8 +68,8 @@ def _wakes(rows: Sequence[Resolved]) -> bool:
     return any(row.execution is None or row.execution.status != ExecutionStatus.RUNNING for row in rows)
 
 
-def _insert_new(resolved: Sequence[Resolved]) -> int:
-    """Insert first, compare only when something is there already: nearly all calls are new."""
+def insert_new(resolved: Sequence[Resolved]) -> int:
+    """Insert first, compare only when something is there already: nearly all calls are new. How many were inserted."""
     new: Sequence[Resolved] = resolved
     for _ in range(TRIES):
         try:
@@ -112,6 +112,7 @@ def _insert(rows: Sequence[Resolved]) -> None:
             "checksum_algorithm",
             "executed_obs_unit_id",
             "data_stream_id",
+            "data_product_id",
             "start_time",
             "end_time",
             "instrument_module_id",
@@ -130,6 +131,7 @@ def _insert(rows: Sequence[Resolved]) -> None:
                 row.report.checksum_algorithm,
                 row.execution.pk if row.execution is not None else None,
                 row.stream.pk if row.stream is not None else None,
+                row.product.pk if row.product is not None else None,
                 row.report.start_time,
                 row.report.end_time,
                 row.module.pk,
@@ -154,7 +156,7 @@ def _resolve(
     reports: Sequence[FileReport], executions: Mapping[UUID, ExecutedObsUnit], token: ApiToken | None
 ) -> list[Resolved]:
     """The rows that the reports name, in four queries; FilingError names what is not there."""
-    locations = _by_full_name(reports)
+    locations = locations_named(report.source_location for report in reports)
     modules = _Modules(token)
     streams = _streams(reports)
     judged: dict[tuple[UUID | None, str, str, int], list[tuple[str, str, str]]] = {}
@@ -189,9 +191,9 @@ def _streams(reports: Sequence[FileReport]) -> dict[tuple[int, str], DataStream]
     return {(stream.instrument_module_id, stream.name): stream for stream in found}
 
 
-def _by_full_name(reports: Sequence[FileReport]) -> dict[str, DataLocation]:
+def locations_named(names: Iterable[str]) -> dict[str, DataLocation]:
     """Locations that are named once: two sites may share the full name of theirs."""
-    wanted = {report.source_location for report in reports}
+    wanted = set(names)
     found = [
         location for location in DataLocation.objects.non_polymorphic().with_site() if location.full_name in wanted
     ]
@@ -233,22 +235,28 @@ def _faults(
     if module is None:
         name = report.instrument_module or f"{report.instrument}/{report.module}"
         yield "module", UNKNOWN, f"There is no module {name}."
-    if location is None:
-        message = f"There is no location {report.source_location!r}, or there are two."
-        yield "source_location", UNKNOWN, message
-    elif location.location_type != LocationType.SOURCE:
-        message = f"{location.full_name} is no SOURCE: files are filed where instruments write."
-        yield "source_location", "not_a_source", message
-    if module is None:
-        return
-    if location is not None and location.instrument_id not in (None, module.instrument_id):
-        message = f"{location.full_name} holds data of another instrument than {module}."
-        yield "source_location", "other_instrument", message
-    if execution is not None:
+    yield from location_faults(report, location, module)
+    if execution is not None and module is not None:
         observed_with = execution.obs_unit.obs_mode.instrument_id
         if observed_with not in (None, module.instrument_id):
             message = f"Execution {execution.pk} was not observed with {module.instrument}."
             yield "executed_obs_unit", "foreign_execution", message
+
+
+def location_faults(
+    report: FileReport, location: DataLocation | None, module: InstrumentModule | None
+) -> Iterator[tuple[str, str, str]]:
+    """Why files of this module are not filed at the location: field, code, message."""
+    if location is None:
+        message = f"There is no location {report.source_location!r}, or there are two."
+        yield "source_location", UNKNOWN, message
+        return
+    if location.location_type != LocationType.SOURCE:
+        message = f"{location.full_name} is no SOURCE: files are filed where they are written for the archive."
+        yield "source_location", "not_a_source", message
+    if module is not None and location.instrument_id not in (None, module.instrument_id):
+        message = f"{location.full_name} holds data of another instrument than {module}."
+        yield "source_location", "other_instrument", message
 
 
 def _doubles(reports: Sequence[FileReport]) -> Iterator[RowError]:

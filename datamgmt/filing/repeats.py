@@ -13,7 +13,7 @@ from django.db.models.functions import MD5
 
 from ccatdc.common.row_errors import RowError
 from datamgmt.filing.reports import FileReport, FilingConflictError
-from datamgmt.models import DataLocation, RawDataFile
+from datamgmt.models import DataLocation, DataProduct, RawDataFile
 from observatory.models import DataStream, InstrumentModule
 from planning.models import ExecutedObsUnit
 
@@ -21,6 +21,7 @@ from planning.models import ExecutedObsUnit
 COLUMNS: Final = {
     "executed_obs_unit": "executed_obs_unit_id",
     "data_stream": "data_stream_id",
+    "data_product": "data_product_id",
     "start_time": "start_time",
     "end_time": "end_time",
     "module": "instrument_module_id",
@@ -45,6 +46,7 @@ class Resolved:
     stream: DataStream | None
     module: InstrumentModule
     location: DataLocation
+    product: DataProduct | None = None
 
 
 def compare_with_stored(rows: Sequence[Resolved]) -> list[Resolved]:
@@ -102,6 +104,7 @@ def _sent(row: Resolved) -> list[Any]:
     return [
         row.execution.pk if row.execution is not None else None,
         row.stream.pk if row.stream is not None else None,
+        row.product.pk if row.product is not None else None,
         report.start_time,
         report.end_time,
         row.module.pk,

@@ -90,6 +90,22 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
         )
         return groups
 
+    def run_groups(self) -> models.QuerySet[Any, dict[str, Any]]:
+        """One row for each run that is over and SOURCE location of files of products, with when the last of it became
+        known: the ends of the run and of its filing.
+        """
+        groups: models.QuerySet[Any, dict[str, Any]] = (
+            self.filter(data_product__processing_run__finished_at__isnull=False)
+            .order_by()
+            .values("data_product__processing_run_id", "source_location_id")
+            .annotate(
+                last_registered_at=Max("registered_at"),
+                finished_at=Max("data_product__processing_run__finished_at"),
+                files=Count("id"),
+            )
+        )
+        return groups
+
     def packaging_groups(self) -> models.QuerySet[Any, dict[str, Any]]:
         """One row for each execution, module and SOURCE location, with when the last of it became known: the ends of
         the observation and of its filing. Ask for few executions at a time.
@@ -138,13 +154,14 @@ class ChecksumAlgorithm(models.TextChoices):
 
 
 class RawDataFile(UuidPrimaryKey):
-    """One file written by an instrument module; its UUID may be made at the telescope, offline.
+    """One file written by an instrument module, or by a run as a part of a product; its UUID may be made offline.
 
     ``checksum`` is the instrument's claim (hex, may be empty); ``digest`` is what we computed when the file was
     packaged (``blake3:<hex>``). ``relative_path`` is below the root of the SOURCE location and is the member's name in
     the tar. A file is of an execution, of a data product, or of a data stream: then it has the times of its data, and
-    belongs to all executions that it overlaps. A file of an execution may name a data stream too: that says how late it may come. ``quality`` is
-    of the file alone, and said after it was filed (datamgmt/filing/quality.py); that of its execution is another one.
+    belongs to all executions that it overlaps. A file of an execution may name a data stream too: that says how late it
+    may come. ``quality`` is of the file alone, and said after it was filed (datamgmt/filing/quality.py); that of its
+    execution is another one.
     """
 
     name = models.CharField(max_length=255)

@@ -88,13 +88,12 @@ class ProcessingRunQuerySet(models.QuerySet["ProcessingRun"]):
         return self.select_for_update(of=("self",)).filter(pk__in=list(pks)).order_by("pk")
 
     def for_listing(self) -> ProcessingRunQuerySet:
-        """With what a page about runs shows."""
+        """With what pages and names of packages show; who submitted it is not for every process to read."""
         return self.select_related(
             "observing_program",
             "instrument_module__instrument",
             "software_version__reduction_software",
             "location__site",
-            "submitted_by",
         )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from datamgmt.models import RawDataPackage
+from datamgmt.models import ProcessingRun, RawDataPackage
 from observatory.models import DataStream, InstrumentModule
 from planning.models import ExecutedObsUnit
 
@@ -47,6 +47,20 @@ def stream_package_name(stream: DataStream, start: datetime, package: UUID) -> s
     return "_".join(words)
 
 
+def run_package_name(run: ProcessingRun, number: int) -> str:
+    """``{program}_{instrument}_{software}_{start}_{run}_{number}``, unique under a lock on the run."""
+    assert run.start_time is not None  # noqa: S101  only a run that began has products
+    words = (
+        _word(run.observing_program.short_name),
+        _word(run.instrument_module.instrument.short_name),
+        _word(run.software_version.reduction_software.name),
+        run.start_time.astimezone(UTC).strftime("%Y%m%dT%H%M%S"),
+        run.pk.hex[:8] + run.pk.hex[-8:],
+        f"{number:03d}",
+    )
+    return "_".join(words)
+
+
 def bundle_name(origin: str, destination: str, moment: datetime) -> str:
     """``{origin site}_{destination site}_{time}``: microseconds, under a lock on the origin."""
     return f"{origin}_{destination}_{moment.astimezone(UTC):%Y%m%dT%H%M%S%f}"
@@ -63,7 +77,7 @@ def buffer_key(package: RawDataPackage, attempt: str) -> str:
 
 def archive_key(package: RawDataPackage, attempt: str) -> str:
     """A package's object in an archive: ``{instrument}/{module}/{YYYY}/{MM}/{DD}/{execution}/{package}.{attempt}.tar``;
-    the name of the data stream takes the place of the execution.
+    the name of the data stream, or the run, takes the place of the execution.
     """
     module = package.instrument_module
     stream = package.data_stream
@@ -72,7 +86,9 @@ def archive_key(package: RawDataPackage, attempt: str) -> str:
             _word(module.instrument.short_name),
             _word(module.short_name),
             _day(package),
-            _word(stream.name) if stream is not None else str(package.executed_obs_unit_id),
+            _word(stream.name)
+            if stream is not None
+            else str(package.executed_obs_unit_id or package.processing_run_id),
             f"{package.name}.{attempt}.tar",
         )
     )

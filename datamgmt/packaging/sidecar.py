@@ -2,7 +2,8 @@
 the archive alone.
 
 Written by stage 50 (decision 15). It holds the package, its files, and every row of the operations database that these
-rest on: each column under its own name, and under ``related`` by table what is referred to beyond the main rows. Left
+rest on; of a package of products the run that made them with the ids of its inputs, its software, and the products:
+each column under its own name, and under ``related`` by table what is referred to beyond the main rows. Left
 out are people, tokens and places: they are not the archive's to remember, and the rebuilt catalogue has its own. Sizes
 in bytes, times ISO 8601 UTC, digests ``blake3:<hex>``; a filed checksum as ``algorithm:hex``. The last entry,
 ``digest``, is that of the document without it: a damaged sidecar shows, whatever the catalogue says by then.
@@ -19,15 +20,28 @@ from django.db import models
 from django.utils import timezone
 
 from datamgmt.checksums import digest_of
-from datamgmt.models import RawDataFile, RawDataPackage, RawDataPackageMetadata
+from datamgmt.models import (
+    DataProduct,
+    ProcessingRun,
+    RawDataFile,
+    RawDataPackage,
+    RawDataPackageMetadata,
+    ReductionSoftware,
+    ReductionSoftwareVersion,
+)
 from observatory.models import DataStream
 from planning.models import ExecutedObsUnit
 
 SIDECAR_FORMAT: Final = "ccatdc-package-sidecar"
 SIDECAR_VERSION: Final = 1
 
-#: Apps whose rows are remembered where others refer to them.
+#: Apps whose rows are remembered where others refer to them, and further tables.
 REMEMBERED: Final = ("observatory", "planning")
+REMEMBERED_TABLES: Final = tuple(
+    model._meta.db_table for model in (DataProduct, ProcessingRun, ReductionSoftware, ReductionSoftwareVersion)
+)
+#: Relations to rows of other sidecars: their keys are written down, and linked when all sidecars are read.
+LINKED_LATER: Final = ("input_packages", "input_observations", "input_products", "superseded_by")
 #: Rows that belong to another one as its parts, by the name under which that one knows them.
 PARTS: Final = ("observation_configuration", "inpar_parameters", "azimuth_ranges")
 
@@ -39,6 +53,7 @@ def sidecar_of(package: RawDataPackage, archive: str, object_key: str) -> bytes:
         "executed_obs_unit__obs_unit__sub_observing_program",
         "executed_obs_unit__obs_unit__obs_mode",
         "data_stream",
+        "processing_run",
         "instrument_module__instrument__telescope__observatory",
         "source_location__site",
     ).get(pk=package.pk)
@@ -47,6 +62,7 @@ def sidecar_of(package: RawDataPackage, archive: str, object_key: str) -> bytes:
         "package": package,
         **_observation(package.executed_obs_unit),
         "data_stream": package.data_stream,
+        "processing_run": package.processing_run,
         "instrument_module": module,
         "instrument": module.instrument,
         "telescope": module.instrument.telescope,
@@ -54,7 +70,10 @@ def sidecar_of(package: RawDataPackage, archive: str, object_key: str) -> bytes:
         "metadata": RawDataPackageMetadata.objects.filter(raw_data_package=package).first(),
     }
     files = RawDataFile.objects.filter(raw_data_package=package).order_by("relative_path")
-    named = DataStream.objects.filter(pk__in=files.order_by().values("data_stream"))
+    named: list[models.Model] = [
+        *DataStream.objects.filter(pk__in=files.order_by().values("data_stream")),
+        *DataProduct.objects.filter(pk__in=files.order_by().values("data_product")).order_by("pk"),
+    ]
     document = {
         "format": SIDECAR_FORMAT,
         "version": SIDECAR_VERSION,
@@ -134,7 +153,8 @@ def _referred_to(row: models.Model) -> Iterator[models.Model]:
         if (
             target is None
             or isinstance(target, str)
-            or target._meta.app_label not in REMEMBERED
+            or not is_remembered(target)
+            or field.name in LINKED_LATER
             or getattr(field.remote_field, "parent_link", False)
         ):
             continue
@@ -142,6 +162,11 @@ def _referred_to(row: models.Model) -> Iterator[models.Model]:
         yield from _rows(value)
     for name in PARTS:
         yield from _rows(getattr(row, name, None))
+
+
+def is_remembered(model: type[models.Model]) -> bool:
+    """Whether rows of this table stand in a sidecar whose rows refer to them."""
+    return model._meta.app_label in REMEMBERED or model._meta.db_table in REMEMBERED_TABLES
 
 
 def _rows(value: Any) -> Iterator[models.Model]:
@@ -171,6 +196,7 @@ def _file(file: RawDataFile) -> dict[str, Any]:
         "digest": file.digest,
         "filed_checksum": f"{file.checksum_algorithm}:{file.checksum}" if file.checksum else None,
         "data_stream_id": file.data_stream_id,
+        "data_product_id": file.data_product_id,
         "start_time": file.start_time,
         "end_time": file.end_time,
         "file_type": file.file_type,

@@ -21,11 +21,14 @@ from accounts.models import record
 from ccatdc.common.errors import CcatError, DataIntegrityError, KeyMissingError, RequestError
 from ccatdc.common.states import Status
 from datamgmt.copies.recording import want_check
+from datamgmt.filing.runs import link_inputs
 from datamgmt.models import (
     DataLocation,
+    DataProduct,
     DiskDataLocation,
     LocationType,
     PhysicalCopy,
+    ProcessingRun,
     RawDataFile,
     RawDataPackage,
     RawDataPackageMetadata,
@@ -94,9 +97,18 @@ def rebuild(location: DataLocation) -> Rebuilt:
             wanted = [key for key in batch if key not in known]
             for found in pool.map(lambda key: _read(storage, key), wanted):
                 _take(found, location, result)
+    _link(result)
     text = f"Rebuilt from {location.full_name}: {result.packages} packages, {result.files} files."
     record("catalogue", text, about=location, known=result.known, bad=result.bad, made=sorted(result.made))
     return result
+
+
+def _link(result: Rebuilt) -> None:
+    """What rows of different sidecars say of each other: what runs read, and which version follows which."""
+    for run in ProcessingRun.objects.order_by("pk").iterator():
+        if missing := link_inputs(run):
+            result.problem(f"run {run.pk}", f"{missing} of its inputs are not in the catalogue")
+    DataProduct.objects.order_by().link_versions()
 
 
 def _known(location: DataLocation, keys: list[str]) -> Iterator[str]:
@@ -189,6 +201,7 @@ def _package(columns: dict[str, Any], document: dict[str, Any], rows: Rows, sour
         name=columns["name"],
         executed_obs_unit_id=rows.key_of("planning.ExecutedObsUnit", columns["executed_obs_unit_id"]),
         data_stream_id=rows.key_of("observatory.DataStream", columns.get("data_stream_id")),
+        processing_run_id=rows.key_of("datamgmt.ProcessingRun", columns.get("processing_run_id")),
         start_time=_time(columns.get("start_time")),
         end_time=_time(columns.get("end_time")),
         instrument_module_id=rows.key_here("observatory.InstrumentModule", columns["instrument_module_id"]),
@@ -234,6 +247,7 @@ def _files(entries: list[dict[str, Any]], package: RawDataPackage, rows: Rows) -
                 checksum_algorithm=algorithm,
                 executed_obs_unit_id=package.executed_obs_unit_id,
                 data_stream_id=rows.key_of("observatory.DataStream", entry.get("data_stream_id")),
+                data_product_id=rows.key_of("datamgmt.DataProduct", entry.get("data_product_id")),
                 start_time=_time(entry.get("start_time")),
                 end_time=_time(entry.get("end_time")),
                 instrument_module_id=package.instrument_module_id,

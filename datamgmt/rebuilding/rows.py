@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.apps import apps
 from django.db import models
 
-from datamgmt.packaging.sidecar import REMEMBERED
+from datamgmt.packaging.sidecar import LINKED_LATER, is_remembered
 
 #: The rows of a sidecar that stand under a name of their own, and their tables. ``related`` has others by table.
 NAMED: Final[Mapping[str, str]] = {
@@ -23,6 +23,7 @@ NAMED: Final[Mapping[str, str]] = {
     "instrument": "observatory.Instrument",
     "instrument_module": "observatory.InstrumentModule",
     "data_stream": "observatory.DataStream",
+    "processing_run": "datamgmt.ProcessingRun",
     "observing_program": "planning.ObservingProgram",
     "sub_observing_program": "planning.SubObservingProgram",
     "obs_mode": "planning.ObsMode",
@@ -87,7 +88,7 @@ class Rows:
         target = field.related_model
         if value is None or target is None:
             return field.to_python(value)
-        if target._meta.app_label not in REMEMBERED:
+        if not is_remembered(target) or field.name in LINKED_LATER:
             return None
         return self.key_here(target._meta.label, value)
 
@@ -102,7 +103,7 @@ class Rows:
                 model._base_manager.filter(pk=row.pk).update(**times)
         for many in kind._meta.many_to_many:
             target: Any = many.related_model
-            if target._meta.app_label in REMEMBERED:
+            if is_remembered(target) and many.name not in LINKED_LATER:
                 keys = [self.key_here(target._meta.label, key) for key in columns.get(many.name, [])]
                 getattr(row, many.name).add(*keys)
         return row.pk

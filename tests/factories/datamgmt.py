@@ -15,15 +15,23 @@ from factory.django import DjangoModelFactory
 from ccatdc.common.states import Status
 from datamgmt.models import (
     DataArchive,
+    DataProduct,
     DataTransferPackage,
     DataTransferPackagePhysicalCopy,
     DiskDataLocation,
     LocationType,
+    ProcessingRun,
+    ProductKind,
+    ProductLevel,
+    Publication,
     RawDataFile,
     RawDataFilePhysicalCopy,
     RawDataPackage,
     RawDataPackageMetadata,
     RawDataPackagePhysicalCopy,
+    ReductionSoftware,
+    ReductionSoftwareVersion,
+    RunStatus,
     S3DataLocation,
     Site,
     TapeDataLocation,
@@ -32,7 +40,7 @@ from datamgmt.models import (
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus, VerifiedHow
 from datamgmt.storage.keys import key_hash
 from tests.factories.observatory import InstrumentModuleFactory
-from tests.factories.planning import END, START, ExecutedObsUnitFactory
+from tests.factories.planning import END, START, ExecutedObsUnitFactory, ObservingProgramFactory
 
 #: A digest in our form; not that of any bytes.
 DIGEST = "blake3:" + "1f" * 32
@@ -268,3 +276,97 @@ class UnrecordedFileFactory(DjangoModelFactory[UnrecordedFile]):
     size = 10240
     found_at = factory.LazyFunction(lambda: timezone.now() - timedelta(days=2))
     seen_at = factory.LazyFunction(lambda: timezone.now() - timedelta(days=1))
+
+
+class ResultsLocationFactory(SourceLocationFactory):
+    """``cologne_ramses_results``: where runs write what is to be archived."""
+
+    site = factory.SubFactory(SiteFactory, short_name="cologne")
+    name = "ramses_results"
+
+
+class ReductionSoftwareFactory(DjangoModelFactory[ReductionSoftware]):
+    """A map maker."""
+
+    class Meta:
+        model = ReductionSoftware
+        django_get_or_create = ("name",)
+
+    name = "map-maker"
+
+
+class ReductionSoftwareVersionFactory(DjangoModelFactory[ReductionSoftwareVersion]):
+    """Its first release."""
+
+    class Meta:
+        model = ReductionSoftwareVersion
+        django_get_or_create = ("reduction_software", "version")
+
+    reduction_software = factory.SubFactory(ReductionSoftwareFactory)
+    version = "1.0.0"
+
+
+class ProcessingRunFactory(DjangoModelFactory[ProcessingRun]):
+    """A run for Galactic Ecology that began an hour after the observation; ``completed`` is over."""
+
+    class Meta:
+        model = ProcessingRun
+        skip_postgeneration_save = True
+
+    class Params:
+        completed = factory.Trait(
+            status=RunStatus.COMPLETED,
+            end_time=END + timedelta(hours=2),
+            finished_at=END + timedelta(hours=2),
+            exit_code=0,
+        )
+
+    name = "Orion-KL, 280 GHz"
+    observing_program = factory.SubFactory(ObservingProgramFactory)
+    instrument_module = factory.SubFactory(InstrumentModuleFactory)
+    software_version = factory.SubFactory(ReductionSoftwareVersionFactory)
+    status = RunStatus.RUNNING
+    start_time = END + timedelta(hours=1)
+
+    @factory.post_generation
+    def packages(self: Any, create: bool, extracted: Any, **_: Any) -> None:
+        """What it read."""
+        if create and extracted:
+            self.input_packages.add(*extracted)
+
+
+class DataProductFactory(DjangoModelFactory[DataProduct]):
+    """A map of a completed run. Its files are not made (see :class:`ProductFileFactory`)."""
+
+    class Meta:
+        model = DataProduct
+
+    processing_run = factory.SubFactory(ProcessingRunFactory, completed=True)
+    observing_program = factory.SelfAttribute("processing_run.observing_program")
+    name = factory.Sequence(lambda n: f"orion_{n:03}/map.fits")
+    kind = ProductKind.SCIENCE
+    level = ProductLevel.L2
+    version = 1
+
+
+class ProductFileFactory(RawDataFileFactory):
+    """The file of a product where its run wrote it."""
+
+    executed_obs_unit = None
+    data_product = factory.SubFactory(DataProductFactory)
+    relative_path = factory.Sequence(lambda n: f"orion/science/map_{n:03}.fits")
+    source_location = factory.SubFactory(ResultsLocationFactory)
+
+
+class PublicationFactory(DjangoModelFactory[Publication]):
+    """The science paper of CCAT-prime."""
+
+    class Meta:
+        model = Publication
+        django_get_or_create = ("doi",)
+
+    title = (
+        "CCAT-prime Collaboration: Science Goals and Forecasts with Prime-Cam on the Fred Young Submillimeter Telescope"
+    )
+    doi = "10.3847/1538-4365/ac9838"
+    year = 2023

@@ -1,10 +1,10 @@
-"""Stage 10: files of finished observations and of data streams that are in no package become packages.
+"""Stage 10: files of finished observations and runs, and of data streams, that are in no package become packages.
 
-In: RawDataFile without a package, its SOURCE copy present and without need of attention; its execution finished and
-settled, or its data stream with enough files or files that are old enough. Out: RawDataPackage (PENDING, WAITING) with
+In: RawDataFile without a package, its SOURCE copy present and without need of attention; its execution or the run that
+made it finished and settled, or its data stream with enough files or files that are old enough. Out: RawDataPackage (PENDING, WAITING) with
 its files, and one RawDataPackageCreation each at the SOURCE. One whose BUFFER was switched off before it began is
-redirected to another one. Safe to repeat because: planned under a lock on the execution, or on the files of the data
-stream, and a file has one package.
+redirected to another one. Safe to repeat because: planned under a lock on the execution or run, or on the files of the
+data stream, and a file has one package.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from ccatdc.common.errors import Blocked, KeyEscapesError
-from datamgmt.models import DataLocation, RawDataFile, RawDataPackage
+from datamgmt.models import DataLocation, ProcessingRun, RawDataFile, RawDataPackage
 from datamgmt.models.packages import PACKAGE_MAX_BYTES
-from datamgmt.packaging.naming import package_name, stream_package_name
+from datamgmt.packaging.naming import package_name, run_package_name, stream_package_name
 from datamgmt.packaging.tarballs.headers import closed_size, header_size, padded
 from observatory.models import DataStream, InstrumentModule
 from planning.models import ExecutedObsUnit
@@ -62,6 +63,19 @@ class StreamGroup:
         return f"{self.files} files of data stream {self.stream_id} at {self.location.full_name}"
 
 
+@dataclass(frozen=True, slots=True)
+class RunGroup:
+    """Settled files of the products of one run at one SOURCE location that are in no package."""
+
+    run_id: UUID
+    location: DataLocation
+    buffer: DataLocation
+    files: int
+
+    def __str__(self) -> str:
+        return f"{self.files} files of run {self.run_id} at {self.location.full_name}"
+
+
 class FiledFile(NamedTuple):
     """What the decision about a file needs; there may be 10^5. Its settle time is that of its data stream, if any."""
 
@@ -74,27 +88,30 @@ class FiledFile(NamedTuple):
     data_stream__settle_seconds: int | None = None
 
 
-Work = FileGroup | StreamGroup | RawDataPackageCreation
+Work = FileGroup | StreamGroup | RunGroup | RawDataPackageCreation
 
 
 class PackageManager(StageManager[Work]):
-    """Groups files by execution, module and SOURCE location, or by data stream and time; splits at 50 GB of tar."""
+    """Groups files by execution, module and SOURCE location, by data stream and time, or by run; splits at 50 GB of tar."""
 
     name = "package"
 
     def find_work(self) -> Iterable[Work]:
-        """Groups of files, oldest observation first; then data streams, and packages that would miss their BUFFER."""
-        groups, streams = _groups(), _stream_groups()
-        ids = {group["source_location_id"] for group in [*groups, *streams]}
+        """Groups of files, oldest observation first; then data streams and runs, and packages that would miss their
+        BUFFER.
+        """
+        groups, streams, runs = _groups(), _stream_groups(), _run_groups()
+        ids = {group["source_location_id"] for group in [*groups, *streams, *runs]}
         for location in DataLocation.objects.with_site().by_priority().filter(pk__in=ids):
             settled = [group for group in groups if _is_settled(group, location)]
             due = [group for group in streams if group["source_location_id"] == location.pk]
-            if not settled and not due:
+            made = [group for group in runs if _is_settled(group, location)]
+            if not settled and not due and not made:
                 continue
             try:
                 buffer = _way_out(location)
             except Blocked as reason:
-                what = [(len(settled), "observations"), (len(due), "data streams")]
+                what = [(len(settled), "observations"), (len(due), "data streams"), (len(made), "runs")]
                 counted = " and ".join(f"{count} {of}" for count, of in what if count)
                 self.wait(f"{counted} at {location.full_name}", reason)
                 continue
@@ -104,12 +121,16 @@ class PackageManager(StageManager[Work]):
                 )
             for group in due:
                 yield StreamGroup(group["data_stream_id"], location, buffer, group["files"])
+            for group in made:
+                yield RunGroup(group["data_product__processing_run_id"], location, buffer, group["files"])
         yield from misdirected(RawDataPackageCreation)
 
     def plan(self, work: Work) -> int:
         """One operation for each package of the group; or another BUFFER for a package."""
         if isinstance(work, RawDataPackageCreation):
             return int(redirect(work, work.location.site))
+        if isinstance(work, RunGroup):
+            return self._plan_run(work)
         return self._plan_stream(work) if isinstance(work, StreamGroup) else self._plan_execution(work)
 
     def _plan_execution(self, work: FileGroup) -> int:
@@ -141,6 +162,23 @@ class PackageManager(StageManager[Work]):
                 end_time=max(ends),
             )
             package.name = stream_package_name(stream, min(starts), package.pk)
+            planned += self._submit(package, part, work.buffer)
+        return planned
+
+    def _plan_run(self, work: RunGroup) -> int:
+        run = ProcessingRun.objects.all_for_update([work.run_id]).for_listing().get()
+        first = run.raw_data_packages.count() + 1
+        is_late = run.raw_data_packages.filter(source_location=work.location).exists()
+        rows = RawDataFile.objects.unpackaged().usable().of_run(run).filter(source_location=work.location)
+        planned = 0
+        for number, part in enumerate(split(_filed(rows.order_by("relative_path"))), start=first):
+            package = RawDataPackage(
+                name=run_package_name(run, number),
+                processing_run=run,
+                instrument_module=run.instrument_module,
+                source_location=work.location,
+                is_late=is_late,
+            )
             planned += self._submit(package, part, work.buffer)
         return planned
 
@@ -180,6 +218,11 @@ def _stream_groups() -> list[dict[str, Any]]:
     return [group for group in groups.order_by("first_registered_at") if _may_be_due(group)]
 
 
+def _run_groups() -> list[dict[str, Any]]:
+    unpackaged = RawDataFile.objects.unpackaged().of_products()
+    return list(unpackaged.usable().run_groups().annotate(now=Now()).order_by("finished_at"))
+
+
 def _may_be_due(group: dict[str, Any]) -> bool:
     """Whether some package of a stream is full, over, or old: only then are its files read and locked."""
     span = timedelta(seconds=group["data_stream__package_seconds"])
@@ -188,7 +231,7 @@ def _may_be_due(group: dict[str, Any]) -> bool:
 
 
 def _is_settled(group: dict[str, Any], location: DataLocation) -> bool:
-    """At this location, and long enough after the end of the observation and of its filing."""
+    """At this location, and long enough after the end of the observation or run and of its filing."""
     last = max(group["finished_at"], group["last_registered_at"])
     is_over = bool(last + timedelta(seconds=location.settle_seconds) <= group["now"])
     return is_over and group["source_location_id"] == location.pk
@@ -211,8 +254,7 @@ def _parts(group: FileGroup, execution: ExecutedObsUnit) -> Iterator[tuple[Seque
     """
     rows = RawDataFile.objects.unpackaged().usable()
     rows = rows.in_group(execution.pk, group.module_id, group.location.pk)
-    columns = rows.order_by("relative_path").values_list(*FiledFile._fields)
-    files = [FiledFile(*row) for row in columns]
+    files = _filed(rows.order_by("relative_path"))
     packages = execution.raw_data_packages.filter(instrument_module=group.module_id, source_location=group.location)
     if packages.exists():
         deadline = datetime.min.replace(tzinfo=UTC)
@@ -224,6 +266,10 @@ def _parts(group: FileGroup, execution: ExecutedObsUnit) -> Iterator[tuple[Seque
         yield part, False
     for part in split([file for file in files if file.id not in in_time]):
         yield part, True
+
+
+def _filed(rows: QuerySet[Any]) -> list[FiledFile]:
+    return [FiledFile(*row) for row in rows.values_list(*FiledFile._fields)]
 
 
 def _deadline_of_stream(file: FiledFile, execution: ExecutedObsUnit) -> datetime:

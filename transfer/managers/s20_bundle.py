@@ -132,7 +132,11 @@ def _waiting(work: Outgoing) -> RawDataPackageQuerySet:
 
 
 def _by_priority(work: Outgoing) -> list[RawDataPackage]:
-    return list(_waiting(work).select_related("executed_obs_unit__obs_unit", "data_stream").by_urgency()[:PASS_LIMIT])
+    return list(
+        _waiting(work)
+        .select_related("executed_obs_unit__obs_unit", "data_stream", "processing_run")
+        .by_urgency()[:PASS_LIMIT]
+    )
 
 
 def _locked(work: Outgoing) -> list[RawDataPackage]:

@@ -110,7 +110,9 @@ class ArchiveManager(StageManager[Missing | LongTermArchiveTransfer]):
                 dispatch.retry(work, user=None, reason="There is a copy to read again.")
             return 0
         packages = RawDataPackage.objects.select_for_update(of=("self",), no_key=True)
-        package = packages.select_related("executed_obs_unit__obs_unit", "data_stream").get(pk=work.package.pk)
+        package = packages.select_related("executed_obs_unit__obs_unit", "data_stream", "processing_run").get(
+            pk=work.package.pk
+        )
         origin = archive_origin(package.pk, work.archive)
         if origin is None or not _lacking(work.archive).filter(pk=package.pk).exists():
             return 0

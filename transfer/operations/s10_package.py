@@ -61,7 +61,7 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
     def prepare(self) -> None:
         """Both places prove themselves: an unmounted SOURCE must not make its files look missing."""
         self.package = RawDataPackage.objects.select_related(
-            "executed_obs_unit", "data_stream", "instrument_module__instrument"
+            "executed_obs_unit", "data_stream", "processing_run", "instrument_module__instrument"
         ).get(pk=self.operation.raw_data_package_id)
         self.destination = DataLocation.objects.get(pk=self.operation.destination_location_id)
         require_in_use(self.destination)

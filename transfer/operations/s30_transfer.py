@@ -60,7 +60,7 @@ class TransferBundle(BundleOperation[DataTransfer]):
         self.ends_in_archive = self.destination_location.location_type == LocationType.LONG_TERM_ARCHIVE
         if not self._as_one_file or self.ends_in_archive:
             packages = self.bundle.raw_data_packages.select_related(
-                "executed_obs_unit", "data_stream", "instrument_module__instrument"
+                "executed_obs_unit", "data_stream", "processing_run", "instrument_module__instrument"
             )
             self.packages = list(packages.order_by("name"))
         copies = PhysicalCopy.objects.at(self.origin_location).usable().with_subjects()

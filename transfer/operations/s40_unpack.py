@@ -39,7 +39,7 @@ class UnpackBundle(BundleOperation[DataTransferUnpacking]):
         self.buffer.check_identity()
         self.packages = list(
             self.bundle.raw_data_packages.select_related(
-                "executed_obs_unit", "data_stream", "instrument_module__instrument"
+                "executed_obs_unit", "data_stream", "processing_run", "instrument_module__instrument"
             ).order_by("name")
         )
         here = PhysicalCopy.objects.at(self.location).existing().with_subjects()

@@ -29,7 +29,7 @@ class ArchivePackage(StageOperation[LongTermArchiveTransfer]):
     def prepare(self) -> None:
         """Choose the copy to read again: the planned one may be gone or damaged by now."""
         self.package = RawDataPackage.objects.select_related(
-            "executed_obs_unit", "data_stream", "instrument_module__instrument"
+            "executed_obs_unit", "data_stream", "processing_run", "instrument_module__instrument"
         ).get(pk=self.operation.raw_data_package_id)
         self.location = DataLocation.objects.get(pk=self.operation.location_id)
         self.archive = storage_for(self.location)
