@@ -18,6 +18,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "read:observations": "See observations, files, packages and where they are: of one's own programs, and public ones.",
     "read:all_programs": "See those of every program. Who may file or mend sees them anyway.",
     "write:observations": "File observations and their files.",
+    "write:products": "File runs that reduce data, and their products, for one's own programs.",
     "write:schedule": "Send timelines and plans; say which obs units, instruments and modules are available.",
     "stage:data": "Ask for archived data at a processing location.",
     "write:transfers": "Retry and cancel work, approve deletions, change packages on their way.",
@@ -36,6 +37,7 @@ ROLES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
                 "read:observations",
                 "read:all_programs",
                 "write:observations",
+                "write:products",
                 "write:schedule",
                 "stage:data",
                 "write:transfers",
@@ -43,8 +45,8 @@ ROLES: Final[Mapping[str, tuple[str, frozenset[str]]]] = {
         ),
     ),
     "viewer": (
-        "Scientists: see and stage the data of their programs, and what is public.",
-        frozenset({"read:observations", "stage:data"}),
+        "Scientists: see and stage the data of their programs, and what is public; file what they made of it.",
+        frozenset({"read:observations", "stage:data", "write:products"}),
     ),
     "service": (
         "Instrument software: files observations and reads them back.",

@@ -30,7 +30,7 @@ from datamgmt.filing.parsing import MAX_ROWS, read_file_reports
 from datamgmt.filing.quality import amend_file_quality, amend_quality
 
 
-def _status(created: bool) -> HTTPStatus:
+def status_of(created: bool) -> HTTPStatus:
     return HTTPStatus.CREATED if created else HTTPStatus.OK
 
 
@@ -49,7 +49,7 @@ class StartExecutionView(APIView):
         body = StartSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         execution, created = start_execution(body.report(), token=filing_token(request))
-        return Response(ExecutionSerializer(execution).data, status=_status(created))
+        return Response(ExecutionSerializer(execution).data, status=status_of(created))
 
 
 class FinishExecutionView(APIView):
@@ -114,7 +114,7 @@ class RegisterFileView(APIView):
         (report,) = reports = read_file_reports([request.data])
         registered = register_files(reports, token=filing_token(request))
         body = {"id": str(report.id), "created": bool(registered.created)}
-        return Response(body, status=_status(bool(registered.created)))
+        return Response(body, status=status_of(bool(registered.created)))
 
 
 class RegisterFilesView(APIView):
@@ -132,4 +132,4 @@ class RegisterFilesView(APIView):
         """Register files, all or nothing: 201; 200 when all were registered so before."""
         registered = register_files(read_file_reports(request.data), token=filing_token(request))
         body = {"created": registered.created, "unchanged": registered.unchanged}
-        return Response(body, status=_status(bool(registered.created)))
+        return Response(body, status=status_of(bool(registered.created)))

@@ -9,8 +9,11 @@ from django.db.models import QuerySet
 from datamgmt.models import (
     DataArchive,
     DataLocation,
+    DataProduct,
     DataTransferPackage,
     PhysicalCopy,
+    ProcessingRun,
+    Publication,
     RawDataFile,
     RawDataPackage,
     RawDataPackageMetadata,
@@ -41,6 +44,21 @@ def files() -> QuerySet[RawDataFile]:
 def packages() -> QuerySet[RawDataPackage]:
     """With what was observed, module and place."""
     return RawDataPackage.objects.for_listing().select_related("source_location__site")
+
+
+def runs() -> QuerySet[ProcessingRun]:
+    """With what they are for, their software and who submitted them."""
+    return ProcessingRun.objects.for_listing().select_related("submitted_by")
+
+
+def products() -> QuerySet[DataProduct]:
+    """With the run that made them."""
+    return DataProduct.objects.for_listing()
+
+
+def publications() -> QuerySet[Publication]:
+    """With the ids of what they cite."""
+    return Publication.objects.prefetch_related("data_products", "executed_obs_units")
 
 
 def metadata() -> QuerySet[RawDataPackageMetadata]:

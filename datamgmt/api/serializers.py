@@ -76,10 +76,13 @@ class PackageSerializer(Expandable, serializers.ModelSerializer[RawDataPackage])
     }
 
     execution = serializers.UUIDField(
-        source="executed_obs_unit_id", allow_null=True, help_text="Null for a package of a data stream."
+        source="executed_obs_unit_id", allow_null=True, help_text="Null for a package of a data stream or run."
     )
     data_stream = serializers.CharField(
         source="data_stream.name", allow_null=True, help_text="Null for a package of an execution."
+    )
+    processing_run = serializers.UUIDField(
+        source="processing_run_id", allow_null=True, help_text="Of a package of data products: the run that made them."
     )
     obs_unit = serializers.CharField(source="executed_obs_unit.obs_unit.name", allow_null=True)
     program = serializers.CharField(source="executed_obs_unit.obs_unit.observing_program.short_name", allow_null=True)
@@ -89,7 +92,7 @@ class PackageSerializer(Expandable, serializers.ModelSerializer[RawDataPackage])
         help_text="What was pointed at; null for what has no source.",
     )
     start_time = serializers.DateTimeField(
-        source="observed_from", help_text="Of its execution, or of the first file of the data stream."
+        source="observed_from", help_text="Of its execution or run, or of the first file of the data stream."
     )
     instrument = serializers.CharField(source="instrument_module.instrument.short_name")
     module = serializers.CharField(source="instrument_module.short_name")
@@ -102,6 +105,7 @@ class PackageSerializer(Expandable, serializers.ModelSerializer[RawDataPackage])
             "name",
             "execution",
             "data_stream",
+            "processing_run",
             "obs_unit",
             "program",
             "source",
@@ -142,7 +146,7 @@ class FileSerializer(Expandable, serializers.ModelSerializer[RawDataFile]):
     }
 
     execution = serializers.UUIDField(
-        source="executed_obs_unit_id", allow_null=True, help_text="Null for a file of a data stream."
+        source="executed_obs_unit_id", allow_null=True, help_text="Null for a file of a data stream or product."
     )
     data_stream = serializers.CharField(source="data_stream.name", allow_null=True)
     instrument = serializers.CharField(source="instrument_module.instrument.short_name")
@@ -161,6 +165,7 @@ class FileSerializer(Expandable, serializers.ModelSerializer[RawDataFile]):
             "digest",
             "execution",
             "data_stream",
+            "data_product",
             "start_time",
             "end_time",
             "instrument",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from ccatdc.common.api.views import rows_at
-from datamgmt.api import filing_views, place_views, views, wait_views
+from datamgmt.api import filing_views, place_views, product_views, views, wait_views
 
 urlpatterns = [
     path("executed_obs_units/", views.ExecutionListView.as_view()),
@@ -16,6 +16,14 @@ urlpatterns = [
     path("raw_data_files/", views.FilesView.as_view()),
     path("raw_data_files/bulk", filing_views.RegisterFilesView.as_view()),
     path("raw_data_files/<uuid:pk>", views.FileAndAmendView.as_view()),
+    path("raw_data_files/<uuid:pk>/lineage", product_views.FileLineageView.as_view()),
+    path("processing_runs/", product_views.RunsView.as_view()),
+    path("processing_runs/<uuid:pk>", product_views.RunView.as_view()),
+    path("processing_runs/<uuid:pk>/finish", product_views.FinishRunView.as_view()),
+    path("data_products/", product_views.ProductListView.as_view()),
+    path("data_products/bulk", product_views.RegisterProductsView.as_view()),
+    path("data_products/<uuid:pk>", product_views.ProductView.as_view()),
+    path("data_products/<uuid:pk>/lineage", product_views.ProductLineageView.as_view()),
     path("raw_data_packages/", views.PackageListView.as_view()),
     path("raw_data_packages/<uuid:pk>/files/", views.PackageFilesView.as_view()),
     *rows_at(
@@ -26,6 +34,7 @@ urlpatterns = [
             "sites": place_views.SiteViewSet,
             "data_locations": place_views.LocationViewSet,
             "data_archives": place_views.ArchiveViewSet,
+            "publications": product_views.PublicationViewSet,
         }
     ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from django.contrib.postgres.indexes import GistIndex
 from django.db import models
@@ -23,6 +23,8 @@ from observatory.models import DataStream, InstrumentModule
 from planning.models import ExecutedObsUnit, ExecutionQuality
 from planning.models.executions import time_range
 from planning.models.visibility import observed_for
+
+IS_BAD: Final = Q(quality=ExecutionQuality.BAD)
 
 
 class RawDataFileQuerySet(models.QuerySet[Any]):
@@ -45,6 +47,19 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
     def belonging_to(self, execution: ExecutedObsUnit) -> RawDataFileQuerySet:
         """Its own files, and those of data streams that overlap it."""
         return self.filter(Q(executed_obs_unit=execution) | in_streams_overlapping(execution))
+
+    def judged_bad(self) -> RawDataFileQuerySet:
+        return self.filter(IS_BAD)
+
+    def of_any(
+        self, packages: Iterable[Any], observations: Iterable[Any], products: Iterable[Any]
+    ) -> RawDataFileQuerySet:
+        """In one of the packages, filed for one of the observations, or of one of the products."""
+        return self.filter(
+            Q(raw_data_package__in=list(packages))
+            | Q(executed_obs_unit__in=list(observations))
+            | Q(data_product__in=list(products))
+        )
 
     def unpackaged(self) -> RawDataFileQuerySet:
         return self.filter(raw_data_package__isnull=True)
@@ -238,6 +253,10 @@ class RawDataFile(UuidPrimaryKey):
             models.Index(
                 fields=["quality", "id"], condition=~Q(quality=ExecutionQuality.UNKNOWN), name="raw_file_by_quality"
             ),
+            # Which of the inputs of runs are bad? Few among 10^8.
+            models.Index(fields=["raw_data_package"], condition=IS_BAD, name="raw_file_bad_by_package"),
+            models.Index(fields=["executed_obs_unit"], condition=IS_BAD, name="raw_file_bad_by_execution"),
+            GistIndex(time_range(), name="raw_file_bad_by_time", condition=IS_BAD & IS_OF_STREAM),
             # Which files of data streams overlap an observation?
             GistIndex(time_range(), name="raw_file_by_time", condition=IS_OF_STREAM),
             models.Index(

@@ -5,7 +5,9 @@ A run is to its products what an execution is to raw files: they are filed for i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -86,6 +88,24 @@ class ProcessingRunQuerySet(models.QuerySet["ProcessingRun"]):
     def all_for_update(self, pks: Any) -> ProcessingRunQuerySet:
         """Several runs, locked in the order of their ids, so that two callers never wait for each other."""
         return self.select_for_update(of=("self",)).filter(pk__in=list(pks)).order_by("pk")
+
+    def that_read(
+        self, *, packages: Iterable[UUID] = (), observations: Iterable[UUID] = (), products: Iterable[UUID] = ()
+    ) -> ProcessingRunQuerySet:
+        """Runs with one of these among their inputs."""
+        links = (
+            ProcessingRun.input_packages.through.objects.filter(rawdatapackage__in=list(packages)),
+            ProcessingRun.input_observations.through.objects.filter(executedobsunit__in=list(observations)),
+            ProcessingRun.input_products.through.objects.filter(dataproduct__in=list(products)),
+        )
+        reading = [Q(pk__in=rows.values("processingrun")) for rows in links]
+        return self.filter(reading[0] | reading[1] | reading[2])
+
+    def that_read_observation(self, execution: UUID) -> ProcessingRunQuerySet:
+        """Runs with the observation, or some of its own packages, among their inputs."""
+        packages = ProcessingRun.input_packages.through.objects.filter(rawdatapackage__executed_obs_unit=execution)
+        observations = ProcessingRun.input_observations.through.objects.filter(executedobsunit=execution)
+        return self.filter(Q(pk__in=packages.values("processingrun")) | Q(pk__in=observations.values("processingrun")))
 
     def for_listing(self) -> ProcessingRunQuerySet:
         """With what pages and names of packages show; who submitted it is not for every process to read."""

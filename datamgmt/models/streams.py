@@ -6,6 +6,7 @@ its instrument and to those of no particular instrument at its telescope; one of
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
@@ -38,6 +39,29 @@ def belonging_to(rows: Any, execution: UUID) -> Any:
     """Files or packages that belong to the execution with this id; none where there is none."""
     found = ExecutedObsUnit.objects.select_related("obs_unit__obs_mode").filter(pk=execution).first()
     return rows.none() if found is None else rows.belonging_to(found)
+
+
+def with_files_of_streams(executions: Any, files: Any) -> Any:
+    """Those of the executions that some of these files of data streams overlap."""
+    instrument = "data_stream__instrument_module__instrument"
+    times = Overlap(time_range(), time_range(OuterRef("start_time"), OuterRef("end_time")))
+    overlapping = files.filter(IS_OF_STREAM & Q(times))
+    at_telescope = overlapping.filter(**{f"{instrument}__telescope": OuterRef("obs_unit__telescope")})
+    own = Q(Exists(overlapping.filter(**{instrument: OuterRef("obs_unit__obs_mode__instrument")})))
+    of_none = Q(obs_unit__obs_mode__instrument__isnull=True) & Q(Exists(at_telescope))
+    of_telescope = Q(Exists(at_telescope.filter(data_stream__of_telescope=True)))
+    return executions.filter(own | of_none | of_telescope, end_time__isnull=False)
+
+
+def executions_overlapping(files: Iterable[Any]) -> Any:
+    """Executions that some of these files of data streams overlap; files of other kinds count for none."""
+    rows = [file for file in files if file.data_stream_id is not None and file.executed_obs_unit_id is None]
+    if not rows:
+        return ExecutedObsUnit.objects.none()
+    around = ExecutedObsUnit.objects.order_by().overlapping(
+        min(file.start_time for file in rows), max(file.end_time for file in rows)
+    )
+    return with_files_of_streams(around, type(rows[0]).objects.order_by().filter(pk__in=[file.pk for file in rows]))
 
 
 def in_streams_for(user: Any) -> Q:

@@ -28,6 +28,7 @@ PLACEHOLDERS = {"<uuid:pk>": "00000000-0000-4000-8000-000000000001", "<int:pk>":
 ALL_PERMISSIONS = (
     "read:observations",
     "write:observations",
+    "write:products",
     "stage:data",
     "write:transfers",
     "write:schedule",

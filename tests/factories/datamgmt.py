@@ -352,7 +352,7 @@ class DataProductFactory(DjangoModelFactory[DataProduct]):
 class ProductFileFactory(RawDataFileFactory):
     """The file of a product where its run wrote it."""
 
-    executed_obs_unit = None
+    executed_obs_unit = None  # type: ignore[assignment]
     data_product = factory.SubFactory(DataProductFactory)
     relative_path = factory.Sequence(lambda n: f"orion/science/map_{n:03}.fits")
     source_location = factory.SubFactory(ResultsLocationFactory)

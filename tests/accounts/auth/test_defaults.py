@@ -24,11 +24,12 @@ def test_they_are_there_after_migrate() -> None:
         "read:observations",
         "read:all_programs",
         "write:observations",
+        "write:products",
         "stage:data",
         "write:transfers",
         "write:schedule",
     }
-    assert rights("viewer") == {"read:observations", "stage:data"}
+    assert rights("viewer") == {"read:observations", "stage:data", "write:products"}
     assert rights("service") == {"read:observations", "read:all_programs", "write:observations"}
 
 
@@ -36,7 +37,7 @@ def test_what_an_operator_took_away_stays_away() -> None:
     viewer = Role.objects.get(name="viewer")
     viewer.permissions.remove(Permission.objects.get(codename="stage:data"))
     call_command("migrate", verbosity=0, stdout=StringIO())
-    assert rights("viewer") == {"read:observations"}
+    assert rights("viewer") == {"read:observations", "write:products"}
 
 
 def test_a_role_that_is_missing_is_made_whole() -> None:

@@ -1,0 +1,1 @@
+"""What was made of what: products and their runs, with what these read."""
