@@ -18,7 +18,15 @@ from django.db import connections, transaction
 
 from accounts.models import ApiToken, Change, Permission, Role, SystemLog, User
 from ccatdc.common.audit.triggers import Tracked, TrackedLink
-from datamgmt.models import DataArchive, DataLocation, RawDataPackageMetadata, Site
+from datamgmt.models import (
+    DataArchive,
+    DataLocation,
+    DataProduct,
+    Publication,
+    RawDataPackageMetadata,
+    ReductionSoftware,
+    Site,
+)
 from datamgmt.models.locations import MEASURED
 from notifications.models import NotificationChannel, NotificationRule
 from observatory.models import (
@@ -96,6 +104,9 @@ _TABLES: Final = (
     Tracked(
         RawDataPackageMetadata, _of("raw_data_package", "name", "raw_data_package_id"), ("created_at", "updated_at")
     ),
+    Tracked(ReductionSoftware, "{r}.name"),
+    Tracked(DataProduct, "{r}.name"),
+    Tracked(Publication, "{r}.title", ("created_at", "updated_at")),
     Tracked(DataTransferRoute, "{r}.name"),
 )
 

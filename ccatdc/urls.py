@@ -15,6 +15,7 @@ urlpatterns = [
     path("accounts/me/notifications/", my_notifications, name="my_notifications"),
     path("accounts/", include("accounts.urls")),
     path("observations/", include("transfer.observations.urls")),
+    path("products/", include("transfer.products.urls")),
     path("staging/", include("transfer.staging.urls")),
     path("vo/", include("transfer.observations.vo_urls")),
     path("portal/", admin.site.urls),

@@ -31,6 +31,17 @@ GROUPS: tuple[Group, ...] = (
         ),
     ),
     (
+        "Products",
+        True,
+        (
+            ("auto_awesome", "datamgmt.dataproduct"),
+            ("play_circle", "datamgmt.processingrun"),
+            ("terminal", "datamgmt.reductionsoftware"),
+            ("commit", "datamgmt.reductionsoftwareversion"),
+            ("article", "datamgmt.publication"),
+        ),
+    ),
+    (
         "Work",
         False,
         (

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from ccatdc.common.admin.badges import badge, state_badge
 from ccatdc.common.states import STATUS_COLOURS, Status
 from ccatdc.common.units import NOTHING, duration_text, size_text
+from datamgmt.models.runs import RUN_COLOURS, RunStatus
 from datamgmt.states import (
     COPY_COLOURS,
     INTEGRITY_COLOURS,
@@ -32,6 +33,7 @@ KNOWN_STATES: tuple[tuple[type[TextChoices], Mapping[str, str]], ...] = (
     (PhysicalCopyStatus, COPY_COLOURS),
     (Integrity, INTEGRITY_COLOURS),
     (ExecutionStatus, EXECUTION_COLOURS),
+    (RunStatus, RUN_COLOURS),
 )
 LABELS: dict[str, str] = {str(value): str(label) for states, _ in KNOWN_STATES for value, label in states.choices}
 STATE_COLOURS: dict[str, str] = {str(value): colour for _, colours in KNOWN_STATES for value, colour in colours.items()}

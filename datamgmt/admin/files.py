@@ -83,7 +83,16 @@ class RawDataFileAdmin(ReadOnlyAdmin):
         (None, {"fields": ["id", "path_shown", "size_shown", "file_type", "description", "verdict", "copies_link"]}),
         (
             "Belongs to",
-            {"fields": ["execution_link", "data_stream", "instrument_module", "package_link", "source_location"]},
+            {
+                "fields": [
+                    "execution_link",
+                    "data_stream",
+                    "data_product",
+                    "instrument_module",
+                    "package_link",
+                    "source_location",
+                ]
+            },
         ),
         ("Judgement", {"fields": ["quality", "quality_comment"]}),
         ("Proof", {"fields": ["checksum_algorithm", "checksum_shown", "digest_shown"]}),
@@ -193,7 +202,7 @@ class RawDataFileAdmin(ReadOnlyAdmin):
 
 def _is_narrow(request: HttpRequest) -> bool:
     """Whether the list is of one execution or package, of a search, or of what waits."""
-    narrow = ("executed_obs_unit", "belongs_to", "raw_data_package", "q", "set_aside")
+    narrow = ("executed_obs_unit", "belongs_to", "data_product", "raw_data_package", "q", "set_aside")
     return any(key.startswith(narrow) and request.GET[key] for key in request.GET)
 
 

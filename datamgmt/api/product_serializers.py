@@ -7,7 +7,6 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from ccatdc.common.api.expand import Expandable, Relation
 from ccatdc.common.api.parsers import MomentField, StorableJsonField, StrictSerializer
 from datamgmt.api.rows import files
 from datamgmt.api.serializers import FileSerializer
@@ -18,8 +17,6 @@ from datamgmt.lineage.graph import bad_inputs
 from datamgmt.models import DataProduct, ProcessingRun, ProductKind, ProductLevel, Publication, Release, RunStatus
 from datamgmt.models.files import ChecksumAlgorithm, FileType
 from datamgmt.models.runs import ENDED
-from observatory.api.rows import modules
-from observatory.api.serializers import InstrumentModuleSerializer
 
 ENDS = [choice for choice in RunStatus.choices if choice[0] in ENDED]
 MAX_INT = 2**31 - 1
@@ -141,10 +138,8 @@ class FiledProductsSerializer(serializers.Serializer[Any]):
     products = FiledProductSerializer(many=True, help_text="In the order of the call.")
 
 
-class RunSerializer(Expandable, serializers.ModelSerializer[ProcessingRun]):
+class RunSerializer(serializers.ModelSerializer[ProcessingRun]):
     """A run: with which software, where, and how it fares."""
-
-    relations = {"instrument_module": Relation("instrument_module", InstrumentModuleSerializer, modules)}
 
     program = serializers.CharField(source="observing_program.short_name")
     instrument = serializers.CharField(source="instrument_module.instrument.short_name")

@@ -58,7 +58,6 @@ class RunsView(StartRunView, StrictListView[ProcessingRun]):
     serializer_class = serializers.RunSerializer
     filterset_class = product_filters.RunFilter
     orders = ("-created_at", "created_at")
-    expands = ("instrument_module", "instrument_module.instrument")
 
     @extend_schema(operation_id="list_runs")
     def get(self, request: Request, *args: object, **kwargs: object) -> Response:
@@ -72,7 +71,6 @@ class RunView(StrictDetailView[ProcessingRun]):
     needs = READ
     queryset = rows.runs()
     serializer_class = serializers.RunDetailSerializer
-    expands = RunsView.expands
 
 
 class FinishRunView(APIView):

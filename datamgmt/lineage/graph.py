@@ -54,6 +54,18 @@ class Lineage:
                 getattr(self.read[run], name).add(row)
         return wanted
 
+    def packages(self) -> set[UUID]:
+        """All that some run read."""
+        return {pk for inputs in self.read.values() for pk in inputs.packages}
+
+    def observations(self) -> set[UUID]:
+        """The same."""
+        return {pk for inputs in self.read.values() for pk in inputs.observations}
+
+    def products(self) -> set[UUID]:
+        """All that some run made or read."""
+        return set(self.made_by) | {pk for inputs in self.read.values() for pk in inputs.products}
+
     def products_of(self, runs: Iterable[UUID]) -> set[UUID]:
         """What these made."""
         runs = set(runs)
@@ -135,11 +147,7 @@ def bad_inputs(products: Iterable[UUID]) -> BadInputs:
     """Which of these products rest on bad data. Computed from the judgements as they are now, in about ten queries."""
     wanted = set(products)
     found = upstream(wanted)
-    bad = _bad_of(
-        {pk for inputs in found.read.values() for pk in inputs.packages},
-        {pk for inputs in found.read.values() for pk in inputs.observations},
-        set(found.made_by),
-    )
+    bad = _bad_of(found.packages(), found.observations(), found.products())
     bad_runs = {
         run
         for run, inputs in found.read.items()

@@ -7,6 +7,7 @@ What the person may not see stands with its id only.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -25,36 +26,52 @@ PREFIXES: Final = {
 RowT = TypeVar("RowT", bound=Model)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """The rows of a lineage that a person may see, and the ids of all of it."""
+
+    lineage: Lineage
+    products: Mapping[UUID, DataProduct]
+    packages: Mapping[UUID, RawDataPackage]
+    observations: Mapping[UUID, ExecutedObsUnit]
+    runs: Mapping[UUID, ProcessingRun]
+
+    @classmethod
+    def to(cls, user: Any, lineage: Lineage) -> Shown:
+        """In four queries."""
+        runs = ProcessingRun.objects.for_listing().select_related("submitted_by")
+        return cls(
+            lineage,
+            _seen(DataProduct.objects.for_listing(), lineage.products(), user),
+            _seen(RawDataPackage.objects.for_listing(), lineage.packages(), user),
+            _seen(ExecutedObsUnit.objects.for_listing(), lineage.observations(), user),
+            _seen(runs, lineage.read, user),
+        )
+
+
 def document(lineage: Lineage, bad: BadInputs, user: Any) -> dict[str, Any]:
     """The lineage as ``user`` may see it."""
-    inputs = list(lineage.read.values())
-    packages = {pk for each in inputs for pk in each.packages}
-    observations = {pk for each in inputs for pk in each.observations}
-    products = set(lineage.made_by) | {pk for each in inputs for pk in each.products}
-    runs = _seen(ProcessingRun.objects.for_listing().select_related("submitted_by"), lineage.read, user)
-    found: dict[str, Any] = {"prefix": PREFIXES, "entity": {}, "activity": {}, "agent": {}}
-    entities: dict[str, Any] = found["entity"]
-    entities |= _described(_seen(_PRODUCTS, products, user), products, "product", lambda row: _product(row, bad))
-    entities |= _described(_seen(_PACKAGES, packages, user), packages, "package", lambda row: _package(row, bad))
-    entities |= _described(
-        _seen(_OBSERVATIONS, observations, user), observations, "observation", lambda row: _observation(row, bad)
-    )
-    found["activity"] = _described(runs, lineage.read, "run", _run)
-    for run in runs.values():
+    shown = Shown.to(user, lineage)
+    entities = {
+        **_described(shown.products, lineage.products(), "product", lambda row: _product(row, bad)),
+        **_described(shown.packages, lineage.packages(), "package", lambda row: _package(row, bad)),
+        **_described(shown.observations, lineage.observations(), "observation", lambda row: _observation(row, bad)),
+    }
+    agents = {}
+    for run in shown.runs.values():
         software = run.software_version
-        found["agent"][f"ccat:software/{software.pk}"] = {
-            "prov:type": "prov:SoftwareAgent",
-            "prov:label": str(software),
-        }
+        agents[f"ccat:software/{software.pk}"] = {"prov:type": "prov:SoftwareAgent", "prov:label": str(software)}
         if run.submitted_by is not None:
             person = {"prov:type": "prov:Person", "prov:label": run.submitted_by.username}
-            found["agent"][f"ccat:person/{run.submitted_by.pk}"] = person
-    return {**found, **_relations(lineage, runs), "ccat:is_cut": lineage.is_cut}
-
-
-_PRODUCTS: Final = DataProduct.objects.for_listing()
-_PACKAGES: Final = RawDataPackage.objects.for_listing()
-_OBSERVATIONS: Final = ExecutedObsUnit.objects.for_listing()
+            agents[f"ccat:person/{run.submitted_by.pk}"] = person
+    return {
+        "prefix": PREFIXES,
+        "entity": entities,
+        "activity": _described(shown.runs, lineage.read, "run", _run),
+        "agent": agents,
+        **_relations(lineage, shown.runs),
+        "ccat:is_cut": lineage.is_cut,
+    }
 
 
 def _seen(rows: QuerySet[RowT], wanted: Iterable[UUID], user: Any) -> dict[UUID, RowT]:

@@ -5,7 +5,7 @@ A run is to its products what an execution is to raw files: they are filed for i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -75,6 +75,13 @@ RUN_MOVES: Moves = {
     RunStatus.COMPLETED: frozenset(),
     RunStatus.FAILED: frozenset(),
     RunStatus.CANCELLED: frozenset(),
+}
+RUN_COLOURS: Mapping[str, str] = {
+    RunStatus.PENDING: "warning",
+    RunStatus.RUNNING: "primary",
+    RunStatus.COMPLETED: "success",
+    RunStatus.FAILED: "danger",
+    RunStatus.CANCELLED: "default",
 }
 #: However it ended: what a failed run wrote (its logs) is kept too.
 ENDED = (RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED)

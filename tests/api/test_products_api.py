@@ -14,8 +14,8 @@ from datamgmt.filing.product_rows import read_product_reports
 from datamgmt.filing.products import register_products
 from datamgmt.models import DataProduct, ProcessingRun, RawDataFile, RawDataPackage
 from planning.models import ExecutionQuality
-from tests.api.conftest import ApiClient, client_with, problem
-from tests.factories.accounts import UserFactory
+from tests.api.conftest import ApiClient, problem
+from tests.factories.accounts import ApiTokenFactory, UserFactory
 from tests.factories.datamgmt import (
     BufferLocationFactory,
     DataProductFactory,
@@ -45,15 +45,14 @@ _numbers = count(1)
 @pytest.fixture
 def member() -> ApiClient:
     """A scientist of Galactic Ecology."""
-    api = client_with(*RIGHTS)
-    assert api.token is not None
-    ProgramMembershipFactory.create(user=api.token.user)
-    return api
+    user = ProgramMembershipFactory.create(user=UserFactory.create(permissions=RIGHTS, sees_all=False)).user
+    return ApiClient(ApiTokenFactory.create(user=user, scopes=list(RIGHTS)))
 
 
 @pytest.fixture
 def stranger() -> ApiClient:
-    return client_with(*RIGHTS)
+    user = UserFactory.create(permissions=RIGHTS, sees_all=False)
+    return ApiClient(ApiTokenFactory.create(user=user, scopes=list(RIGHTS)))
 
 
 @pytest.fixture
@@ -255,8 +254,8 @@ class TestProducts:
     @pytest.mark.parametrize(
         ("wrong", "field", "code"),
         [
-            ({"relative_path": "../../etc/passwd"}, "relative_path", "key.escapes"),
-            ({"relative_path": "/etc/passwd"}, "relative_path", "key.escapes"),
+            ({"relative_path": "../../etc/passwd"}, "relative_path", "storage.path_escapes"),
+            ({"relative_path": "/etc/passwd"}, "relative_path", "storage.path_escapes"),
             ({"size": -1}, "size", "out_of_range"),
             ({"source_location": "cologne_nowhere"}, "source_location", "does_not_exist"),
             ({"source_location": "ccat_output_buffer"}, "source_location", "not_a_source"),
@@ -363,15 +362,17 @@ class TestLineage:
             run.input_packages.add(raw)
             file = RawDataFileFactory.create(raw_data_package=raw)
         elif how == "observation":
-            file = RawDataFileFactory.create()
-            run.input_observations.add(file.executed_obs_unit)
+            execution = ExecutedObsUnitFactory.create()
+            file = RawDataFileFactory.create(executed_obs_unit=execution)
+            run.input_observations.add(execution)
         elif how == "stream":
             stream = DataStreamFactory.create(of_telescope=True)
             file = RawDataFileFactory.create(executed_obs_unit=None, data_stream=stream, start_time=START, end_time=END)
             run.input_observations.add(ExecutedObsUnitFactory.create(finished=True))
         else:
-            file = ProductFileFactory.create()
-            run.input_products.add(file.data_product)
+            read = DataProductFactory.create()
+            file = ProductFileFactory.create(data_product=read)
+            run.input_products.add(read)
         product = DataProductFactory.create(processing_run=run)
         derived_run = ProcessingRunFactory.create(completed=True)
         derived_run.input_products.add(product)

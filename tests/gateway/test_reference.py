@@ -60,6 +60,11 @@ OWN = {
     "rawdatapackage": "the flow",
     "rawdatapackagemetadata": "the flow",
     "datatransferpackage": "the flow",
+    "reductionsoftware": "what reduces data at the main site",
+    "reductionsoftwareversion": "what reduces data at the main site",
+    "processingrun": "filed at the main site",
+    "dataproduct": "filed at the main site",
+    "publication": "kept at the main site",
     "user": "groups and rights of Django's own, which nothing here uses",
 }
 

@@ -16,9 +16,12 @@ from tests.factories.datamgmt import (
     ArchiveLocationFactory,
     BufferLocationFactory,
     DataArchiveFactory,
+    DataProductFactory,
     DataTransferPackageFactory,
     DataTransferPackagePhysicalCopyFactory,
     ProcessingLocationFactory,
+    ProductFileFactory,
+    PublicationFactory,
     RawDataFileFactory,
     RawDataFilePhysicalCopyFactory,
     RawDataPackageFactory,
@@ -147,6 +150,9 @@ def one_of_each(db: None) -> None:
     InventoryFactory.create()
     UnrecordedFileFactory.create()
     DataTransferRouteFactory.create()
+    product = DataProductFactory.create()
+    ProductFileFactory.create(data_product=product)
+    PublicationFactory.create().data_products.add(product)
     RoundRobinCursorFactory.create()
     ServiceHeartbeatFactory.create()
     AlertFactory.create()

@@ -44,6 +44,7 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
         "executed_obs_unit__obs_unit__observing_program",
         "executed_obs_unit__obs_unit__source",
         "data_stream__instrument_module__instrument",
+        "processing_run",
         "instrument_module__instrument",
         "source_location__site",
     ]
@@ -71,7 +72,10 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
-        ("Belongs to", {"fields": ["execution_link", "data_stream", "instrument_module", "source_location"]}),
+        (
+            "Belongs to",
+            {"fields": ["execution_link", "data_stream", "processing_run", "instrument_module", "source_location"]},
+        ),
         ("Times (UTC)", {"fields": ["start_time", "end_time", "created_at", "finalized_at", "archived_at"]}),
     ]
     readonly_fields = [
@@ -100,7 +104,7 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
         level = "warning" if obj.state == PackageState.FAILED else "info"
         return {"portal_notes": [(level, state_of_package(obj))], "portal_timeline": timeline_of(obj)}
 
-    @admin.display(description="Source or data stream", ordering="executed_obs_unit__obs_unit__source__name")
+    @admin.display(description="Source, data stream or run", ordering="executed_obs_unit__obs_unit__source__name")
     def source_name(self, package: RawDataPackage) -> str:
         return package.of_what
 

@@ -20,6 +20,7 @@ from transfer.observations.exports import ENDINGS, FORMATS, LABELS, MAX_ROWS
 from transfer.observations.filters import ObservationFilter
 from transfer.observations.lines import lines
 from transfer.observations.tables import ObservationTable, quality_badge
+from transfer.products.page import made_of as products_made_of
 from transfer.staging.requests import MAX_PACKAGES
 from transfer.staging.selection import Selection
 from transfer.staging.views import needs
@@ -86,6 +87,7 @@ def observation(request: HttpRequest, pk: UUID) -> HttpResponse:
             "picture": page.picture(row),
             "packages": packages[: page.MAX_PACKAGES],
             "more_packages": len(packages) > page.MAX_PACKAGES,
+            "products": products_made_of(row, person),
             "files": files,
             "citation": page.citation(row, request.build_absolute_uri(request.path)),
             "may_stage": person.may("stage:data"),

@@ -1,0 +1,1 @@
+"""Pages of data products and of the runs that made them."""
