@@ -41,6 +41,8 @@ def all_pages(client: Client, only: str = "") -> Iterator[Page]:
             yield from _rows(model)
     yield Page("portal", reverse("admin:index"))
     yield Page("portal, its changing part", reverse("admin:overview"))
+    for title, word in (("in vain", NOWHERE), ("many", "or")):
+        yield Page(f"portal, find {title}", f"{reverse('admin:search')}?q={word}")
     yield from _scientists(client)
     yield from _api()
 

@@ -54,6 +54,19 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
             return HttpResponse(status=403)
         return render(request, "portal/overview.html", {"overview": overview(request.user)})
 
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Everything of a name or an id, of all kinds (the address is unfold's): a page, or its list alone for the dialog."""
+        from ccatdc.portal.search import search
+
+        if not self.may_look(request):
+            return render(request, "portal/no_role.html", self.each_context(request), status=403)
+        text = request.GET.get("q", "")
+        context = {"q": text, "kinds": search(request, text)}
+        if request.headers.get("X-Requested-With") == "fetch":
+            return render(request, "portal/found.html", context)
+        page = {**self.each_context(request), "title": "Find", **context, **(extra_context or {})}
+        return render(request, "portal/find.html", page)
+
     def may_look(self, request: HttpRequest) -> bool:
         """Staff without a role may enter, but have nothing to see."""
         return request.user.has_perm("read:observations")

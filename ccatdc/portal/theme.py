@@ -16,7 +16,7 @@ UNFOLD = {
     "SHOW_BACK_BUTTON": True,
     "BORDER_RADIUS": "6px",
     "STYLES": [lambda _request: static("css/badges.css"), lambda _request: static("css/portal.css")],
-    "SCRIPTS": [lambda _request: static("js/refresh.js")],
+    "SCRIPTS": [lambda _request: static("js/refresh.js"), lambda _request: static("js/find.js")],
     "COLORS": {
         "primary": {
             "50": "#eef6ff",

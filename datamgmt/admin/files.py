@@ -6,8 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Prefetch, Value
-from django.db.models.functions import MD5
+from django.db.models import Prefetch
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -15,14 +14,15 @@ from django.utils.safestring import SafeString
 from accounts.people import person_of
 from ccatdc.common.admin.actions import Given, bulk_action, portal_action
 from ccatdc.common.admin.badges import NO_VALUE, badge, link_to_admin, link_to_list, state_badge
-from ccatdc.common.admin.base import ReadOnlyAdmin, code_column, fields_of, size_column
+from ccatdc.common.admin.base import SEARCH_LENGTH, ReadOnlyAdmin, code_column, fields_of, size_column
 from ccatdc.common.bulk_actions import Outcome
 from datamgmt.admin.sites import AtSource
 from datamgmt.copies.needs_attention import check_again
+from datamgmt.copies.whereabouts import copies_of_file, where_now
 from datamgmt.filing.quality import judge_files
-from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile
+from datamgmt.models import PhysicalCopy, RawDataFile
 from datamgmt.models.streams import belonging_to
-from datamgmt.states import INTEGRITY_COLOURS, NEEDS_ATTENTION
+from datamgmt.states import INTEGRITY_COLOURS, NEEDS_ATTENTION, PACKAGE_STATE_COLOURS, PhysicalCopyStatus
 from planning.models import ExecutionQuality
 
 _JUDGE = "The quality of each of these files is set. The reason is their comment."
@@ -77,7 +77,9 @@ class RawDataFileAdmin(ReadOnlyAdmin):
     list_filter = [SetAside, AtSource, BelongsTo]
     # What is searched is said in get_search_results; the box appears when this is not empty.
     search_fields = ["id"]
-    search_help_text = "A file's id, its whole path below the source's root, or the beginning of a package's name."
+    search_help_text = (
+        "A file's name or how it begins, its path below the source's root, its id (eight digits), or a package."
+    )
     actions = ["check_again_selected", "judge_good", "judge_usable", "judge_bad"]
     fieldsets = [
         (None, {"fields": ["id", "path_shown", "size_shown", "file_type", "description", "verdict", "copies_link"]}),
@@ -129,27 +131,25 @@ class RawDataFileAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).prefetch_related(_copies())
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """By id, by whole path, or by package: each of them is an index look-up."""
-        term = search_term.strip()
-        if not term:
-            return queryset, False
-        try:
-            return queryset.filter(pk=uuid.UUID(term)), False
-        except ValueError:
-            pass
-        sources = DataLocation.objects.non_polymorphic().of_type("source").values_list("pk")
-        # The unique index is on the location and the MD5 of the path (paths may be longer than an index entry).
-        by_path = queryset.alias(path_digest=MD5("relative_path")).filter(
-            source_location_id__in=[pk for (pk,) in sources], path_digest=MD5(Value(term))
-        )
-        if by_path.exists():
-            return by_path, False
-        return queryset.filter(raw_data_package__name__startswith=term), False
+        """By id, path, base name or package: each of them is a look into an index."""
+        term = search_term.strip()[:SEARCH_LENGTH]
+        return (queryset.found_by(term) if term else queryset), False
 
-    @admin.display(description="Copy at its source")
+    def head(self, _request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Where its bytes are now, before anything else."""
+        copies = copies_of_file(obj)
+        return {"portal_notes": [where_now(obj, copies)], "portal_copies": [each for each in copies if each.exists]}
+
+    @admin.display(description="Where it is")
     def verdict(self, file: RawDataFile) -> SafeString:
-        """Status and integrity of the SOURCE copy, with what was said against it."""
+        """Of its package where the copy at SOURCE is deleted; else integrity and status of that copy, with what was said
+        against it.
+        """
         copies = list(file.copies.all())
+        package = file.raw_data_package
+        if package is not None and all(copy.status == PhysicalCopyStatus.DELETED for copy in copies):
+            state = state_badge(package.state, package.get_state_display(), PACKAGE_STATE_COLOURS)
+            return format_html("{} in its package", state)
         if not copies:
             return badge("No copy", "warning")
         copy = copies[0]

@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile, RawDataPackage
-from datamgmt.states import PhysicalCopyStatus
+from django.utils import timezone
+
+from ccatdc.common.units import duration_text
+from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataFile, RawDataPackage
+from datamgmt.states import READABLE, USABLE, PhysicalCopyStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,50 @@ class Whereabouts:
     path: str
     via: str
     member: str = ""
+
+    @property
+    def exists(self) -> bool:
+        return self.copy.status != PhysicalCopyStatus.DELETED
+
+    @property
+    def is_usable(self) -> bool:
+        """It can be read, and nothing is said against it."""
+        return self.copy.status in READABLE and self.copy.integrity in USABLE
+
+    @property
+    def in_archive(self) -> bool:
+        return self.copy.data_location.location_type == LocationType.LONG_TERM_ARCHIVE
+
+
+def where_now(file: RawDataFile, copies: list[Whereabouts]) -> tuple[str, str]:
+    """Where the bytes of a file can be read now, in one sentence, with how serious that is. A file whose copy at SOURCE
+    was deleted is in its package: that is said, and by which archive copies.
+    """
+    good = [each for each in copies if each.exists and each.is_usable]
+    if not good:
+        return (
+            "danger",
+            "No copy of it is known that can be read and that nothing is said against. Its package tells more.",
+        )
+    archived = [each for each in good if each.in_archive]
+    others = ", ".join(each.copy.data_location.full_name for each in good if not each.in_archive)
+    package = file.raw_data_package
+    if package is None:
+        return "info", f"At {others}, where it was written. It is in no package yet."
+    if not archived:
+        return (
+            "info",
+            f"At {others}. Its package {package.name} is not in an archive yet ({package.get_state_display()}).",
+        )
+    places = ", ".join(f"{each.copy.data_location.full_name} ({_verified(each.copy)})" for each in archived)
+    said = f"In its package {package.name}, archived at {places}."
+    return "success", f"{said} Also at {others}." if others else said
+
+
+def _verified(copy: PhysicalCopy) -> str:
+    if copy.verified_at is None:
+        return "not verified"
+    return f"verified {duration_text(timezone.now() - copy.verified_at)} ago"
 
 
 def copies_of_package(package: RawDataPackage) -> list[Whereabouts]:

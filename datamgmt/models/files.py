@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from django.contrib.postgres.indexes import GistIndex
 from django.db import models
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Sum
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Sum, Value
 from django.db.models.functions import MD5
 from django.utils import timezone
 
-from ccatdc.common.models import UuidPrimaryKey
+from ccatdc.common.db.indexes import beginning_index
+from ccatdc.common.models import UuidPrimaryKey, key_begins
 from ccatdc.common.states import known_values
 from datamgmt.models.locations import DataLocation
 from datamgmt.models.packages import RawDataPackage
@@ -25,6 +26,8 @@ from planning.models.executions import time_range
 from planning.models.visibility import observed_for
 
 IS_BAD: Final = Q(quality=ExecutionQuality.BAD)
+#: Of those whose name begins as a search says, so many are looked at.
+MOST_FOUND = 2000
 
 
 class RawDataFileQuerySet(models.QuerySet[Any]):
@@ -63,6 +66,30 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
 
     def unpackaged(self) -> RawDataFileQuerySet:
         return self.filter(raw_data_package__isnull=True)
+
+    def at_path(self, path: str) -> RawDataFileQuerySet:
+        """With this path below the root of its SOURCE location, whichever location that is."""
+        sources = DataLocation.objects.non_polymorphic().of_type("source").values_list("pk", flat=True)
+        # The unique index is on the location and the MD5 of the path (paths may be longer than an index entry).
+        rows: RawDataFileQuerySet = self.alias(path_digest=MD5("relative_path"))
+        return rows.filter(source_location_id__in=list(sources), path_digest=MD5(Value(path)))
+
+    def found_by(self, term: str) -> RawDataFileQuerySet:
+        """By id or its beginning; whole path; base name; beginning of the base name; beginning of the name of its
+        package: the first of these that finds any. Of a path, its last part is the base name. Each is one look into an
+        index.
+        """
+        name = term.rstrip("/").rpartition("/")[2]
+        called = self.filter(name__istartswith=name) if name else self.none()
+        looks = (
+            self.filter(key_begins(term)),
+            self.at_path(term),
+            self.filter(name__iexact=name),
+            # Their keys first: the order of a list is for few.
+            self.filter(pk__in=called.order_by().values("pk")[:MOST_FOUND]),
+        )
+        found = next((rows for rows in looks if rows.exists()), None)
+        return found if found is not None else self.filter(raw_data_package__name__startswith=term)
 
     def usable(self) -> RawDataFileQuerySet:
         """Whose copy at SOURCE exists and does not need attention: files set aside wait for an operator."""
@@ -249,6 +276,8 @@ class RawDataFile(UuidPrimaryKey):
                 condition=Q(raw_data_package__isnull=True),
                 name="raw_file_unpackaged",
             ),
+            # A search for a file by its base name or the beginning of it.
+            beginning_index("name", "raw_file_by_name"),
             # Files that somebody judged: few among 10^8.
             models.Index(
                 fields=["quality", "id"], condition=~Q(quality=ExecutionQuality.UNKNOWN), name="raw_file_by_quality"

@@ -15,7 +15,8 @@ from typing import Any, ClassVar, Final
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Concat
 from polymorphic.managers import PolymorphicManager, PolymorphicQuerySet
 from polymorphic.models import PolymorphicModel
 
@@ -76,6 +77,11 @@ class DataLocationQuerySet(PolymorphicQuerySet[Any]):
         for cut in range(1, len(parts)):
             wanted |= Q(site__short_name="_".join(parts[:cut]), name="_".join(parts[cut:]))
         return self.filter(wanted)
+
+    def with_full_name(self) -> DataLocationQuerySet:
+        """With ``called``, the full name, for a search in the database."""
+        named: DataLocationQuerySet = self.alias(called=Concat("site__short_name", Value("_"), "name"))
+        return named
 
     def due_for_check(self, now: datetime) -> DataLocationQuerySet:
         """Registered locations whose last check is older than their interval."""

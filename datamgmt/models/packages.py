@@ -13,7 +13,7 @@ from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.db.models.functions import Coalesce
 
 from ccatdc.common.db.indexes import words_index
-from ccatdc.common.models import UuidPrimaryKey
+from ccatdc.common.models import UuidPrimaryKey, key_begins
 from ccatdc.common.states import STATUS_MOVES, Status, known_values
 from datamgmt.models.locations import DataLocation
 from datamgmt.models.products import DataProduct
@@ -28,6 +28,11 @@ from planning.models.visibility import observed_for
 
 #: Bytes of tar that a package never exceeds, unless a single file is larger (seeds: 50 GB).
 PACKAGE_MAX_BYTES = 50_000_000_000
+
+
+#: Of those in whose name a word stands, so many are looked at; and characters that an index of words needs.
+MOST_FOUND = 2000
+_WORD_LENGTH = 3
 
 
 class RawDataPackageQuerySet(models.QuerySet[Any]):
@@ -57,6 +62,14 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
         except ValueError:
             found = Q(name=name_or_id)
         return self.filter(found).first()
+
+    def found_by(self, term: str) -> RawDataPackageQuerySet:
+        """By id or its beginning; beginning of the name; part of the name: the first of these that finds any."""
+        part = self.filter(name__icontains=term) if len(term) >= _WORD_LENGTH else self.none()
+        looks = (self.filter(key_begins(term)), self.filter(name__startswith=term))
+        found = next((rows for rows in looks if rows.exists()), None)
+        # Their keys first: the order of a list is for few.
+        return found if found is not None else self.filter(pk__in=part.order_by().values("pk")[:MOST_FOUND])
 
     def by_urgency(self) -> RawDataPackageQuerySet:
         """By priority of obs unit, data stream or run, then in the order in which they were made."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.contrib import admin
@@ -15,9 +14,10 @@ from django.utils.safestring import SafeString, mark_safe
 from accounts.people import person_of
 from ccatdc.common.admin.actions import Given, bulk_action
 from ccatdc.common.admin.badges import link_to_list
-from ccatdc.common.admin.base import ReadOnlyAdmin, fields_of, state_column
+from ccatdc.common.admin.base import SEARCH_LENGTH, ReadOnlyAdmin, fields_of, state_column
 from ccatdc.common.admin.filters import DaysFilter
 from ccatdc.common.bulk_actions import Outcome
+from ccatdc.common.models import key_begins
 from ccatdc.common.units import NOTHING, duration_text
 from planning.models import EXECUTION_COLOURS, ExecutedObsUnit, ExecutionStatus, ObservingProgram, ObsUnit
 from planning.scheduling.closing import close_executions
@@ -70,7 +70,7 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
     sortable_by = ["start_time"]
     # What is searched is said in get_search_results; the box appears when this is not empty.
     search_fields = ["id"]
-    search_help_text = "The id of an execution, or part of the name of its obs unit or source."
+    search_help_text = "The id of an execution (eight digits), or part of the name of its obs unit or source."
     fieldsets = [
         (
             None,
@@ -128,14 +128,14 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """By id, or by the plan, which is looked through first: it has few rows."""
-        term = search_term.strip()
+        term = search_term.strip()[:SEARCH_LENGTH]
         if not term:
             return queryset, False
-        try:
-            return queryset.filter(pk=uuid.UUID(term)), False
-        except ValueError:
-            units = ObsUnit.objects.filter(Q(name__icontains=term) | Q(source__name__icontains=term))
-            return queryset.of_obs_units(units), False
+        by_key = queryset.filter(key_begins(term))
+        if by_key.exists():
+            return by_key, False
+        units = ObsUnit.objects.filter(Q(name__icontains=term) | Q(source__name__icontains=term))
+        return queryset.of_obs_units(units), False
 
     @admin.display(description="Weather")
     def weather_shown(self, execution: ExecutedObsUnit) -> SafeString | str:

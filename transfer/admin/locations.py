@@ -85,7 +85,8 @@ class LocationActions(PortalAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With what its name is made of: selection boxes too name it."""
-        return super().get_queryset(request).select_related("site")
+        rows: Any = super().get_queryset(request).select_related("site")
+        return rows.with_full_name()
 
     @portal_action("Check now", needs="operate", shown_for=lambda location: location.registered_at is not None)
     def check_selected(self, request: HttpRequest, location: DataLocation) -> None:
@@ -127,7 +128,7 @@ class DataLocationAdmin(LocationActions, PolymorphicParentModelAdmin):
 
     list_display = ["full_name", "location_type", "storage_type", "priority", "condition", "usage", "checked_at"]
     list_filter = ["active", "location_type", "storage_type", "site"]
-    search_fields = ["name", "site__short_name", "site__name"]
+    search_fields = ["called", "site__name"]
 
     def get_child_models(self) -> list[type[DataLocation]]:
         """Every technology there is: a new one needs no line here."""
@@ -137,7 +138,7 @@ class DataLocationAdmin(LocationActions, PolymorphicParentModelAdmin):
 class TechnologyAdmin(LocationActions, PolymorphicChildModelAdmin):
     base_model = DataLocation
     list_display = ["full_name", "location_type", "condition", "usage"]
-    search_fields = ["name", "site__short_name"]
+    search_fields = ["called"]
     autocomplete_fields = ["site", "instrument"]
     readonly_fields = [*FOUND, "queues", "contents"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Any
 
 from django.contrib import admin
@@ -12,7 +11,7 @@ from django.utils.safestring import SafeString
 from accounts.people import person_of
 from ccatdc.common.admin.actions import portal_action
 from ccatdc.common.admin.badges import NO_VALUE, link_to_admin, link_to_list
-from ccatdc.common.admin.base import ReadOnlyAdmin, code_column, fields_of, size_column, state_column
+from ccatdc.common.admin.base import SEARCH_LENGTH, ReadOnlyAdmin, code_column, fields_of, size_column, state_column
 from ccatdc.common.states import STATUS_COLOURS
 from datamgmt.admin.files import BelongsTo
 from datamgmt.admin.sites import AtLocation, AtSource
@@ -51,7 +50,7 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
     list_filter = ["state", "status", "is_late", AtSource, BelongsTo]
     # What is searched is said in get_search_results; the box appears when this is not empty.
     search_fields = ["name__startswith"]
-    search_help_text = "The beginning of a package's name, or its id."
+    search_help_text = "A package's name or a part of it, or its id (eight digits)."
     ordering = ["-created_at"]
     sortable_by = ["name", "created_at", "archived_at"]
     actions = ["send_again_selected"]
@@ -93,11 +92,9 @@ class RawDataPackageAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).select_related(*self.list_select_related)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """By id or by the beginning of the name: each has its index, both together have none."""
-        try:
-            return queryset.filter(pk=uuid.UUID(search_term.strip())), False
-        except ValueError:
-            return super().get_search_results(request, queryset, search_term)
+        """By id or by name: each has its index."""
+        term = search_term.strip()[:SEARCH_LENGTH]
+        return (queryset.found_by(term) if term else queryset), False
 
     def head(self, _request: HttpRequest, obj: Any) -> dict[str, Any]:
         """Where it is now, what it waits for, and how it came there."""
