@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -16,7 +15,7 @@ from accounts.history import HOW_WORDS, Entry, entries_of, kind_words
 from accounts.models import Change, ChangeAction, User
 from accounts.people import person_of
 from ccatdc.common.admin.badges import NO_VALUE, link_to_admin
-from ccatdc.common.admin.base import ReadOnlyAdmin, state_column
+from ccatdc.common.admin.base import ReadOnlyAdmin, WithPreparedRows, state_column
 from ccatdc.common.admin.filters import DaysFilter
 from ccatdc.common.audit.triggers import tracked_kinds
 
@@ -75,18 +74,6 @@ def may_read(request: HttpRequest, label: str) -> bool:
     return not label.startswith("accounts.") or request.user.has_perm("manage:users")
 
 
-class WithEntries(ChangeList):
-    """A page of the list, with what it refers to named in one query."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """Read the rows of this page for people."""
-        super().get_results(request)
-        rows = list(self.result_list)
-        for row, entry in zip(rows, entries_of(rows), strict=True):
-            row.entry = entry
-        self.result_list = rows
-
-
 @admin.register(Change)
 class ChangeAdmin(ReadOnlyAdmin):
     action_shown = state_column("action", ACTION_COLOURS, "What", order=False)
@@ -106,7 +93,12 @@ class ChangeAdmin(ReadOnlyAdmin):
         return rows if self.may(request, "manage:users") else rows.outside_accounts()
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return WithEntries
+        return WithPreparedRows
+
+    def prepare_rows(self, rows: list[Any]) -> None:
+        """What the rows refer to is named in one query."""
+        for row, entry in zip(rows, entries_of(rows), strict=True):
+            vars(row)["entry"] = entry
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Everybody who may look at all observations: history tells of all programs."""

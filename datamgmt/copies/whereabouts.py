@@ -81,16 +81,19 @@ def copies_of_package(package: RawDataPackage) -> list[Whereabouts]:
 def copies_of_file(file: RawDataFile) -> list[Whereabouts]:
     """All copies of a file: its own at SOURCE, then those of its package."""
     own = PhysicalCopy.objects.non_polymorphic().filter(raw_data_file=file).order_by("id")
-    found = [Whereabouts(copy, copy.full_path, "file") for copy in _with_locations(own.select_related("raw_data_file"))]
-    if file.raw_data_package is None:
-        return found
-    for package_copy in copies_of_package(file.raw_data_package):
-        copy, path = package_copy.copy, package_copy.path
-        if copy.status == PhysicalCopyStatus.STAGED:  # unpacked: the tree lies below the path
-            found.append(Whereabouts(copy, f"{path}/{file.relative_path}", "package"))
-        else:
-            found.append(Whereabouts(copy, path, "package", file.relative_path))
-    return found
+    packages = PhysicalCopy.objects.non_polymorphic().of_package(file.raw_data_package_id).order_by("id")
+    copies = _with_locations([*own, *(packages if file.raw_data_package_id is not None else [])])
+    return [_of_file(file, copy) for copy in copies]
+
+
+def _of_file(file: RawDataFile, copy: PhysicalCopy) -> Whereabouts:
+    """A copy of a file or of its package, as a place of the file."""
+    if copy.raw_data_file_id is not None:
+        copy.raw_data_file = file
+        return Whereabouts(copy, copy.full_path, "file")
+    if copy.status == PhysicalCopyStatus.STAGED:  # unpacked: the tree lies below the path
+        return Whereabouts(copy, f"{copy.full_path}/{file.relative_path}", "package")
+    return Whereabouts(copy, copy.full_path, "package", file.relative_path)
 
 
 def _with_locations(copies: Iterable[PhysicalCopy]) -> list[PhysicalCopy]:

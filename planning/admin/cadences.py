@@ -5,29 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from ccatdc.common.admin.actions import SwitchedAdmin
 from ccatdc.common.admin.badges import badge
+from ccatdc.common.admin.base import WithPreparedRows
 from ccatdc.common.units import NOTHING, duration_text
 from planning.models import CalibrationCadence
 from planning.scheduling.calibrations import Calibration, states_of
-
-
-class WithStates(ChangeList):
-    """A page of the list, with what is due."""
-
-    def get_results(self, request: HttpRequest) -> None:
-        """Look at the executions once for all rows of this page."""
-        super().get_results(request)
-        rows = list(self.result_list)
-        found = states_of(rows, timezone.now())
-        for row in rows:
-            row.calibration = found[row.pk]
-        self.result_list = rows
 
 
 @admin.register(CalibrationCadence)
@@ -42,7 +29,13 @@ class CalibrationCadenceAdmin(SwitchedAdmin):
     fields = ["instrument_module", "obs_mode", "interval_s", "active", "comment"]
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> Any:
-        return WithStates
+        return WithPreparedRows
+
+    def prepare_rows(self, rows: list[Any]) -> None:
+        """Look at the executions once for all rows."""
+        found = states_of(rows, timezone.now())
+        for row in rows:
+            row.calibration = found[row.pk]
 
     @admin.display(description="Interval", ordering="interval_s")
     def interval_shown(self, cadence: CalibrationCadence) -> str:

@@ -6,7 +6,6 @@ rows were left out.
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
@@ -14,6 +13,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
+from ccatdc.common.csv_lines import csv_line
 from transfer.observations.lines import Line
 
 MAX_ROWS: Final = 10_000
@@ -69,10 +69,9 @@ FIELDS: Final = (
 
 def csv_parts(lines: Iterable[Line], limit: int = MAX_ROWS) -> Iterator[str]:
     """A line of names, then one for each observation. A cell never begins as a formula of a spreadsheet does."""
-    writer = csv.writer(_Echo())
-    yield writer.writerow([field.name for field in FIELDS])
+    yield csv_line(field.name for field in FIELDS)
     for line in islice(lines, limit):
-        yield writer.writerow([_plain(value) for value in _values(line)])
+        yield csv_line(_values(line))
 
 
 def json_parts(lines: Iterable[Line], limit: int = MAX_ROWS) -> Iterator[str]:
@@ -133,21 +132,8 @@ _HEAD: Final = (
 )
 
 
-class _Echo:
-    """Gives a written line back instead of keeping it."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def _values(line: Line) -> list[Any]:
     return [field.value(line) for field in FIELDS]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value
 
 
 def _printable(text: str) -> str:

@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from ccatdc.common.admin.badges import NO_VALUE, list_url, state_badge
+from ccatdc.common.admin.exports import MAX_ROWS, csv_of_list, is_cut_off
 from ccatdc.common.admin.paging import BoundedPaginator
 from ccatdc.common.texts import one_line
 from ccatdc.common.units import NOTHING, size_text
@@ -93,6 +98,17 @@ class CheckedInput:
             kwargs["widget"] = widget(db_field, me.admin_site)
 
 
+class WithPreparedRows(ChangeList):
+    """A page of a list whose columns need more than a row: asked once for all rows (:meth:`PortalAdmin.prepare_rows`)."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """Read the rows of this page, and prepare them."""
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        page: Any = self.model_admin
+        page.prepare_rows(self.result_list)
+
+
 class PortalAdmin(CheckedInput, UnfoldModelAdmin):  # type: ignore[type-arg]
     """Base of all pages. What people do is written to the audit log; which fields it changed is kept by the database
     (ccatdc/common/audit/triggers.py). An object's history shows both.
@@ -130,6 +146,39 @@ class PortalAdmin(CheckedInput, UnfoldModelAdmin):  # type: ignore[type-arg]
     def write_audit_log(self, request: HttpRequest, message: str, about: models.Model) -> None:
         """Write who did what to which thing."""
         self.admin_site.write_audit_log(request, message, about)
+
+    def prepare_rows(self, rows: list[Any]) -> None:
+        """What columns need beyond the row itself, asked once for many rows; nothing by default. A list that needs it has
+        :class:`WithPreparedRows`.
+        """
+
+    def get_urls(self) -> list[URLPattern]:
+        """The list as CSV beside Django's pages."""
+        name = f"{self.opts.app_label}_{self.opts.model_name}_csv"
+        urls: list[URLPattern] = super().get_urls()
+        return [path("csv/", self.admin_site.admin_view(self.csv_view), name=name), *urls]
+
+    def csv_view(self, request: HttpRequest) -> HttpResponseBase:
+        """What the list shows, as a file; to those who may see the list."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        try:
+            changelist = self.get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            return HttpResponseRedirect(list_url(self.opts.app_label, str(self.opts.model_name), e=1))
+        first = f"_first_{MAX_ROWS}" if is_cut_off(changelist) else ""
+        file = f"{self.opts.model_name}{first}.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{file}"'}
+        lines = csv_of_list(self, changelist)
+        return StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8", headers=headers)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With the address of the same list as CSV."""
+        query = request.GET.copy()
+        query.pop(PAGE_VAR, None)
+        address = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_csv")
+        context = {"csv_url": f"{address}?{query.urlencode()}", "csv_rows": MAX_ROWS, **(extra_context or {})}
+        return super().changelist_view(request, context)
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         """Into the audit log instead of Django's own log: one history, also for other readers."""
@@ -192,8 +241,6 @@ class PortalAdmin(CheckedInput, UnfoldModelAdmin):  # type: ignore[type-arg]
                 request, self.opts, object_id
             )
         if not self.has_view_or_change_permission(request, obj):
-            from django.core.exceptions import PermissionDenied
-
             raise PermissionDenied
         context = {
             **self.admin_site.each_context(request),
@@ -296,6 +343,7 @@ def size_column(field: str, label: str | None = None) -> Column:
             return NO_VALUE
         return format_html('<span class="nowrap" title="{} bytes">{}</span>', f"{value:,}", size_text(value))
 
+    column.exact_field = field  # type: ignore[attr-defined]
     return column
 
 
