@@ -9,6 +9,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.template.loader import get_template
 from django.urls import URLPattern, URLResolver, include, path, re_path, resolve
 from django.utils.cache import get_conditional_response
 from django.views import defaults
@@ -20,6 +21,7 @@ from rest_framework.request import Request
 
 import accounts.auth.schema  # noqa: F401  describes our tokens
 from ccatdc.common.api.problems import concerns_api, problem_page
+from ccatdc.common.logs import request_id
 from ccatdc.me import MeView
 from ccatdc.reference.api import PlansView
 
@@ -44,9 +46,11 @@ def _exists(address: str) -> bool:
 def server_error(request: HttpRequest) -> HttpResponse:
     """500: a fault of ours, logged by Django; a problem document where one is expected."""
     if concerns_api(request):
-        detail = "The data center made a mistake. It is logged; tell its operators when it was."
+        detail = f"The data center made a mistake. It is logged; tell its operators the request's id: {request_id()}."
         return problem_page(HTTPStatus.INTERNAL_SERVER_ERROR, "internal.error", detail)
-    return defaults.server_error(request)
+    # Without the person: the database may be what failed.
+    page = get_template("500.html").render({"request_id": request_id()})
+    return HttpResponse(page, status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

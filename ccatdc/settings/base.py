@@ -21,6 +21,7 @@ from ccatdc.portal.theme import UNFOLD
 from ccatdc.settings.access import *  # noqa: F403
 from ccatdc.settings.gateway import at_gateway
 from ccatdc.settings.github import github_from, github_settings
+from ccatdc.settings.logs import logging_settings
 from ccatdc.settings.program import program_name
 
 django_stubs_ext.monkeypatch()
@@ -82,6 +83,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "ccatdc.common.logs.RequestIds",
     "django.middleware.security.SecurityMiddleware",
     "ccatdc.content_policy.ContentPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -304,20 +306,8 @@ EMAIL_CONFIG = env.email_url("CCATDC_EMAIL_URL", default="consolemail://")
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = env.str("CCATDC_EMAIL_FROM", default="ccatdc@localhost")
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{process}] {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.str("CCATDC_LOG_LEVEL", default="INFO")},
-    "loggers": {
-        "django-q": {"handlers": ["stderr"], "level": "WARNING", "propagate": False},
-        "axes": {"level": "WARNING"},
-        "botocore": {"level": "WARNING"},
-        "boto3": {"level": "WARNING"},
-        "httpx": {"level": "WARNING"},
-    },
-}
+# "text" for people at a screen, "json" for what collects lines: one object a line, with ids (ccatdc/common/logs.py).
+LOGGING = logging_settings(env.str("CCATDC_LOG_FORMAT", default="text"), env.str("CCATDC_LOG_LEVEL", default="INFO"))
 os.environ.setdefault("PYTHONUNBUFFERED", "1")
 
 if SITE_ROLE == "gateway":

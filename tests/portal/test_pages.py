@@ -18,6 +18,7 @@ from accounts.models import Change, SystemLog, UserSession
 from ccatdc.common.admin.base import ReadOnlyAdmin
 from ccatdc.portal.navigation import GROUPS
 from tests.factories.transfer import StagingFactory
+from transfer.engine.worker.logs import log_name_of
 
 #: Those of the main site; the gateway's pages are tried in tests/gateway/test_portal.py.
 OUR_APPS = ("observatory", "accounts", "notifications", "planning", "datamgmt", "transfer")
@@ -175,7 +176,7 @@ def test_nothing_of_the_libraries_has_a_page() -> None:
 
 def test_the_log_of_an_operation_is_read_in_the_portal(viewer: Client, settings: Any, tmp_path: Path) -> None:
     settings.STORAGES = {**settings.STORAGES, "logs": {**settings.STORAGES["logs"], "OPTIONS": {"location": tmp_path}}}
-    operation = StagingFactory.create(log_path="operations/0/1-1.log")
+    operation = StagingFactory.create(claims=2, log_path="operations/0/1-1.log")
     page = reverse("admin:transfer_staging_log", args=[operation.pk])
     assert page in viewer.get(reverse("admin:transfer_operation_change", args=[operation.pk])).content.decode()
     assert "There is no log" in viewer.get(page).content.decode()
@@ -183,4 +184,10 @@ def test_the_log_of_an_operation_is_read_in_the_portal(viewer: Client, settings:
     (tmp_path / "operations" / "0").mkdir(parents=True)
     (tmp_path / "operations" / "0" / "1-1.log").write_text("<script>half-way</script>")
     assert "&lt;script&gt;half-way" in viewer.get(page).content.decode()
+    earlier = tmp_path / log_name_of(operation.pk, 1)
+    earlier.parent.mkdir(parents=True, exist_ok=True)
+    earlier.write_text("Traceback of the first claim")
+    assert "Traceback of the first claim" in viewer.get(page, {"claim": "1"}).content.decode()
+    for claim in ("2", "3", "-1", "x"):
+        assert "half-way" in viewer.get(page, {"claim": claim}).content.decode()
     assert Client().get(page).status_code == 302

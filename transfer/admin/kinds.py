@@ -19,7 +19,7 @@ from ccatdc.common.admin.base import ReadOnlyInline, fields_of
 from ccatdc.common.units import NOTHING, duration_text, rate_text, size_text
 from datamgmt.models import DataLocation
 from transfer.admin.operations import OperationActions
-from transfer.engine.worker.logs import end_of_log
+from transfer.engine.worker.logs import end_of_log, log_name_of
 from transfer.models import (
     DataTransfer,
     DataTransferLog,
@@ -33,6 +33,8 @@ from transfer.models.work import DeletionOutcome
 from transfer.operators.wait_reasons import Waiting
 
 COMMON = fields_of(Operation)
+#: Claims whose logs the page of the log offers, the last ones.
+CLAIMS_SHOWN = 50
 
 
 class KindAdmin(OperationActions, PolymorphicChildModelAdmin):
@@ -54,13 +56,17 @@ class KindAdmin(OperationActions, PolymorphicChildModelAdmin):
         return [path("<int:pk>/log/", self.admin_site.admin_view(self.log_view), name=name), *super().get_urls()]
 
     def log_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The end of the log of the last claim."""
+        """The end of the log of a claim, of the last one unless ``claim`` says which."""
         operation = get_object_or_404(self.get_queryset(request), pk=pk)
         if not self.has_view_permission(request, operation):
             raise PermissionDenied
+        claims = range(max(1, operation.claims - CLAIMS_SHOWN + 1), operation.claims + 1)
+        asked = request.GET.get("claim", "")
+        claim = next((each for each in claims if str(each) == asked), operation.claims)
+        name = operation.log_path if claim == operation.claims else log_name_of(pk, claim)
         text, missing = None, "There is no log: the work did not begin, or its log was removed after a while."
         try:
-            text = end_of_log(operation.log_path) if operation.log_path else None
+            text = end_of_log(name) if name else None
         except OSError as error:
             missing = f"The storage of logs does not answer: {error}"
         return TemplateResponse(
@@ -73,6 +79,8 @@ class KindAdmin(OperationActions, PolymorphicChildModelAdmin):
                 "operation": operation,
                 "text": text,
                 "missing": missing,
+                "claim": claim,
+                "claims": claims,
                 "back": reverse("admin:transfer_operation_change", args=[pk]),
             },
         )

@@ -19,6 +19,7 @@ from django_q.exceptions import TimeoutException
 from django_q.models import OrmQ
 
 from ccatdc.common.errors import InvalidTransition, LeaseLostError
+from ccatdc.common.logs import about_operation
 from ccatdc.common.states import Status, transition
 from datamgmt.models import DataLocation
 from transfer.engine import dispatch, operation_log
@@ -89,7 +90,7 @@ def _may_run() -> Q:
 
 def _run(operation: Operation, lease: Lease) -> None:
     """Do the work and close the run, whatever happens."""
-    with captured(operation.log_path):
+    with about_operation(**_ids_of(operation)), captured(operation.log_path):
         logger.info(
             "%s at %s: claim %s, attempt %s of %s.",
             operation,
@@ -114,6 +115,16 @@ def _run(operation: Operation, lease: Lease) -> None:
             logger.info("%s: completed.", operation)
         finally:
             lease.stop()
+
+
+def _ids_of(operation: Operation) -> dict[str, str | int]:
+    """What every line of the log says while it runs."""
+    about = {
+        "package": getattr(operation, "raw_data_package_id", None),
+        "bundle": getattr(operation, "data_transfer_package_id", None),
+    }
+    ids = {"operation": operation.pk, "claim": operation.claims, "location": operation.location.full_name}
+    return ids | {name: str(key) for name, key in about.items() if key is not None}
 
 
 def _end_badly(operation: Operation, handler: Any | None, lease: Lease, raised: BaseException) -> None:
