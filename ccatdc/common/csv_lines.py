@@ -22,7 +22,7 @@ _WRITER: Final = csv.writer(_Echo())
 
 def csv_line(values: Iterable[Any]) -> str:
     """One line with its end. A text that a spreadsheet would run gets an apostrophe before it."""
-    line: str = _WRITER.writerow([_plain(value) for value in values])  # type: ignore[assignment]
+    line: str = _WRITER.writerow([_plain(value) for value in values])
     return line
 
 

@@ -28,6 +28,8 @@ from planning.models.visibility import observed_for
 IS_BAD: Final = Q(quality=ExecutionQuality.BAD)
 #: Of those whose name begins as a search says, so many are looked at.
 MOST_FOUND = 2000
+#: Characters of a beginning: fewer mean a large part of all files, of which a person may perhaps see none.
+_BEGINNING_LENGTH = 4
 
 
 class RawDataFileQuerySet(models.QuerySet[Any]):
@@ -80,16 +82,14 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
         index.
         """
         name = term.rstrip("/").rpartition("/")[2]
-        called = self.filter(name__istartswith=name) if name else self.none()
-        looks = (
-            self.filter(key_begins(term)),
-            self.at_path(term),
-            self.filter(name__iexact=name),
-            # Their keys first: the order of a list is for few.
-            self.filter(pk__in=called.order_by().values("pk")[:MOST_FOUND]),
-        )
+        called = self.filter(name__istartswith=name) if len(name) >= _BEGINNING_LENGTH else self.none()
+        looks = (self.filter(key_begins(term)), self.at_path(term), self.filter(name__iexact=name), self._few(called))
         found = next((rows for rows in looks if rows.exists()), None)
-        return found if found is not None else self.filter(raw_data_package__name__startswith=term)
+        return found if found is not None else self._few(self.filter(raw_data_package__name__startswith=term))
+
+    def _few(self, rows: RawDataFileQuerySet) -> RawDataFileQuerySet:
+        """The first that are found: the order of a list is for few."""
+        return self.filter(pk__in=rows.order_by().values("pk")[:MOST_FOUND])
 
     def usable(self) -> RawDataFileQuerySet:
         """Whose copy at SOURCE exists and does not need attention: files set aside wait for an operator."""

@@ -123,7 +123,11 @@ def _ids_of(operation: Operation) -> dict[str, str | int]:
         "package": getattr(operation, "raw_data_package_id", None),
         "bundle": getattr(operation, "data_transfer_package_id", None),
     }
-    ids = {"operation": operation.pk, "claim": operation.claims, "location": operation.location.full_name}
+    ids: dict[str, str | int] = {
+        "operation": operation.pk,
+        "claim": operation.claims,
+        "location": operation.location.full_name,
+    }
     return ids | {name: str(key) for name, key in about.items() if key is not None}
 
 
