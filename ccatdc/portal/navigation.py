@@ -108,6 +108,8 @@ GROUPS: tuple[Group, ...] = (
             ("receipt_long", "transfer.longtermarchivetransferlog"),
             ("receipt_long", "transfer.stagingjoblog"),
             ("auto_delete", "transfer.deletionitem"),
+            ("functions", "transfer.worktotal"),
+            ("data_usage", "transfer.locationusage"),
             ("data_object", "datamgmt.rawdatapackagemetadata"),
         ),
     ),

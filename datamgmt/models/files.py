@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from django.contrib.postgres.indexes import GistIndex
+from django.contrib.postgres.indexes import BrinIndex, GistIndex
 from django.db import models
 from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Sum, Value
 from django.db.models.functions import MD5
@@ -278,6 +278,9 @@ class RawDataFile(UuidPrimaryKey):
             ),
             # A search for a file by its base name or the beginning of it.
             beginning_index("name", "raw_file_by_name"),
+            # Totals of work: what was filed since a moment. Files come in the order of time, so that a summary of each
+            # megabyte of the table does; a tree would have gigabytes.
+            BrinIndex(fields=["registered_at"], autosummarize=True, name="raw_file_by_filing"),
             # Files that somebody judged: few among 10^8.
             models.Index(
                 fields=["quality", "id"], condition=~Q(quality=ExecutionQuality.UNKNOWN), name="raw_file_by_quality"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import factory
@@ -32,6 +32,7 @@ from transfer.models import (
     DeletionItem,
     Inventory,
     LocationCheck,
+    LocationUsage,
     LongTermArchiveTransfer,
     LongTermArchiveTransferLog,
     Operation,
@@ -43,8 +44,11 @@ from transfer.models import (
     StagingJob,
     StagingJobLog,
     Verification,
+    WorkTotal,
 )
 from transfer.models.health import BreakerScope
+from transfer.models.totals import Period
+from transfer.pipeline import OperationType
 
 OperationT = TypeVar("OperationT", bound=Operation)
 
@@ -289,3 +293,36 @@ class ServiceHeartbeatFactory(DjangoModelFactory[ServiceHeartbeat]):
     host = "localhost"
     pid = 1000
     last_seen = factory.LazyFunction(timezone.now)
+
+
+class WorkTotalFactory(DjangoModelFactory[WorkTotal]):
+    """An hour in which ten packages of 100 GB in all were archived."""
+
+    class Meta:
+        model = WorkTotal
+        django_get_or_create = ("period", "starts_at", "kind", "location", "destination")
+
+    period = Period.HOUR
+    starts_at = datetime(2026, 3, 1, 4, tzinfo=UTC)
+    kind = OperationType.LONG_TERM_ARCHIVE_TRANSFER
+    location = factory.SubFactory(ArchiveLocationFactory)
+    destination = None
+    done = 10
+    files = 50_000
+    bytes = 100_000_000_000
+    seconds = 300.0
+    longest_seconds = 60.0
+
+
+class LocationUsageFactory(DjangoModelFactory[LocationUsage]):
+    """An hour in which the buffer was half full."""
+
+    class Meta:
+        model = LocationUsage
+        django_get_or_create = ("period", "starts_at", "location")
+
+    period = Period.HOUR
+    starts_at = datetime(2026, 3, 1, 4, tzinfo=UTC)
+    location = factory.SubFactory(BufferLocationFactory)
+    used_bytes = 5 * 10**13
+    capacity_bytes = 10**14

@@ -38,6 +38,8 @@ FACTS = (
     "transfer.Operation",
     "transfer.ServiceHeartbeat",
     "transfer.RoundRobinCursor",
+    "transfer.WorkTotal",
+    "transfer.LocationUsage",
     "accounts.SystemLog",
 )
 

@@ -59,6 +59,7 @@ from tests.factories.transfer import (
     DeletionItemFactory,
     InventoryFactory,
     LocationCheckFactory,
+    LocationUsageFactory,
     LongTermArchiveTransferFactory,
     LongTermArchiveTransferLogFactory,
     RawDataPackageCreationFactory,
@@ -68,6 +69,7 @@ from tests.factories.transfer import (
     StagingJobFactory,
     StagingJobLogFactory,
     VerificationFactory,
+    WorkTotalFactory,
 )
 from transfer.models import CircuitBreaker
 
@@ -158,6 +160,8 @@ def one_of_each(db: None) -> None:
     AlertFactory.create()
     NotificationRuleFactory.create()
     OutgoingMessageFactory.create()
+    WorkTotalFactory.create()
+    LocationUsageFactory.create()
     CircuitBreaker.objects.create(location=BufferLocationFactory.create(), scope="location")
 
 

@@ -60,6 +60,7 @@ from tests.factories.transfer import (
     DataTransferUnpackingFactory,
     DeletionItemFactory,
     LocationCheckFactory,
+    LocationUsageFactory,
     LongTermArchiveTransferFactory,
     LongTermArchiveTransferLogFactory,
     RawDataPackageCreationFactory,
@@ -68,6 +69,7 @@ from tests.factories.transfer import (
     StagingFactory,
     StagingJobFactory,
     StagingJobLogFactory,
+    WorkTotalFactory,
 )
 
 
@@ -165,6 +167,8 @@ class World:
         RoundRobinCursorFactory.create(name=f"cursor {n}", last_site=site)
         ServiceHeartbeatFactory.create(name=f"service {n}")
         CircuitBreakerFactory.create(location=self.buffer)
+        WorkTotalFactory.create(location=self.archive, destination=self.buffer)
+        LocationUsageFactory.create(location=self.buffer)
         rule = NotificationRuleFactory.create()
         OutgoingMessageFactory.create(channel=rule.channel)
         AlertFactory.create().raised_to.add(rule)

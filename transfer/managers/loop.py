@@ -1,4 +1,4 @@
-"""The managers' loop: every stage's scan, dispatch and the watchdog, again at every notification.
+"""The managers' loop: every stage's scan, dispatch, the watchdog and the totals, again at every notification.
 
 Runs in ``run_managers``. A pass that found work is followed by another one; otherwise the loop waits for a notification
 (ccatdc/common/db/notify.py), and looks by itself now and then. Several copies may run.
@@ -21,6 +21,7 @@ from ccatdc.common.db.notify import MANAGERS, Listener
 from transfer.engine import dispatch, watchdog
 from transfer.engine.database import DATABASE_AWAY, unless_away
 from transfer.engine.heartbeats import Pulse
+from transfer.totals.rolling import RollUp
 
 logger = logging.getLogger(__name__)
 
@@ -84,6 +85,7 @@ class ManagerLoop:
         self.service = service
         self.steps = [Step(manager.name, manager.run_once) for manager in managers]
         self.steps += [Step("dispatch", dispatch.dispatch_due), Step("watchdog", watchdog.watch)]
+        self.steps.append(Step("totals", RollUp().run))
         self.stopping = False
         self._pulse = Pulse("managers")
         self._listener = Listener(MANAGERS)

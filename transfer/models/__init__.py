@@ -1,10 +1,11 @@
-"""Work and its records: operations, routes, staging jobs, logs, and the pulse of the processes."""
+"""Work and its records: operations, routes, staging jobs, logs, the pulse of the processes, and totals over time."""
 
 from transfer.models.health import CircuitBreaker, ServiceHeartbeat
 from transfer.models.jobs import StagingJob
 from transfer.models.logs import DataTransferLog, LongTermArchiveTransferLog, StagingJobLog
 from transfer.models.operations import OPEN_OPERATION, Operation
 from transfer.models.routes import DataTransferRoute, RoundRobinCursor, RouteType
+from transfer.models.totals import LocationUsage, WorkTotal
 from transfer.models.work import (
     DataTransfer,
     DataTransferPackageCreation,
@@ -31,6 +32,7 @@ __all__ = [
     "DeletionItem",
     "Inventory",
     "LocationCheck",
+    "LocationUsage",
     "LongTermArchiveTransfer",
     "LongTermArchiveTransferLog",
     "Operation",
@@ -42,4 +44,5 @@ __all__ = [
     "StagingJob",
     "StagingJobLog",
     "Verification",
+    "WorkTotal",
 ]

@@ -218,6 +218,9 @@ class Operation(PolymorphicModel):
                 condition=Q(status="failed", retry_requested_at__isnull=False),
                 name="operation_to_retry",
             ),
+            # Totals of work: what ended, and what failed, since a moment.
+            models.Index(fields=["finished_at"], condition=Q(status="completed"), name="operation_completed"),
+            models.Index(fields=["failed_at"], condition=Q(failed_at__isnull=False), name="operation_failed_at"),
             # The portal's lists, newest first: at a place, of a kind, with something set aside; and the search for an
             # error.
             models.Index(fields=["location", "-created_at"], name="operation_at_place"),
