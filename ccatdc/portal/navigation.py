@@ -129,7 +129,13 @@ GROUPS: tuple[Group, ...] = (
 
 def navigation(_request: HttpRequest) -> list[dict[str, Any]]:
     """The menu of the main site."""
-    return navigation_of(GROUPS)
+    over_time = {
+        "title": "Over time",
+        "icon": "query_stats",
+        "link": reverse("admin:over_time"),
+        "permission": _may_oversee,
+    }
+    return navigation_of(GROUPS, over_time)
 
 
 def groups_of(present: Collection[str]) -> list[Group]:
@@ -141,11 +147,11 @@ def groups_of(present: Collection[str]) -> list[Group]:
     return [group for group in chosen if group[2]]
 
 
-def navigation_of(groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """The groups as unfold wants them; what a person may not see is left out."""
+def navigation_of(groups: Sequence[Group], *more: dict[str, Any]) -> list[dict[str, Any]]:
+    """The groups as unfold wants them, below the first page and ``more``; what a person may not see is left out."""
     first = {"title": "Overview", "icon": "monitoring", "link": reverse("admin:index")}
     return [
-        {"items": [first]},
+        {"items": [first, *more]},
         *(
             {
                 "title": title,
@@ -167,6 +173,13 @@ def _entry(icon: str, model: str) -> dict[str, Any]:
         "link": reverse(f"admin:{app}_{name}_changelist"),
         "permission": _may_see(app, name),
     }
+
+
+def _may_oversee(request: HttpRequest) -> bool:
+    from django.contrib import admin
+
+    page: Any = admin.site
+    return bool(page.may_oversee(request))
 
 
 def _may_see(app: str, name: str) -> Callable[[HttpRequest], bool]:

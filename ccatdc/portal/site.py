@@ -34,7 +34,10 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
 
     def extra_urls(self) -> list[URLPattern]:
         """Pages beside those of the models (the hook is unfold's)."""
-        return [path("overview/", self.admin_view(self.overview), name="overview")]
+        return [
+            path("overview/", self.admin_view(self.overview), name="overview"),
+            path("over-time/", self.admin_view(self.over_time), name="over_time"),
+        ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The first page: all well, or what waits, why, and the button."""
@@ -66,6 +69,15 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
             return render(request, "portal/found.html", context)
         page = {**self.each_context(request), "title": "Find", **context, **(extra_context or {})}
         return render(request, "portal/find.html", page)
+    def over_time(self, request: HttpRequest) -> HttpResponse:
+        """Charts of hours, days or months."""
+        from ccatdc.portal.over_time import OverTime, span_named
+
+        if not self.may_oversee(request):
+            return render(request, "portal/no_role.html", self.each_context(request), status=403)
+        shown = OverTime(span_named(request.GET.get("span")))
+        context = {**self.each_context(request), "title": "Over time", "shown": shown}
+        return render(request, "portal/over_time.html", context)
 
     def may_look(self, request: HttpRequest) -> bool:
         """Staff without a role may enter, but have nothing to see."""

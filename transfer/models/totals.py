@@ -6,11 +6,12 @@ of hours are kept for KEEP_HOURS, rows of days for ever: about a hundred a day.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 
 from django.db import models
-from django.db.models import Max, Q, Sum
+from django.db.models import F, Max, Q, Sum
+from django.db.models.functions import TruncMonth
 
 from ccatdc.common.states import known_values
 from datamgmt.models import DataLocation
@@ -27,6 +28,8 @@ class Period(models.TextChoices):
     DAY = "day", "Day"
 
 
+#: Beside the periods: days of a month together.
+MONTH: Final = "month"
 #: What is counted: filing, and the operations. Checks of locations are not: they come every ten seconds.
 FILING: Final = "filing"
 KINDS: Final = [(FILING, "Filing"), *(each for each in OperationType.choices if each[0] != OperationType.MONITORING)]
@@ -45,12 +48,27 @@ class OfPeriodQuerySet(models.QuerySet[Any]):
         """Of periods that begin in this time, the end excluded."""
         return self.filter(starts_at__gte=begin, starts_at__lt=end)
 
+    def by_step(self, step: str) -> OfPeriodQuerySet:
+        """With ``step``: the beginning of the hour, day or month. Days are there for months."""
+        rows = self.hours() if step == Period.HOUR else self.days()
+        step_of: Any = TruncMonth("starts_at", tzinfo=UTC) if step == MONTH else F("starts_at")
+        stepped: OfPeriodQuerySet = rows.annotate(step=step_of)
+        return stepped
+
     def hours_before(self, moment: datetime) -> OfPeriodQuerySet:
         """Rows of hours that nobody keeps any more."""
         return self.hours().filter(starts_at__lt=moment)
 
 
 class WorkTotalQuerySet(OfPeriodQuerySet):
+    def that_waited(self) -> WorkTotalQuerySet:
+        """With work that was open and not running."""
+        return self.filter(waiting__gt=0)
+
+    def over_links(self) -> WorkTotalQuerySet:
+        """Of transfers that moved bytes."""
+        return self.filter(kind=OperationType.DATA_TRANSFER, bytes__gt=0, destination__isnull=False)
+
     def summed(self, *by: str) -> Any:
         """Added up by these columns, and the most of what cannot be added: as ``all_done``, ``all_bytes`` and so on."""
         added = {f"all_{name}": Sum(name) for name in WorkTotal.ADDED}

@@ -92,7 +92,8 @@ def _where_to_begin(now: datetime) -> datetime:
     """
     hours = WorkTotal.objects.hours().aggregate(first=Min("starts_at"), last=Max("starts_at"))
     if hours["last"] is not None:
-        return max(hours["last"] - LATE, _day(hours["first"]))
+        last: datetime = hours["last"]
+        return max(last - LATE, _day(hours["first"]))
     last_day: datetime | None = WorkTotal.objects.days().aggregate(last=Max("starts_at"))["last"]
     if last_day is not None:
         return last_day + timedelta(days=1)

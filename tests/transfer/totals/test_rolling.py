@@ -279,5 +279,6 @@ def test_while_another_process_counts_nothing_is_written() -> None:
         session.execute("SELECT pg_advisory_lock(6027735)")
         assert not RollUp().count(NOW)
         assert not WorkTotal.objects.exists()
+        session.execute("SELECT pg_advisory_unlock(6027735)")
     count()
     assert WorkTotal.objects.exists()
