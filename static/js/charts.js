@@ -70,7 +70,7 @@
       chart.options.scales[axis].grid.color = line;
     }
     chart.options.plugins.legend.labels.color = text;
-    chart.update("none");
+    chart.update();
   }
 
   function draw(canvas) {
@@ -86,6 +86,7 @@
         animation: false, responsive: true, maintainAspectRatio: false,
         interaction: { mode: "index", intersect: false },
         plugins: {
+          colors: { enabled: false },
           legend: { position: "bottom", align: "start", labels: { usePointStyle: true, boxHeight: 7, padding: 10, font: { size: 12 } } },
           tooltip: { callbacks: { label: (item) => item.dataset.label + ": " + text(item.parsed.y) } },
         },
