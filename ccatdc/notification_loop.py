@@ -1,4 +1,5 @@
-"""The loop of ``run_notifications``: conditions become alerts, alerts become messages, messages are sent.
+"""The loop of ``run_notifications``: conditions become alerts, alerts become messages, messages are sent; figures
+go to an InfluxDB, where one is named.
 
 A process of its own, with a heartbeat: managers and web only write rows. The loop asks the database and never waits for a
 server; each channel that has work is served by a thread, at most one for a channel. Several copies may run.
@@ -13,8 +14,13 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import connection, transaction
+from django.utils import timezone
 
+from ccatdc.metrics.families import families
+from ccatdc.metrics.influxdb import InfluxDB, InfluxWriter
+from ccatdc.metrics.line_protocol import lines_of
 from ccatdc.portal.attention.conditions import attention_groups, look
 from ccatdc.portal.attention.lines import AttentionGroup
 from notifications.conditions import Condition, forget_old_alerts, record_conditions
@@ -107,8 +113,17 @@ class NotificationLoop:
 
     def __init__(self) -> None:
         self._pulse = Pulse("notifications")
-        self._steps = (_Step(evaluate, EVALUATE_SECONDS), _Step(self._serve, 0.0), _Step(forget, FORGET_SECONDS))
+        self._steps: tuple[_Step, ...] = (
+            _Step(evaluate, EVALUATE_SECONDS),
+            _Step(self._serve, 0.0),
+            _Step(forget, FORGET_SECONDS),
+        )
         self._threads: dict[int, threading.Thread] = {}
+        self._influx: InfluxWriter | None = None
+        if settings.INFLUXDB is not None:
+            influxdb = InfluxDB(**settings.INFLUXDB)
+            self._influx = InfluxWriter(influxdb)
+            self._steps = (*self._steps, _Step(self._measure, influxdb.seconds))
         self._stopping = False
 
     def run(self) -> None:
@@ -127,9 +142,22 @@ class NotificationLoop:
 
     def _look(self) -> None:
         if not self._pulse.seconds_left:
-            self._pulse.beat([SERVICE])
+            self._pulse.beat([SERVICE], self._waits())
         for step in self._steps:
             step.run()
+
+    def _measure(self) -> None:
+        """All figures of now, for the thread that sends them."""
+        if self._influx is not None:
+            self._influx.offer(lines_of(families(), timezone.now()))
+
+    def _waits(self) -> list[dict[str, str]]:
+        """What the first page says under *What waits*."""
+        if self._influx is None or not self._influx.trouble:
+            return []
+        what = f"{self._influx.waiting} batches of figures"
+        remedy = "Look at InfluxDB and CCATDC_INFLUXDB_*; the newest are sent when it takes them."
+        return [{"stage": "metrics", "what": what, "why": self._influx.trouble, "remedy": remedy}]
 
     def _serve(self) -> None:
         """A thread for each channel that has work. One that hangs holds up its channel only, and no end of the process."""

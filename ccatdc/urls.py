@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from ccatdc.health import health
-from ccatdc.metrics import MetricsView
+from ccatdc.metrics.view import MetricsView
 from notifications.my_notifications import my_notifications
 from transfer.staging.views import home
 

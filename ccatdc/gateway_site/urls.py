@@ -8,6 +8,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
+from ccatdc.metrics.gateway import families
+from ccatdc.metrics.view import MetricsView
 from gateway.site.health import health
 from gateway.site.not_here import first_page
 
@@ -18,6 +20,7 @@ urlpatterns = [
     path("portal/", admin.site.urls),
     path("api/", include("ccatdc.gateway_site.api")),
     path("health", health, name="health"),
+    path("metrics", MetricsView.as_view(source=families), name="metrics"),
 ]
 
 handler400 = "ccatdc.api.bad_request"

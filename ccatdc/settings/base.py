@@ -22,6 +22,7 @@ from ccatdc.settings.access import *  # noqa: F403
 from ccatdc.settings.gateway import at_gateway
 from ccatdc.settings.github import github_from, github_settings
 from ccatdc.settings.logs import logging_settings
+from ccatdc.settings.influxdb import influxdb_from
 from ccatdc.settings.program import program_name
 
 django_stubs_ext.monkeypatch()
@@ -192,6 +193,9 @@ LOG_DIR = Path(env.str("CCATDC_LOG_DIR", default=str(BASE_DIR / "var" / "log")))
 PG_BIN = env.str("CCATDC_PG_BIN", default="")
 # The first page says when the newest verified backup is older than this. 0: nobody looks.
 BACKUP_MAX_AGE_HOURS = env.float("CCATDC_BACKUP_MAX_AGE_HOURS", default=0.0 if DEBUG else 26.0)
+
+# Figures for an InfluxDB, beside /metrics: run_notifications writes them, where one is named.
+INFLUXDB = influxdb_from(env)
 
 # --- The site gateway: at the telescope only (gateway/) ---------------------------------------------------------------
 

@@ -1,62 +1,24 @@
-"""``GET /metrics``: the state of the data center as gauges, in the text that Prometheus reads.
-
-Every figure is read from the database when it is asked for, so that all web processes give the same. What is wrong, and
-needs a person, is counted by the same questions as the first page of the portal (ccatdc/portal/attention/conditions.py).
-"""
+"""The state of the data center as gauges: what the first page of the portal shows (ccatdc/portal/overview.py), and places."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
-from prometheus_client import CONTENT_TYPE_LATEST
-from prometheus_client.core import CollectorRegistry, GaugeMetricFamily, Metric
-from prometheus_client.exposition import generate_latest
-from prometheus_client.registry import Collector
-from rest_framework.renderers import BaseRenderer
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.views import APIView
+from prometheus_client.core import GaugeMetricFamily, Metric
 
-from ccatdc.portal.overview import Overview, overview
+from ccatdc.portal.overview import Overview
 from transfer.models import CircuitBreaker
 
 
-class PlainText(BaseRenderer):
-    """Text as it is."""
-
-    media_type = "text/plain"
-    format = "txt"
-
-    def render(self, data: bytes | dict[str, Any], *_: object, **__: object) -> bytes:
-        return data if isinstance(data, bytes) else json.dumps(data).encode()  # an error
-
-
-class MetricsView(APIView):
-    """For Prometheus, with a token that may read observations."""
-
-    needs = {"GET": "read:observations"}
-    renderer_classes = [PlainText]
-
-    @extend_schema(exclude=True)
-    def get(self, _request: Request) -> Response:
-        """All gauges."""
-        registry = CollectorRegistry()
-        registry.register(_State(overview(None)))
-        return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
-
-
-class _State(Collector):
+class State:
     """Gauges of one look at the data center."""
 
     def __init__(self, seen: Overview) -> None:
         self._seen = seen
 
-    def collect(self) -> Iterator[Metric]:
+    def families(self) -> Iterator[Metric]:
         yield from self._work()
         yield from self._places()
         yield from self._services()
@@ -101,16 +63,52 @@ class _State(Collector):
         )
         for breaker in CircuitBreaker.objects.open():
             breakers.add_metric([str(breaker), breaker.error_code], 1)
-        yield from (used, capacity, active, checked, breakers)
+        yield from (used, capacity, active, checked, breakers, *self._stores())
+
+    def _stores(self) -> Iterator[Metric]:
+        """Forecast, files, findings and certificates of locations."""
+        speed = GaugeMetricFamily("ccatdc_location_fill_bytes_per_second", "It fills by this.", labels=["location"])
+        full = GaugeMetricFamily("ccatdc_location_full_seconds", "Until it is full.", labels=["location"])
+        files = GaugeMetricFamily("ccatdc_location_used_files", "Files (inodes) in use.", labels=["location"])
+        most = GaugeMetricFamily("ccatdc_location_capacity_files", "Files (inodes) in all.", labels=["location"])
+        failed = GaugeMetricFamily("ccatdc_location_check_failed", "1 when the check found fault.", labels=["location"])
+        ends = GaugeMetricFamily(
+            "ccatdc_endpoint_certificate_seconds", "Until its certificate ends.", labels=["location"]
+        )
+        listed = GaugeMetricFamily(
+            "ccatdc_location_inventory_age_seconds", "Since its last inventory.", labels=["location"]
+        )
+        for location, _ in self._seen.locations:
+            name = [location.full_name]
+            failed.add_metric(name, bool(location.check_error))
+            for family, value in (
+                (speed, location.fill_bytes_per_s),
+                (files, location.used_files),
+                (most, location.capacity_files),
+            ):
+                if value is not None:
+                    family.add_metric(name, value)
+            for family, moment in ((full, location.full_at), (ends, location.certificate_expires_at)):
+                if moment is not None:
+                    family.add_metric(name, (moment - timezone.now()).total_seconds())
+            if location.inventory_at is not None:
+                listed.add_metric(name, self._age(location.inventory_at))
+        yield from (speed, full, files, most, failed, ends, listed)
 
     def _services(self) -> Iterator[Metric]:
         age = GaugeMetricFamily(
             "ccatdc_heartbeat_age_seconds", "Since the last sign of life.", labels=["service", "name"]
         )
+        clock = GaugeMetricFamily(
+            "ccatdc_clock_offset_seconds", "Its clock minus that of the database.", labels=["service", "name"]
+        )
         for service in self._seen.services:
             if service.stopped_at is None:
-                age.add_metric([service.service_type, service.name], self._age(service.last_seen))
-        yield age
+                labels = [service.service_type, service.name]
+                age.add_metric(labels, self._age(service.last_seen))
+                if service.clock_offset is not None:
+                    clock.add_metric(labels, service.clock_offset.total_seconds())
+        yield from (age, clock)
 
     def _age(self, moment: datetime | None) -> float:
         return 0.0 if moment is None else max(0.0, (timezone.now() - moment).total_seconds())
