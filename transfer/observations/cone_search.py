@@ -25,7 +25,14 @@ from planning.models import ExecutedObsUnit, ObsUnit
 from planning.models.executions import obs_units_and_time
 from planning.models.visibility import public
 from planning.sky.places import Place
-from transfer.observations.exports import CONE_SEARCH_UCDS, MAX_ROWS, VOTABLE_TYPE, votable_error, votable_parts
+from transfer.observations.exports import (
+    CONE_SEARCH_UCDS,
+    MAX_ROWS,
+    VOTABLE_TYPE,
+    json_parts,
+    votable_error,
+    votable_parts,
+)
 from transfer.observations.filters import MAX_RADIUS_DEG, ObservationFilter, around
 from transfer.observations.lines import lines
 
@@ -72,18 +79,25 @@ class ConeSearchView(PublicView):
 
 @extend_schema(exclude=True)
 class ObservationsView(PublicView):
-    """What the search page finds, for programs: the same parameters."""
+    """What the search page finds, for programs: the same parameters, and of DALI ``MAXREC`` and ``RESPONSEFORMAT``
+    (``json``; else a VOTable).
+    """
 
     def get(self, request: Request) -> Any:
         """The table, or what is wrong with the question."""
+        given = {name.upper(): value for name, value in request.query_params.dict().items()}
         asked = ObservationFilter(request.query_params, queryset=_seen_by(request), request=request)
-        if not asked.form.is_valid():
-            wrong = (f"{name}: {' '.join(map(str, errors))}" for name, errors in asked.form.errors.items())
-            return _refused(" ".join(wrong))
         try:
-            most = _most({name.upper(): value for name, value in request.query_params.dict().items()})
+            if not asked.form.is_valid():
+                wrong = (f"{name}: {' '.join(map(str, errors))}" for name, errors in asked.form.errors.items())
+                raise RequestError(" ".join(wrong), code="request.invalid")
+            most = _most(given)
         except RequestError as error:
+            if given.get("RESPONSEFORMAT") == "json":
+                raise  # a program of ours wants our own problem document
             return _refused(str(error))
+        if given.get("RESPONSEFORMAT") == "json":
+            return StreamingHttpResponse(json_parts(lines(asked.qs[: most + 1]), most), content_type="application/json")
         return _table(asked.qs, most)
 
 

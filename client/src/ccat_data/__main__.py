@@ -1,4 +1,4 @@
-"""``python -m ccat_data``: the command ``ccat-data``."""
+"""``python -m ccat_data`` is ``ccat-data``."""
 
 from __future__ import annotations
 
@@ -6,5 +6,4 @@ import sys
 
 from ccat_data.commands import main
 
-if __name__ == "__main__":
-    sys.exit(main())
+sys.exit(main())
