@@ -51,7 +51,7 @@ from planning.models import (
     Source,
     SubObservingProgram,
 )
-from transfer.models import DataTransferRoute
+from transfer.models import DataTransferRoute, StagingQuota
 
 #: How a channel fared.
 _FARED: Final = ("failures", "failing_since", "next_trial_at", "error_message", "last_success_at")
@@ -108,6 +108,11 @@ _TABLES: Final = (
     Tracked(DataProduct, "{r}.name"),
     Tracked(Publication, "{r}.title", ("created_at", "updated_at")),
     Tracked(DataTransferRoute, "{r}.name"),
+    Tracked(
+        StagingQuota,
+        f"COALESCE({_of('user', 'username', 'user_id')}, {_of('observing_program', 'short_name', 'program_id')},"
+        " 'everybody')",
+    ),
 )
 
 

@@ -47,6 +47,7 @@ GROUPS: tuple[Group, ...] = (
         (
             ("conveyor_belt", "transfer.operation"),
             ("download", "transfer.stagingjob"),
+            ("data_usage", "transfer.stagingquota"),
             ("ecg_heart", "transfer.serviceheartbeat"),
             ("electrical_services", "transfer.circuitbreaker"),
             ("menu_book", "accounts.systemlog"),
@@ -107,6 +108,7 @@ GROUPS: tuple[Group, ...] = (
             ("receipt_long", "transfer.datatransferlog"),
             ("receipt_long", "transfer.longtermarchivetransferlog"),
             ("receipt_long", "transfer.stagingjoblog"),
+            ("file_download", "transfer.download"),
             ("auto_delete", "transfer.deletionitem"),
             ("functions", "transfer.worktotal"),
             ("data_usage", "transfer.locationusage"),

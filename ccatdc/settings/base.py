@@ -271,6 +271,15 @@ SPECTACULAR_SETTINGS = {
     },
 }
 MAX_WAITERS = env.int("CCATDC_MAX_WAITERS", default=2)  # datamgmt/filing/milestones.py, per process
+# Downloads occupy threads of web processes (transfer/downloads/limits.py). GB are 10^9 bytes; 0 MB/s is no limit.
+DOWNLOAD_STREAMS_PER_USER = env.int("CCATDC_DOWNLOAD_STREAMS_PER_USER", default=3)
+DOWNLOAD_STREAMS_PER_PROCESS = env.int("CCATDC_DOWNLOAD_STREAMS_PER_PROCESS", default=4)
+DOWNLOAD_MAX_GB = env.float("CCATDC_DOWNLOAD_MAX_GB", default=100.0)
+DOWNLOAD_MAX_GB_PER_DAY = env.float("CCATDC_DOWNLOAD_MAX_GB_PER_DAY", default=1000.0)
+DOWNLOAD_MB_PER_S = env.float("CCATDC_DOWNLOAD_MB_PER_S", default=100.0)
+DOWNLOAD_MAX_SECONDS = env.float("CCATDC_DOWNLOAD_MAX_SECONDS", default=4 * 3600.0)
+# A client that takes nothing for so long is left.
+DOWNLOAD_STALL_SECONDS = env.float("CCATDC_DOWNLOAD_STALL_SECONDS", default=30.0)
 # Ten thousand files in one call are about 5 MB of JSON.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 32 * 1024 * 1024
 

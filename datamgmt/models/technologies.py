@@ -76,6 +76,10 @@ class S3DataLocation(DataLocation):
         help_text="Name part of the environment variables CCATDC_S3_<KEY>_ACCESS_KEY and _SECRET_KEY; "
         "empty: site and location in capitals.",
     )
+    presigned_links = models.BooleanField(
+        default=False,
+        help_text="Who may download gets addresses of the server itself, good for some minutes: for a server that they reach.",
+    )
     refused_checksums = models.JSONField(
         default=list,
         blank=True,

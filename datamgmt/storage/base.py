@@ -15,6 +15,7 @@ Rules that hold for all technologies (each has a case in ``tests/datamgmt/storag
 from __future__ import annotations
 
 import functools
+import io
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -159,7 +160,7 @@ class FreshWriter:
 
 #: Methods of a storage whose errors name this location; what they return is not covered.
 _ANSWERING = (
-    "check_identity", "write_marker", "open", "stat", "exists", "usage", "probe_writing",
+    "check_identity", "write_marker", "open", "open_range", "stat", "exists", "usage", "probe_writing",
     "discard_attempt", "delete", "put_back", "delete_tree", "link", "unlink_link",
     "sweep", "quarantined", "empty_quarantine",
 )  # fmt: skip
@@ -221,6 +222,10 @@ class LocationStorage(ABC):
         """A stream from the first byte, with ``readinto``. :class:`KeyMissingError` when there is no such file."""
 
     @abstractmethod
+    def open_range(self, key: str, start: int, length: int) -> BinaryIO:
+        """A stream, as :meth:`open`, of ``length`` bytes from ``start`` on; shorter only where the file ends before."""
+
+    @abstractmethod
     def stat(self, key: str) -> Stored:
         """Size and identity of one file. :class:`KeyMissingError` when there is no such file."""
 
@@ -248,6 +253,12 @@ class LocationStorage(ABC):
     def certificate_expires_at(self) -> datetime | None:
         """When the certificate of the store's endpoint ends; None where it has none."""
         return None
+
+    def presigned_address(self, key: str, seconds: int) -> str:
+        """An address from which everybody can read the file for so many seconds. :class:`NotSupportedError` where the
+        technology has none.
+        """
+        self._cannot(f"give an address of {key!r} that is good for {seconds} s")
 
     @abstractmethod
     def local_path(self, key: str) -> Path | None:
@@ -344,6 +355,28 @@ class LocationStorage(ABC):
     def _cannot(self, what: str) -> NoReturn:
         """Refuse what the technology cannot do."""
         raise NotSupportedError(f"{self.technology} cannot {what}: {self.name} is such a location.")
+
+
+class Stretch(io.RawIOBase):
+    """The next ``length`` bytes of a stream, which it owns."""
+
+    def __init__(self, stream: BinaryIO, length: int) -> None:
+        super().__init__()
+        self._stream, self._left = stream, length
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object, /) -> int:
+        """Never more than what is left."""
+        with memoryview(buffer) as whole, whole.cast("B") as view:  # type: ignore[arg-type]
+            count: int = self._stream.readinto(view[: self._left])  # type: ignore[attr-defined]
+        self._left -= count
+        return count
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
 
 
 def require_unchanged(key: str, found: Stored, expected: Stored | None) -> None:

@@ -30,6 +30,7 @@ from transfer.models import (
     DataTransferUnpacking,
     Deletion,
     DeletionItem,
+    Download,
     Inventory,
     LocationCheck,
     LocationUsage,
@@ -43,6 +44,7 @@ from transfer.models import (
     Staging,
     StagingJob,
     StagingJobLog,
+    StagingQuota,
     Verification,
     WorkTotal,
 )
@@ -326,3 +328,25 @@ class LocationUsageFactory(DjangoModelFactory[LocationUsage]):
     location = factory.SubFactory(BufferLocationFactory)
     used_bytes = 5 * 10**13
     capacity_bytes = 10**14
+class DownloadFactory(DjangoModelFactory[Download]):
+    """A file of 1,000 bytes that was sent."""
+
+    class Meta:
+        model = Download
+
+    user = factory.SubFactory(UserFactory, permissions=["read:observations", "stage:data"])
+    kind = "file"
+    name = "r01d1_1750012345_000.g3"
+    size = 1000
+    sent_bytes = 1000
+    outcome = "complete"
+    ended_at = factory.LazyFunction(timezone.now)
+
+
+class StagingQuotaFactory(DjangoModelFactory[StagingQuota]):
+    """100 GB for everybody who has no quota of their own."""
+
+    class Meta:
+        model = StagingQuota
+
+    max_gb = 100

@@ -57,6 +57,7 @@ from tests.factories.transfer import (
     DataTransferRouteFactory,
     DataTransferUnpackingFactory,
     DeletionItemFactory,
+    DownloadFactory,
     InventoryFactory,
     LocationCheckFactory,
     LocationUsageFactory,
@@ -68,6 +69,7 @@ from tests.factories.transfer import (
     StagingFactory,
     StagingJobFactory,
     StagingJobLogFactory,
+    StagingQuotaFactory,
     VerificationFactory,
     WorkTotalFactory,
 )
@@ -147,6 +149,8 @@ def one_of_each(db: None) -> None:
     StagingFactory.create(staging_job=job, raw_data_package=package)
     StagingJobLogFactory.create(staging_job=job, raw_data_package=package)
     DeletionItemFactory.create()
+    DownloadFactory.create()
+    StagingQuotaFactory.create()
     LocationCheckFactory.create()
     VerificationFactory.create()
     InventoryFactory.create()

@@ -6,3 +6,6 @@ Locations, packages, bundles and copies have their pages here and not in datamgm
 from transfer.admin import copies, health, jobs, kinds, locations, logs, operations, packages, routes, totals
 
 __all__ = ["copies", "health", "jobs", "kinds", "locations", "logs", "operations", "packages", "routes", "totals"]
+from transfer.admin import copies, downloads, health, jobs, kinds, locations, logs, operations, packages, routes
+
+__all__ = ["copies", "downloads", "health", "jobs", "kinds", "locations", "logs", "operations", "packages", "routes"]

@@ -5,10 +5,16 @@ from __future__ import annotations
 from django.urls import path
 
 from ccatdc.common.api.views import rows_at
-from transfer.api import reading_views, staging_views, views
+from transfer.api import download_views, reading_views, staging_views, views
 
 urlpatterns = [
     path("raw_data_packages/<uuid:pk>/", views.PackageView.as_view()),
+    path("raw_data_files/<uuid:pk>/download", download_views.FileDownloadView.as_view()),
+    path("raw_data_files/<uuid:pk>/link", download_views.FileLinkView.as_view()),
+    path("raw_data_packages/<uuid:pk>/download", download_views.PackageDownloadView.as_view()),
+    path("raw_data_packages/<uuid:pk>/link", download_views.PackageLinkView.as_view()),
+    path("executed_obs_units/<uuid:pk>/download", download_views.ExecutionDownloadView.as_view()),
+    path("downloads", download_views.SelectionDownloadView.as_view()),
     path("transfer/overview", views.OverviewView.as_view()),
     path("transfer/operations/", reading_views.OperationListView.as_view()),
     path("transfer/operations/<int:pk>", views.OperationView.as_view()),

@@ -1,9 +1,11 @@
 """Work and its records: operations, routes, staging jobs, logs, the pulse of the processes, and totals over time."""
 
+from transfer.models.downloads import Download
 from transfer.models.health import CircuitBreaker, ServiceHeartbeat
 from transfer.models.jobs import StagingJob
 from transfer.models.logs import DataTransferLog, LongTermArchiveTransferLog, StagingJobLog
 from transfer.models.operations import OPEN_OPERATION, Operation
+from transfer.models.quotas import StagingQuota
 from transfer.models.routes import DataTransferRoute, RoundRobinCursor, RouteType
 from transfer.models.totals import LocationUsage, WorkTotal
 from transfer.models.work import (
@@ -30,6 +32,7 @@ __all__ = [
     "DataTransferUnpacking",
     "Deletion",
     "DeletionItem",
+    "Download",
     "Inventory",
     "LocationCheck",
     "LocationUsage",
@@ -43,6 +46,7 @@ __all__ = [
     "Staging",
     "StagingJob",
     "StagingJobLog",
+    "StagingQuota",
     "Verification",
     "WorkTotal",
 ]

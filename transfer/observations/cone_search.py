@@ -86,19 +86,25 @@ class ObservationsView(PublicView):
     def get(self, request: Request) -> Any:
         """The table, or what is wrong with the question."""
         given = {name.upper(): value for name, value in request.query_params.dict().items()}
+        wants_json = given.get("RESPONSEFORMAT") == "json"
         asked = ObservationFilter(request.query_params, queryset=_seen_by(request), request=request)
         try:
-            if not asked.form.is_valid():
-                wrong = (f"{name}: {' '.join(map(str, errors))}" for name, errors in asked.form.errors.items())
-                raise RequestError(" ".join(wrong), code="request.invalid")
+            _require_clear(asked)
             most = _most(given)
         except RequestError as error:
-            if given.get("RESPONSEFORMAT") == "json":
+            if wants_json:
                 raise  # a program of ours wants our own problem document
             return _refused(str(error))
-        if given.get("RESPONSEFORMAT") == "json":
+        if wants_json:
             return StreamingHttpResponse(json_parts(lines(asked.qs[: most + 1]), most), content_type="application/json")
         return _table(asked.qs, most)
+
+
+def _require_clear(asked: ObservationFilter) -> None:
+    """RequestError with what is wrong about each parameter."""
+    if not asked.form.is_valid():
+        wrong = (f"{name}: {' '.join(map(str, errors))}" for name, errors in asked.form.errors.items())
+        raise RequestError(" ".join(wrong))
 
 
 def question(query: Mapping[str, str]) -> Question:

@@ -7,12 +7,15 @@ from datetime import timedelta
 from typing import Any, Final
 
 import django_tables2 as tables
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from ccatdc.common.units import duration_text, size_text
 from ccatdc.common.visibility import visible
 from datamgmt.models import PhysicalCopy, RawDataFile, RawDataPackage
+from datamgmt.states import PackageState
 from planning.admin.pictures import visibility_picture
 from planning.models import ExecutedObsUnit
 from planning.sky.visibility import night_of
@@ -49,11 +52,25 @@ class FileTable(tables.Table):  # type: ignore[misc]
         verbose_name="Filed checksum", orderable=False, default="none", attrs={"td": {"class": "breakable"}}
     )
 
+    download = tables.Column(accessor="pk", verbose_name="Download", orderable=False)
+
     class Meta:
         model = RawDataFile
         fields: list[str] = []
         prefix = "files-"
         empty_text = "No file was filed yet."
+
+    def __init__(self, *args: Any, observation: Any, may_download: bool, **kwargs: Any) -> None:
+        super().__init__(*args, exclude=() if may_download else ("download",), **kwargs)
+        self._observation = observation
+
+    def render_download(self, record: RawDataFile) -> SafeString | str:
+        """A file can be had when its package is archived."""
+        package = record.raw_data_package
+        if package is None or package.state != PackageState.ARCHIVED:
+            return "when archived"
+        address = reverse("observations:file", args=[self._observation, record.pk])
+        return format_html('<a href="{}" download aria-label="Download {}">Download</a>', address, record.name)
 
     def render_size(self, value: int) -> str:
         return size_text(value)
@@ -139,7 +156,7 @@ def packages(row: ExecutedObsUnit, user: Any) -> list[tuple[RawDataPackage, list
 def files(row: ExecutedObsUnit, user: Any) -> Any:
     """Its files and those of data streams that overlap it."""
     found = visible(RawDataFile.objects.belonging_to(row), user)
-    return found.select_related("instrument_module").order_by("relative_path", "pk")
+    return found.select_related("instrument_module", "raw_data_package").order_by("relative_path", "pk")
 
 
 def _moment(moment: Any) -> str:

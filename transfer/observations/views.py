@@ -72,7 +72,8 @@ def observation(request: HttpRequest, pk: UUID) -> HttpResponse:
     row = get_object_or_404(_seen_by(request).with_module_configurations(), pk=pk)
     (line,) = lines([row])
     packages = page.packages(row, person)
-    files = page.FileTable(page.files(row, person))
+    may_stage = person.may("stage:data")
+    files = page.FileTable(page.files(row, person), observation=row.pk, may_download=may_stage)
     paginate = {"per_page": FILES_PER_PAGE, "paginator_class": BoundedPaginator, "silent": True}
     RequestConfig(request, paginate=paginate).configure(files)
     return render(
@@ -90,7 +91,7 @@ def observation(request: HttpRequest, pk: UUID) -> HttpResponse:
             "products": products_made_of(row, person),
             "files": files,
             "citation": page.citation(row, request.build_absolute_uri(request.path)),
-            "may_stage": person.may("stage:data"),
+            "may_stage": may_stage,
             "archived_count": line.archived,
         },
     )

@@ -157,7 +157,9 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
             self.buffer.delete(self.key)
 
     def _files(self) -> list[RawDataFile]:
-        return list(self.package.raw_data_files.order_by("relative_path"))
+        # By code points and not by the collation of the database, which may be another one when a download computes
+        # where a file is.
+        return sorted(self.package.raw_data_files.all(), key=lambda file: file.relative_path)
 
     def _files_by_path(self) -> list[tuple[str, UUID]]:
         return list(self.package.raw_data_files.values_list("relative_path", "id"))

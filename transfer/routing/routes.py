@@ -260,10 +260,16 @@ def archive_origins(archive: DataLocation) -> PhysicalCopyQuerySet:
     return usable.filter(is_near | is_archived).exclude(data_location=archive)
 
 
+def archive_copies(package_id: object) -> PhysicalCopyQuerySet:
+    """The copies in archives from which a package can be read now, the surest first."""
+    usable = PhysicalCopy.objects.of_package(package_id).usable().at_active().in_archives()
+    found: PhysicalCopyQuerySet = usable.with_subjects().order_by(*_SUREST, "-verified_at", "id")
+    return found
+
+
 def staging_origin(package_id: object, destination: DataLocation) -> PhysicalCopy | None:
     """The archive copy from which a package is staged: of the same site first."""
-    usable = PhysicalCopy.objects.of_package(package_id).usable().at_active().in_archives()
-    ordered = usable.with_subjects().order_by(*_SUREST, "-verified_at", "id")
+    ordered = archive_copies(package_id)
     of_site: PhysicalCopy | None = ordered.filter(data_location__site=destination.site).first()
     first: PhysicalCopy | None = of_site or ordered.first()
     return first

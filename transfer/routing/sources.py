@@ -87,6 +87,12 @@ def damaged(what: str, found: object, recorded: object) -> OriginDamagedError:
     return OriginDamagedError(f"{what} is not what was recorded: {found}, not {recorded}.")
 
 
+class OriginDiffersError(OriginChangedError):
+    """A part of it has other bytes than were packaged. Reading all of it tells whether the copy or the way is at fault."""
+
+    default_code = "origin.differs"
+
+
 @contextmanager
 def origin_errors(storage: LocationStorage, what: str) -> Iterator[None]:
     """What goes wrong with ``what`` while it is opened or read, as an :class:`OriginError`. Around nothing else: what a
@@ -123,6 +129,13 @@ def open_at(storage: LocationStorage, key: str, what: str) -> BinaryIO:
     """A stream of what should be under ``key``; it raises :class:`OriginError` when it is not."""
     with origin_errors(storage, what):
         stream = storage.open(key)
+    return cast("BinaryIO", _Origin(stream, storage, what))
+
+
+def open_range_at(storage: LocationStorage, key: str, what: str, start: int, length: int) -> BinaryIO:
+    """As :func:`open_at`, so many bytes from ``start`` on."""
+    with origin_errors(storage, what):
+        stream = storage.open_range(key, start, length)
     return cast("BinaryIO", _Origin(stream, storage, what))
 
 

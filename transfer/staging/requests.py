@@ -73,7 +73,7 @@ def request_staging(
         place = _locked_place(location)
         rows = _stageable(wanted, user)
         if not executions:
-            _require_all_files_visible(rows, user)
+            require_all_files_visible(rows, user)
         _require_room(place, rows)
         job = StagingJob.objects.create(
             name=name, requested_by=user, destination_location=place, total_bytes=_bytes_of(rows)
@@ -228,7 +228,7 @@ def _stageable(wanted: set[UUID], user: User) -> list[RawDataPackage]:
     return rows
 
 
-def _require_all_files_visible(rows: Sequence[RawDataPackage], user: User) -> None:
+def require_all_files_visible(rows: Sequence[RawDataPackage], user: User) -> None:
     """A package of a data stream may hold files of the time of observations that the person may not see."""
     for package in rows:
         if package.data_stream_id is None:

@@ -6,7 +6,8 @@ members give the same bytes: owner, rights and order say nothing of the machine 
 * :mod:`datamgmt.packaging.tarballs.headers`: the arithmetic, and how large a tar will be;
 * :mod:`datamgmt.packaging.tarballs.writing`: :func:`write_tar`;
 * :mod:`datamgmt.packaging.tarballs.reading`: :func:`read_tar`, which trusts nothing;
-* :mod:`datamgmt.packaging.tarballs.extracting`: :func:`extract_verified`.
+* :mod:`datamgmt.packaging.tarballs.extracting`: :func:`extract_verified`;
+* :mod:`datamgmt.packaging.tarballs.places`: where a member is, by arithmetic.
 """
 
 from __future__ import annotations

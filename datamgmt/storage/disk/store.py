@@ -30,6 +30,7 @@ from datamgmt.storage.base import (
     LocationStorage,
     ResumableWriter,
     Stored,
+    Stretch,
     Usage,
     Writer,
     require_announced,
@@ -117,6 +118,11 @@ class DiskStorage(LocationStorage):
         with self._doing("open", key), self._missing_is_proven(key) as root, opened_folder(root, folders) as folder:
             descriptor = open_regular(folder, name)
         return cast(BinaryIO, io.BufferedReader(io.FileIO(descriptor)))
+
+    def open_range(self, key: str, start: int, length: int) -> BinaryIO:
+        stream = self.open(key)
+        stream.seek(start)
+        return cast(BinaryIO, Stretch(stream, length))
 
     def stat(self, key: str) -> Stored:
         *folders, name = checked_key(key).split("/")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final, cast
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from ccatdc.common.errors import KeyEscapesError, KeyMissingError
+from ccatdc.common.errors import KeyEscapesError, KeyMissingError, StorageError
 from datamgmt.storage.base import (
     PROBE,
     LocationStorage,
@@ -114,6 +114,26 @@ class S3Storage(LocationStorage):
         with self._missing_is_proven(checked_key(key)), s3_errors(doing):
             found = self.client.get_object(Bucket=self._bucket, Key=self._object_key(key))
         return cast(BinaryIO, io.BufferedReader(Download(found["Body"], doing)))
+
+    def open_range(self, key: str, start: int, length: int) -> BinaryIO:
+        """A server that ignores ranges is an error: it would send other bytes than were asked for."""
+        checked_key(key)
+        if length == 0:
+            return io.BytesIO()  # a range has one byte at least
+        doing = f"read {length} bytes of {key!r} at {self.name}"
+        wanted = f"bytes={start}-{start + length - 1}"
+        with self._missing_is_proven(key), s3_errors(doing):
+            found = self.client.get_object(Bucket=self._bucket, Key=self._object_key(key), Range=wanted)
+        if not found.get("ContentRange", "").startswith(f"bytes {start}-"):
+            found["Body"].close()
+            raise StorageError(f"Cannot {doing}: the server sends no ranges.", code="storage.s3_refused")
+        return cast(BinaryIO, io.BufferedReader(Download(found["Body"], doing)))
+
+    def presigned_address(self, key: str, seconds: int) -> str:
+        """Made here, without asking the server."""
+        what = {"Bucket": self._bucket, "Key": self._object_key(checked_key(key))}
+        with s3_errors(f"make an address of {key!r}"):
+            return self.client.generate_presigned_url("get_object", Params=what, ExpiresIn=seconds)
 
     def stat(self, key: str) -> Stored:
         with self._missing_is_proven(checked_key(key)), s3_errors(f"look at {key!r}"):

@@ -104,6 +104,18 @@ class StorageContract:
 
         assert bytes(buffer[:count]) + rest == content
 
+    @pytest.mark.parametrize(
+        ("start", "length", "found"), [(0, 3, b"one"), (4, 3, b"two"), (8, 99, b"three"), (4, 0, b"")]
+    )
+    def test_a_part_is_read_by_itself(self, storage: LocationStorage, start: int, length: int, found: bytes) -> None:
+        write(storage, "file.dat", b"one two three")
+        with storage.open_range("file.dat", start, length) as stream:
+            assert stream.read() == found
+
+    def test_a_part_of_a_missing_file_is_named(self, storage: LocationStorage) -> None:
+        with pytest.raises(KeyMissingError, match=r"missing\.dat"):
+            storage.open_range("missing.dat", 0, 5)
+
     def test_a_name_is_not_there_before_the_block_ends(self, storage: LocationStorage) -> None:
         with storage.writer("file.dat", "a1") as out:
             out.write(b"half")

@@ -1,0 +1,1 @@
+"""Downloads: files, packages and selections out of the archives over HTTP, verified while they are sent."""
