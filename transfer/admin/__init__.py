@@ -3,9 +3,30 @@
 Locations, packages, bundles and copies have their pages here and not in datamgmt: they show and start work.
 """
 
-from transfer.admin import copies, health, jobs, kinds, locations, logs, operations, packages, routes, totals
+from transfer.admin import (
+    copies,
+    downloads,
+    health,
+    jobs,
+    kinds,
+    locations,
+    logs,
+    operations,
+    packages,
+    routes,
+    totals,
+)
 
-__all__ = ["copies", "health", "jobs", "kinds", "locations", "logs", "operations", "packages", "routes", "totals"]
-from transfer.admin import copies, downloads, health, jobs, kinds, locations, logs, operations, packages, routes
-
-__all__ = ["copies", "downloads", "health", "jobs", "kinds", "locations", "logs", "operations", "packages", "routes"]
+__all__ = [
+    "copies",
+    "downloads",
+    "health",
+    "jobs",
+    "kinds",
+    "locations",
+    "logs",
+    "operations",
+    "packages",
+    "routes",
+    "totals",
+]

@@ -31,6 +31,13 @@ class StagingRequestSerializer(StrictSerializer):
         max_length=MAX_EXECUTIONS,
         help_text="In place of packages: all that belongs to these, of data streams the files that overlap them.",
     )
+    executed_obs_units = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        allow_empty=False,
+        max_length=MAX_EXECUTIONS,
+        help_text="The same as executions, under the name that CCAT's documents have.",
+    )
     location = serializers.CharField(
         max_length=FULL_NAME_LENGTH, help_text="Full name, such as cologne_ramses_processing."
     )
@@ -47,10 +54,36 @@ class StagingRequestSerializer(StrictSerializer):
         return location
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """One of the two."""
-        if ("packages" in attrs) == ("executions" in attrs):
-            raise serializers.ValidationError("Give either packages or executions.", code="required")
+        """One of them; observations under one name."""
+        if sum(name in attrs for name in ("packages", "executions", "executed_obs_units")) != 1:
+            raise serializers.ValidationError("Give either packages or executed_obs_units.", code="required")
+        if "executed_obs_units" in attrs:
+            attrs["executions"] = attrs.pop("executed_obs_units")
         return attrs
+
+
+class AllowanceSerializer(serializers.Serializer[Any]):
+    """A quota that counts for a request."""
+
+    whose = serializers.CharField()
+    max_bytes = serializers.IntegerField()
+    used_bytes = serializers.IntegerField()
+    free_bytes = serializers.IntegerField()
+    new_bytes = serializers.IntegerField(help_text="What the request would take of it.")
+    fits = serializers.BooleanField()
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    """What a request would cost."""
+
+    packages = serializers.IntegerField()
+    not_archived = serializers.IntegerField(help_text="Packages that cannot be staged yet.")
+    total_bytes = serializers.IntegerField()
+    there_bytes = serializers.IntegerField(help_text="Of these, at the location already.")
+    ahead_bytes = serializers.IntegerField(help_text="What others wait for there.")
+    bytes_per_s = serializers.FloatField(allow_null=True, help_text="Measured there; null: nothing was staged yet.")
+    seconds = serializers.FloatField(allow_null=True, help_text="Until all is there, by that rate.")
+    quotas = AllowanceSerializer(many=True)
 
 
 class ExtensionSerializer(StrictSerializer):

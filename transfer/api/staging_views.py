@@ -16,6 +16,7 @@ from accounts.auth.tokens import may, user_of
 from ccatdc.common.api.views import StrictListView
 from transfer.api.filters import StagingJobFilter
 from transfer.api.staging_serializers import (
+    EstimateSerializer,
     ExtensionSerializer,
     StagingJobDetailSerializer,
     StagingJobSerializer,
@@ -23,6 +24,7 @@ from transfer.api.staging_serializers import (
 )
 from transfer.models import StagingJob
 from transfer.staging import requests
+from transfer.staging.estimates import estimate, packages_of
 
 STAGE = "stage:data"
 
@@ -78,6 +80,24 @@ class StagingJobsView(StrictListView[StagingJob]):
         return shown(request, job.pk, HTTPStatus.CREATED)
 
 
+class EstimateView(APIView):
+    """Before asking."""
+
+    needs = {"POST": STAGE}
+
+    @extend_schema(
+        operation_id="estimate_staging", request=StagingRequestSerializer, responses={200: EstimateSerializer}
+    )
+    def post(self, request: Request) -> Response:
+        """Size, time and quotas of the same request; nothing is asked for."""
+        body = StagingRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        data: dict[str, Any] = body.validated_data
+        user = user_of(request)
+        wanted = packages_of(user, packages=data.get("packages", ()), executions=data.get("executions", ()))
+        return Response(EstimateSerializer(estimate(user, wanted, data["location"])).data)
+
+
 class StagingJobView(APIView):
     """One job."""
 
@@ -116,6 +136,18 @@ class ExtendJobView(APIView):
         job = job_of(request, pk)
         requests.extend_job(job, body.validated_data["until"], user=user_of(request))
         return shown(request, pk)
+
+
+class AskAgainView(APIView):
+    """The same once more."""
+
+    needs = {"POST": STAGE}
+
+    @extend_schema(operation_id="ask_again_for_staging_job", request=None, responses={201: StagingJobDetailSerializer})
+    def post(self, request: Request, pk: int) -> Response:
+        """A new job for what one that is over had asked for."""
+        made = requests.ask_again(job_of(request, pk), user=user_of(request))
+        return shown(request, made.pk, HTTPStatus.CREATED)
 
 
 class RetryJobView(APIView):

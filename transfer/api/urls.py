@@ -20,10 +20,12 @@ urlpatterns = [
     path("transfer/operations/<int:pk>", views.OperationView.as_view()),
     path("transfer/operations/<int:pk>/retry", views.RetryOperationView.as_view()),
     path("transfer/operations/<int:pk>/cancel", views.CancelOperationView.as_view()),
+    path("staging/estimate", staging_views.EstimateView.as_view()),
     path("staging/jobs/", staging_views.StagingJobsView.as_view()),
     path("staging/jobs/<int:pk>/", staging_views.StagingJobView.as_view()),
     path("staging/jobs/<int:pk>/cancel", staging_views.CancelJobView.as_view()),
     path("staging/jobs/<int:pk>/extend", staging_views.ExtendJobView.as_view()),
+    path("staging/jobs/<int:pk>/again", staging_views.AskAgainView.as_view()),
     path("staging/jobs/<int:pk>/retry", staging_views.RetryJobView.as_view()),
     *rows_at(
         {

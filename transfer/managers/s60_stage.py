@@ -20,14 +20,14 @@ from datamgmt.models import DataLocation, RawDataPackage
 from transfer.managers.base import StageManager
 from transfer.models import Staging, StagingJob, StagingJobLog
 from transfer.routing.routes import require_receiving, staging_origin
-from transfer.staging.mail import tell_requester
+from transfer.staging.mail import tell_requester, warn_requester
 
 #: Operations planned for one job in one pass: a large job does not keep the other stages waiting.
 PASS_LIMIT = 100
 
 
 class StagingManager(StageManager[StagingJob]):
-    """One job at a time, oldest first."""
+    """One job at a time, oldest first; then those whose data goes soon."""
 
     name = "stage"
 
@@ -36,11 +36,14 @@ class StagingManager(StageManager[StagingJob]):
         stagings = Staging.objects.non_polymorphic().filter(staging_job=OuterRef("pk"))
         is_tried_again = Exists(stagings.open()) | ~Exists(stagings.failed())
         jobs = StagingJob.objects.unfinished().filter(Q(status__in=OPEN_STATUSES) | is_tried_again)
-        return jobs.order_by("created_at", "id")
+        return [*jobs.order_by("created_at", "id"), *StagingJob.objects.to_be_warned().order_by("expires_at", "id")]
 
     def plan(self, work: StagingJob) -> int:
         """Operations for packages that have none and whose turn it is; then the job's own status."""
         job = StagingJob.objects.select_for_update(of=("self",)).get(pk=work.pk)
+        if job.status == Status.COMPLETED:
+            warn_requester(job)
+            return 0
         try:
             place = DataLocation.objects.with_site().get(pk=job.destination_location_id)
             planned = self._plan_packages(job, require_receiving(place))

@@ -8,7 +8,7 @@ from operator import or_
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -21,6 +21,8 @@ from planning.models import ExecutedObsUnit
 #: Days that a job keeps its data, and the most to which it can be extended.
 DEFAULT_KEEP_DAYS = 14
 MAX_KEEP_DAYS = 60
+#: So long before its data goes a requester is warned.
+WARN_BEFORE = timedelta(days=3)
 
 JOB_MOVES: Moves = {
     Status.PENDING: frozenset({Status.IN_PROGRESS, Status.COMPLETED, Status.FAILED}),
@@ -64,6 +66,11 @@ class StagingJobQuerySet(models.QuerySet["StagingJob"]):
         """Still to be served or followed."""
         return self.active().exclude(status=Status.COMPLETED)
 
+    def to_be_warned(self) -> StagingJobQuerySet:
+        """Whose data goes soon, and whose requester was not told of this end yet."""
+        soon = self.active().filter(status=Status.COMPLETED, expires_at__lte=timezone.now() + WARN_BEFORE)
+        return soon.filter(Q(warned_of__isnull=True) | ~Q(warned_of=F("expires_at")))
+
     def needing(self, package_id: object, location: DataLocation) -> StagingJobQuerySet:
         """Active jobs that need this package at this place."""
         return self.active().filter(
@@ -104,6 +111,9 @@ class StagingJob(models.Model):
     cancelled_at = models.DateTimeField(null=True, blank=True, editable=False)
     notified_at = models.DateTimeField(null=True, blank=True, editable=False)
     failure_error_message = models.TextField(blank=True, editable=False)
+    warned_of = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The end of which the requester was warned."
+    )
 
     objects = StagingJobQuerySet.as_manager()
 

@@ -13,6 +13,7 @@ from ccatdc.common.admin.badges import badge
 from ccatdc.common.units import NOTHING, duration_text, size_text
 from planning.models import ExecutedObsUnit
 from transfer.observations.lines import Line, lines
+from transfer.staging.basket import Basket
 
 QUALITY_COLOURS = {"good": "success", "usable": "warning", "bad": "danger"}
 _NUMBER: Any = {"td": {"class": "num nowrap"}, "th": {"class": "num"}}
@@ -21,6 +22,7 @@ _NUMBER: Any = {"td": {"class": "num nowrap"}, "th": {"class": "num"}}
 class ObservationTable(tables.Table):  # type: ignore[misc]
     """Sorted by the time, of which there is an index: sorting by others would read every row that matches."""
 
+    tick = tables.Column(accessor="pk", verbose_name="Choose", orderable=False)
     start_time = tables.Column(verbose_name="Start (UTC)", attrs={"td": {"class": "nowrap"}})
     source = tables.Column(accessor="obs_unit__target_name", verbose_name="Source", orderable=False)
     obs_unit = tables.Column(accessor="obs_unit__name", verbose_name="Obs unit", orderable=False)
@@ -39,6 +41,18 @@ class ObservationTable(tables.Table):  # type: ignore[misc]
         fields: list[str] = []
         order_by = "-start_time"
         empty_text = "No observation matches."
+
+    def __init__(self, *args: Any, basket: Basket, may_stage: bool, **kwargs: Any) -> None:
+        super().__init__(*args, exclude=() if may_stage else ("tick",), **kwargs)
+        self._basket = basket
+
+    def render_tick(self, record: ExecutedObsUnit) -> SafeString | str:
+        """The box; what is in the basket has none."""
+        if record.pk in self._basket:
+            return "in the basket"
+        label = f"Choose {record.obs_unit.target_name}, {record.start_time:%Y-%m-%d %H:%M}"
+        box = '<input type="checkbox" name="observation" value="{}" aria-label="{}">'
+        return format_html(box, record.pk, label)
 
     def gather(self) -> None:
         """Ask what the rows of the shown page need, for all at once."""

@@ -21,6 +21,7 @@ from transfer.observations.filters import ObservationFilter
 from transfer.observations.lines import lines
 from transfer.observations.tables import ObservationTable, quality_badge
 from transfer.products.page import made_of as products_made_of
+from transfer.staging.basket import Basket
 from transfer.staging.requests import MAX_PACKAGES
 from transfer.staging.selection import Selection
 from transfer.staging.views import needs
@@ -44,14 +45,22 @@ def search(request: HttpRequest) -> Any:
     wanted = request.GET.get("format", "")
     if wanted in FORMATS and is_clear:
         return _file(rows, wanted)
-    table = ObservationTable(rows)
+    may_stage = person_of(request).may("stage:data")
+    table = ObservationTable(rows, basket=Basket(request), may_stage=may_stage)
     paginate = {"per_page": PER_PAGE, "paginator_class": BoundedPaginator, "silent": True}
     RequestConfig(request, paginate=paginate).configure(table)
     table.gather()
     query = request.GET.copy()
     for name in ("format", "page", "sort"):
         query.pop(name, None)
-    context = {"filter": asked, "table": table, "query": query.urlencode(), "formats": LABELS, "most": f"{MAX_ROWS:,}"}
+    context = {
+        "may_stage": may_stage,
+        "filter": asked,
+        "table": table,
+        "query": query.urlencode(),
+        "formats": LABELS,
+        "most": f"{MAX_ROWS:,}",
+    }
     return render(request, "observations/search.html", context, status=200 if is_clear else 400)
 
 
@@ -92,6 +101,7 @@ def observation(request: HttpRequest, pk: UUID) -> HttpResponse:
             "files": files,
             "citation": page.citation(row, request.build_absolute_uri(request.path)),
             "may_stage": may_stage,
+            "in_basket": row.pk in Basket(request),
             "archived_count": line.archived,
         },
     )

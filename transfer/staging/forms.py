@@ -48,6 +48,14 @@ class RequestForm(forms.Form):
         field.queryset = places.of_type(LocationType.PROCESSING)
 
 
+class BasketForm(RequestForm):
+    """The request of a basket: whole observations, always."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["whole_observations"]
+
+
 class ExtendForm(forms.Form):
     """How much longer the data of a job stays."""
 

@@ -32,3 +32,19 @@ def tell_requester(job: StagingJob) -> None:
     address = StagingJob.objects.values_list("requested_by__email", flat=True).get(pk=job.pk)
     if queue_mail(address, what, "\n\n".join(lines), dedup_key=key):
         StagingJob.objects.filter(pk=job.pk).update(notified_at=Now())
+
+
+def warn_requester(job: StagingJob) -> None:
+    """That the data goes soon. Once for each end: a job that was extended gets a new warning before its new end."""
+    if not StagingJob.objects.to_be_warned().filter(pk=job.pk).exists():
+        return
+    location: Any = DataLocation.objects.with_site().get(pk=job.destination_location_id)
+    text = (
+        f"{' '.join(str(job).split())}: your data in {location.path.rstrip('/')}/{job.folder_key} stays until"
+        f" {job.expires_at:%Y-%m-%d %H:%M} UTC, and goes then. The packages stay in the archive.\n\n"
+        f"Keep it longer, or cancel it if you are done: {settings.PORTAL_URL}/staging/jobs/{job.pk}/"
+    )
+    key = f"staging_job {job.pk} until {job.expires_at.isoformat()}"
+    address = StagingJob.objects.values_list("requested_by__email", flat=True).get(pk=job.pk)
+    queue_mail(address, f"{job}: its data goes on {job.expires_at:%Y-%m-%d}.", text, dedup_key=key)
+    StagingJob.objects.filter(pk=job.pk).update(warned_of=job.expires_at)

@@ -28,6 +28,7 @@ from planning.models import ExecutedObsUnit
 from transfer.engine import dispatch
 from transfer.models import Staging, StagingJob, StagingJobLog
 from transfer.models.jobs import MAX_KEEP_DAYS
+from transfer.staging.quotas import require_quota
 
 #: Packages of one job.
 MAX_PACKAGES: Final = 1000
@@ -55,7 +56,7 @@ def request_staging(
     ``packages`` and ``executions`` are ids; one that is named twice counts once. An observation is its own packages and
     what data streams wrote meanwhile. Raises RequestError: none or too many packages, both kinds, unknown ones (for the
     user: those that they may not see too), not archived ones, no good archive copy, a location that is not for this,
-    inactive, or without room below its critical threshold.
+    inactive, or without room below its critical threshold; a quota that would be exceeded.
     """
     if packages and executions:
         raise RequestError("Name packages or executions, not both.", code="staging.packages_and_executions")
@@ -75,6 +76,7 @@ def request_staging(
         if not executions:
             require_all_files_visible(rows, user)
         _require_room(place, rows)
+        require_quota(user, rows)
         job = StagingJob.objects.create(
             name=name, requested_by=user, destination_location=place, total_bytes=_bytes_of(rows)
         )
@@ -140,6 +142,18 @@ def retry_job(job: StagingJob, *, user: User) -> StagingJob:
         _log(job, f"Tried again by {user}.", user)
         notify_managers()
     return job
+
+
+def ask_again(job: StagingJob, *, user: User) -> StagingJob:
+    """A new job for what one that is over had asked for, at the same place. ConflictError while it is active; else as
+    :func:`request_staging`.
+    """
+    if job.active:
+        raise ConflictError(f"{job} is active still.", code="staging.job_active", remedy="Extend it.")
+    executions = list(job.executions.values_list("pk", flat=True))
+    packages = [] if executions else list(job.raw_data_packages.values_list("pk", flat=True))
+    place = DataLocation.objects.non_polymorphic().with_site().get(pk=job.destination_location_id)
+    return request_staging(user, packages, place, job.name, executions=executions)
 
 
 def progress_of(job: StagingJob) -> list[PackageProgress]:

@@ -199,6 +199,19 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
 
 @needs("stage:data")
 @require_POST
+def again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Ask once more for what a job that is over had."""
+    try:
+        made = requests.ask_again(_job_of(request, pk), user=person_of(request))
+    except CcatError as error:
+        messages.error(request, str(error))
+        return redirect("staging:job", pk=pk)
+    messages.success(request, "Your request is on its way. This page follows it.")
+    return redirect("staging:job", pk=made.pk)
+
+
+@needs("stage:data")
+@require_POST
 def extend(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep the data longer, as far as that goes."""
     form = ExtendForm(request.POST)
