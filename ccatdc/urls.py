@@ -8,11 +8,13 @@ from django.urls import include, path
 from ccatdc.health import health
 from ccatdc.metrics.view import MetricsView
 from notifications.my_notifications import my_notifications
+from transfer.staging.usage import my_usage
 from transfer.staging.views import home
 
 urlpatterns = [
     path("", home, name="home"),
     path("accounts/me/notifications/", my_notifications, name="my_notifications"),
+    path("accounts/me/usage/", my_usage, name="my_usage"),
     path("accounts/", include("accounts.urls")),
     path("observations/", include("transfer.observations.urls")),
     path("products/", include("transfer.products.urls")),

@@ -51,6 +51,8 @@ if SITE_ROLE not in ("primary", "gateway"):
     raise ImproperlyConfigured(f"CCATDC_SITE_ROLE is {SITE_ROLE!r}; it is primary or gateway.")
 ROOT_URLCONF = "ccatdc.urls"
 WSGI_APPLICATION = "ccatdc.wsgi.application"
+# Whom who has no account asks for one: a mail address or the address of a page, shown to everybody.
+CONTACT = env.str("CCATDC_CONTACT", default="")
 PORTAL_URL = env.str("CCATDC_PORTAL_URL", default="http://127.0.0.1:8000")
 
 INSTALLED_APPS = [

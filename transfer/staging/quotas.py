@@ -48,10 +48,15 @@ def allowances(user: User, packages: Iterable[RawDataPackage] = ()) -> list[Allo
         held = _held(StagingJob.objects.active().of(user))
         found.append(_allowance(f"your quota ({user})", own, held, wanted, "staging.quota_of_user"))
     for quota in StagingQuota.objects.for_programs(_programs(wanted)):
-        of_program = RawDataPackage.objects.filter(executed_obs_unit__obs_unit__observing_program=quota.program)
-        held = _held(StagingJob.objects.active()).filter(pk__in=of_program.values("pk"))
-        mine = list(of_program.filter(pk__in=[package.pk for package in wanted]))
-        found.append(_allowance(f"the quota of {quota.program}", quota, held, mine, "staging.quota_of_program"))
+        found.append(_allowance_of_program(quota, wanted))
+    return found
+
+
+def allowances_of(user: User) -> list[Allowance]:
+    """The person's own quota and those of the programs that they are in, with what is taken now."""
+    found = allowances(user)
+    for quota in StagingQuota.objects.for_programs(ObservingProgram.objects.of(user).values("pk")):
+        found.append(_allowance_of_program(quota, []))
     return found
 
 
@@ -75,6 +80,13 @@ def _allowance(whose: str, quota: StagingQuota, held: Any, wanted: Sequence[RawD
     there = set(held.filter(pk__in=[package.pk for package in wanted]).values_list("pk", flat=True))
     new = sum(package.size or 0 for package in wanted if package.pk not in there)
     return Allowance(whose, quota.max_bytes, used, new, code)
+
+
+def _allowance_of_program(quota: StagingQuota, wanted: Sequence[RawDataPackage]) -> Allowance:
+    of_program = RawDataPackage.objects.filter(executed_obs_unit__obs_unit__observing_program=quota.program)
+    held = _held(StagingJob.objects.active()).filter(pk__in=of_program.order_by().values("pk"))
+    mine = list(of_program.filter(pk__in=[package.pk for package in wanted]))
+    return _allowance(f"the quota of {quota.program}", quota, held, mine, "staging.quota_of_program")
 
 
 def _held(jobs: Any) -> Any:

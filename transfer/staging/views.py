@@ -32,6 +32,7 @@ from transfer.models.jobs import MAX_KEEP_DAYS
 from transfer.staging import requests
 from transfer.staging.filters import PackageFilter
 from transfer.staging.forms import ExtendForm, RequestForm
+from transfer.staging.landing import landing
 from transfer.staging.progress import Progress
 from transfer.staging.selection import Selection
 from transfer.staging.tables import JobTable, PackageTable, job_badge
@@ -56,10 +57,11 @@ def needs(codename: str) -> Callable[[View], View]:
     return decorate
 
 
-@login_required
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
-    """Where everybody begins: one's jobs, the archive, the portal."""
+    """Where everybody begins: one's jobs, the archive, the portal; without a log-in what the data center is."""
+    if not request.user.is_authenticated:
+        return landing(request)
     mine = StagingJob.objects.of(person_of(request)).select_related("destination_location__site")
     return render(request, "staging/home.html", {"jobs": [(job, job_badge(job)) for job in mine[:JOBS_ON_HOME_PAGE]]})
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from ccat_data import searching
+from ccat_data import downloading, searching, staging, verifying
 from ccat_data.errors import CcatDataError
 from ccat_data.server import Server
 from ccat_file.errors import CcatFileError
@@ -31,7 +31,7 @@ exit status:
   6  address or token is missing or was rejected
 """
 #: Modules with a sub-command.
-_COMMANDS: Final = (searching,)
+_COMMANDS: Final = (searching, staging, downloading, verifying)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from ccat_data.errors import AwayError, RefusedError, SettingsError
 from ccat_file.answers import seconds_after
@@ -60,7 +61,9 @@ class Server:
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
         """The document at an address. RefusedError, SettingsError; AwayError after some tries."""
-        return self.patiently(lambda: _document(self._send("GET", path, params=dict(query or {}))))
+        # None and not {}: an empty one would take the query out of the path.
+        params = dict(query) if query else None
+        return self.patiently(lambda: _document(self._send("GET", path, params=params)))
 
     def post(self, path: str, body: Any) -> Any:
         """Ask for something, once: it is not known whether an unanswered request was heard."""
@@ -74,7 +77,8 @@ class Server:
             following = answer.get("next")
             if not following:
                 return
-            answer = self.get(str(following).removeprefix(self.url))
+            parts = urlsplit(str(following))  # a proxy may know the host under another name
+            answer = self.get(f"{parts.path}?{parts.query}")
 
     def stream(self, path: str, headers: Mapping[str, str]) -> Any:
         """An answer whose body is still to be read: a context manager of httpx."""
