@@ -28,6 +28,7 @@ from datamgmt.models import (
     Site,
 )
 from datamgmt.models.locations import MEASURED
+from datamgmt.models.metadata import COMPUTED
 from notifications.models import NotificationChannel, NotificationRule
 from observatory.models import (
     DataStream,
@@ -102,7 +103,9 @@ _TABLES: Final = (
     ),
     Tracked(DataArchive, "{r}.name"),
     Tracked(
-        RawDataPackageMetadata, _of("raw_data_package", "name", "raw_data_package_id"), ("created_at", "updated_at")
+        RawDataPackageMetadata,
+        _of("raw_data_package", "name", "raw_data_package_id"),
+        ("created_at", "updated_at", "computed", "computed_at", *COMPUTED),
     ),
     Tracked(ReductionSoftware, "{r}.name"),
     Tracked(DataProduct, "{r}.name"),
@@ -162,19 +165,32 @@ def triggers() -> tuple[tuple[Any, pgtrigger.Trigger], ...]:
 
 def touched() -> list[tuple[Any, pgtrigger.Trigger]]:
     """``updated_at`` moves with every change, also of many rows at once and in SQL, unless the change says it itself."""
-    unsaid = pgtrigger.Condition("OLD.updated_at IS NOT DISTINCT FROM NEW.updated_at AND OLD.* IS DISTINCT FROM NEW.*")
-    trigger = pgtrigger.Trigger(
+    return [
+        (model, _touch(model))
+        for model in apps.get_models()
+        if any(field.name == "updated_at" for field in model._meta.local_concrete_fields)
+    ]
+
+
+def _touch(model: Any) -> pgtrigger.Trigger:
+    unsaid = pgtrigger.Condition(f"OLD.updated_at IS NOT DISTINCT FROM NEW.updated_at AND {_differs(model)}")
+    return pgtrigger.Trigger(
         name="touch",
         when=pgtrigger.Before,
         operation=pgtrigger.Update,
         condition=unsaid,
         func="NEW.updated_at = now(); RETURN NEW;",
     )
-    return [
-        (model, trigger)
-        for model in apps.get_models()
-        if any(field.name == "updated_at" for field in model._meta.local_concrete_fields)
-    ]
+
+
+def _differs(model: Any) -> str:
+    """The row, or its columns where the database keeps some itself: before it has, nothing may look at those."""
+    fields = model._meta.local_concrete_fields
+    if not any(field.generated for field in fields):
+        return "OLD.* IS DISTINCT FROM NEW.*"
+    columns = [field.column for field in fields if not field.generated]
+    old, new = (", ".join(f'{row}."{column}"' for column in columns) for row in ("OLD", "NEW"))
+    return f"({old}) IS DISTINCT FROM ({new})"
 
 
 def register() -> None:

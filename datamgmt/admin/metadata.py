@@ -17,3 +17,4 @@ class RawDataPackageMetadataAdmin(PortalAdmin):
     autocomplete_fields = ["raw_data_package"]
     ordering = ["-id"]
     sortable_by = ()
+    readonly_fields = ["computed", "computed_at"]

@@ -155,6 +155,21 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
             "instrument_module__instrument",
         )
 
+    def with_all_that_describes_it(self) -> RawDataPackageQuerySet:
+        """With what its metadata is computed from (datamgmt/metadata)."""
+        return self.select_related(
+            "executed_obs_unit__obs_unit__observing_program",
+            "executed_obs_unit__obs_unit__obs_mode",
+            "executed_obs_unit__obs_unit__telescope",
+            "data_stream",
+            "instrument_module__instrument",
+        )
+
+    def in_order_of_keys(self, after: Any, most: int) -> RawDataPackageQuerySet:
+        """The next ones, for a walk through all of them."""
+        rows = self.order_by("pk")
+        return (rows if after is None else rows.filter(pk__gt=after))[:most]
+
     def total_size(self) -> int:
         """Bytes of all of them."""
         return int(self.aggregate(total=Sum("size"))["total"] or 0)

@@ -264,6 +264,7 @@ def _files(entries: list[dict[str, Any]], package: RawDataPackage, rows: Rows) -
 
 def _metadata(columns: dict[str, Any]) -> dict[str, Any]:
     left_out = {"id", "raw_data_package_id", "created_at", "updated_at"}
+    left_out |= {field.attname for field in RawDataPackageMetadata._meta.concrete_fields if field.generated}
     return {name: value for name, value in columns.items() if name not in left_out}
 
 

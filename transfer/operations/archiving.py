@@ -16,7 +16,8 @@ from ccatdc.common.errors import KeyMissingError, StorageError
 from ccatdc.common.states import transition_all
 from datamgmt.checksums import BUFFER_BYTES, digest_of, new_digest
 from datamgmt.copies.recording import record_package_copy
-from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage, RawDataPackageMetadata
+from datamgmt.metadata.filling import fill_where_missing
+from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
 from datamgmt.packaging.naming import sidecar_key
 from datamgmt.packaging.sidecar import sidecar_of
 from datamgmt.states import PackageState, VerifiedHow
@@ -63,6 +64,7 @@ def archive_package(
             found, recorded = f"{length} bytes, {digest}", f"{size} bytes, {package.digest}"
             raise damaged(f"What should be {package}", found, recorded)
     _read_back(archive, object_key, size, package.digest, Part(lease, size))
+    fill_where_missing(package)
     document = sidecar_of(package, archive.name, object_key)
     with archive.writer(archived.sidecar_key, attempt, len(document)) as out:
         out.write(document)
@@ -88,7 +90,6 @@ def record_archived(package: RawDataPackage, location: DataLocation, archived: A
     record_package_copy(
         package, location, key=archived.object_key, how=VerifiedHow.READ_BACK, store_version=archived.version
     )
-    RawDataPackageMetadata.objects.get_or_create(raw_data_package=package)
     transition_all(
         RawDataPackage.objects.filter(pk=package.pk), PackageState.ARCHIVED, field="state", archived_at=Now()
     )

@@ -33,6 +33,7 @@ from datamgmt.copies.recording import (
     record_packaged_files,
     set_files_aside,
 )
+from datamgmt.metadata.filling import fill
 from datamgmt.models import DataLocation, PhysicalCopy, RawDataFile, RawDataPackage
 from datamgmt.packaging.naming import buffer_key
 from datamgmt.packaging.tarballs import (
@@ -142,6 +143,7 @@ class CreatePackage(StageOperation[RawDataPackageCreation]):
         if self.replaced is not None:
             end_replaced_copy(self.replaced, f"{self.package} was made again.")
         record_package_copy(self.package, self.destination, key=self.key, how=VerifiedHow.WRITTEN)
+        fill(self.package)
 
     def record_failure(self, error: CcatError) -> None:
         """What was found wrong about files is kept although the package was not made."""
