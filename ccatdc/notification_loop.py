@@ -29,6 +29,8 @@ from notifications.sending import forget_old_messages, send_waiting
 from notifications.telling import tell
 from transfer.engine.database import DATABASE_AWAY, unless_away
 from transfer.engine.heartbeats import Pulse
+from transfer.models import QueryJob
+from transfer.tap import jobs
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +88,7 @@ def conditions_of(groups: list[AttentionGroup]) -> list[Condition]:
 
 def forget() -> int:
     """Remove what is old; how many rows."""
-    return forget_old_messages() + forget_old_alerts()
+    return forget_old_messages() + forget_old_alerts() + jobs.remove_expired()
 
 
 class _Step:
@@ -116,6 +118,7 @@ class NotificationLoop:
         self._steps: tuple[_Step, ...] = (
             _Step(evaluate, EVALUATE_SECONDS),
             _Step(self._serve, 0.0),
+            _Step(self._answer, 0.0),
             _Step(forget, FORGET_SECONDS),
         )
         self._threads: dict[int, threading.Thread] = {}
@@ -124,6 +127,7 @@ class NotificationLoop:
             influxdb = InfluxDB(**settings.INFLUXDB)
             self._influx = InfluxWriter(influxdb)
             self._steps = (*self._steps, _Step(self._measure, influxdb.seconds))
+        self._answering: threading.Thread | None = None
         self._stopping = False
 
     def run(self) -> None:
@@ -173,6 +177,21 @@ class NotificationLoop:
             send_waiting(channel, stopping=lambda: self._stopping)
         except DATABASE_AWAY as error:
             logger.warning("The database does not answer; messages of %s wait: %s", channel, error)
+        finally:
+            connection.close()
+
+    def _answer(self) -> None:
+        """A thread for the queries of astronomers that run as jobs: one may take minutes."""
+        is_free = self._answering is None or not self._answering.is_alive()
+        if is_free and QueryJob.objects.for_work().exists():
+            self._answering = threading.Thread(target=self._run_queries, name="queries", daemon=True)
+            self._answering.start()
+
+    def _run_queries(self) -> None:
+        try:
+            jobs.run_waiting(lambda: self._stopping)
+        except DATABASE_AWAY as error:
+            logger.warning("The database does not answer; queries wait: %s", error)
         finally:
             connection.close()
 

@@ -20,6 +20,7 @@ urlpatterns = [
     path("products/", include("transfer.products.urls")),
     path("staging/", include("transfer.staging.urls")),
     path("vo/", include("transfer.observations.vo_urls")),
+    path("tap/", include("transfer.tap.urls")),
     path("portal/", admin.site.urls),
     path("api/", include("ccatdc.api")),
     path("health", health, name="health"),

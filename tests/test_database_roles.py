@@ -13,7 +13,16 @@ from django.db import connection, transaction
 from psycopg.errors import InsufficientPrivilege, RaiseException
 
 from accounts.models import Change, SystemLog
-from ccatdc.database_roles.granting import OWNER, ROLES, create_database_roles, rights, role_name, tables
+from ccatdc.database_roles.granting import (
+    OWNER,
+    ROLES,
+    TAP,
+    TAP_VIEWS,
+    create_database_roles,
+    rights,
+    role_name,
+    tables,
+)
 from tests.factories.accounts import ApiTokenFactory, SystemLogFactory, UserFactory
 from tests.factories.datamgmt import BufferLocationFactory
 from tests.roles import as_role
@@ -59,11 +68,27 @@ def test_no_role_is_more_than_it_is(role: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls,"
-            " (SELECT count(*) FROM pg_auth_members m WHERE m.member = r.oid)"
+            " (SELECT count(*) FROM pg_auth_members m WHERE m.member = r.oid AND m.roleid <> %s::regrole)"
             " FROM pg_roles r WHERE rolname = %s",
-            [role_name(role)],
+            [role_name(TAP), role_name(role)],
         )
+        # Of TAP's role, which reads less than they do, those are members that run queries.
         assert cursor.fetchone() == (False, False, False, False, False, 0)
+
+
+def test_the_role_of_queries_sees_its_views_only() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT array_agg(relname::text ORDER BY relname) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            " AND relkind IN ('r', 'p', 'v', 'm', 'S') AND CASE relkind"
+            " WHEN 'S' THEN has_sequence_privilege(%(tap)s, oid, 'USAGE, SELECT, UPDATE')"
+            " ELSE has_table_privilege(%(tap)s, oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE') OR"
+            " has_any_column_privilege(%(tap)s, oid, 'SELECT, INSERT, UPDATE') END",
+            {"tap": role_name(TAP)},
+        )
+        assert cursor.fetchone() == (sorted(TAP_VIEWS),)
+        cursor.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", [role_name(TAP)])
+        assert cursor.fetchone() == (False,)
 
 
 def test_the_reader_changes_nothing() -> None:

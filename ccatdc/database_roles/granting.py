@@ -21,6 +21,11 @@ PREFIX: Final = "ccatdc"
 OWNER: Final = "owner"
 #: The roles of processes, and of people who only look.
 ROLES: Final = ("web", "managers", "worker", "gateway", "reader")
+#: As this one queries of astronomers run (transfer/tap): nobody logs in as it, and it sees these views only.
+TAP: Final = "tap"
+TAP_VIEWS: Final = ("tap_obscore", "tap_observations", "tap_sources", "tap_programs")
+#: Who runs such queries.
+TAP_USERS: Final = ("web", "managers")
 _RIGHTS: Final = Path(__file__).with_name("rights.yaml")
 _VERBS: Final = {"I": "INSERT", "U": "UPDATE", "D": "DELETE"}
 #: Tables of libraries and of Django itself that are no model.
@@ -53,7 +58,8 @@ def create_database_roles() -> None:
         for role in (OWNER, *ROLES):
             cursor.execute(_make_role(role_name(role)))
         cursor.execute(_own_everything())
-        for statement in [*_close(), *_grants()]:
+        cursor.execute(_make_role(role_name(TAP), "NOLOGIN"))
+        for statement in [*_close(), *_grants(), *_tap()]:
             cursor.execute(statement)
         cursor.execute(_history_by_its_owner())
 
@@ -69,12 +75,12 @@ def renew_after_migrate(**sent: Any) -> None:
         create_database_roles()
 
 
-def _make_role(name: str) -> sql.Composable:
+def _make_role(name: str, how: str = "LOGIN") -> sql.Composable:
     # Another session may make it at the same time: roles belong to the server, not to the database.
     return sql.SQL(
-        "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = {text}) THEN CREATE ROLE {name} LOGIN; END IF;"
+        "DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = {text}) THEN CREATE ROLE {name} {how}; END IF;"
         " EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
-    ).format(text=name, name=sql.Identifier(name))
+    ).format(text=name, name=sql.Identifier(name), how=sql.SQL(how))
 
 
 def _own_everything() -> sql.Composable:
@@ -131,6 +137,19 @@ def _reading(table: str, role: sql.Identifier, hidden: set[str]) -> Iterable[sql
     columns = sorted(_columns(table) - hidden)
     listed = sql.SQL(", ").join(map(sql.Identifier, columns))
     yield sql.SQL("GRANT SELECT ({}) ON {} TO {}").format(listed, sql.Identifier(table), role)
+
+
+def _tap() -> Iterable[sql.Composable]:
+    name = sql.Identifier(role_name(TAP))
+    yield sql.SQL("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {}").format(name)
+    yield sql.SQL("REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM {}").format(name)
+    yield sql.SQL("GRANT USAGE ON SCHEMA public TO {}").format(name)
+    with connection.cursor() as cursor:
+        known = {row.name for row in connection.introspection.get_table_list(cursor) if row.type == "v"}
+    for view in sorted(known & set(TAP_VIEWS)):
+        yield sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(view), name)
+    users = sql.SQL(", ").join(sql.Identifier(role_name(user)) for user in TAP_USERS)
+    yield sql.SQL("GRANT {} TO {}").format(name, users)
 
 
 def _columns(table: str) -> set[str]:

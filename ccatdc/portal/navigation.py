@@ -112,6 +112,7 @@ GROUPS: tuple[Group, ...] = (
             ("auto_delete", "transfer.deletionitem"),
             ("functions", "transfer.worktotal"),
             ("data_usage", "transfer.locationusage"),
+            ("travel_explore", "transfer.queryjob"),
             ("data_object", "datamgmt.rawdatapackagemetadata"),
         ),
     ),

@@ -189,6 +189,21 @@ BREAKER_LONGEST_SECONDS = env.float("CCATDC_BREAKER_LONGEST_SECONDS", default=12
 MANAGER_POLL_SECONDS = env.float("CCATDC_MANAGER_POLL_SECONDS", default=30.0)
 LOG_DIR = Path(env.str("CCATDC_LOG_DIR", default=str(BASE_DIR / "var" / "log")))
 
+# --- Queries of the Virtual Observatory (transfer/tap) ------------------------------------------------------------------
+
+# Who publishes, as registered with the IVOA: a part of the names of data sets.
+IVOA_AUTHORITY = env.str("CCATDC_IVOA_AUTHORITY", default="ccat.invalid")
+# At once: seconds of a query, rows of an answer where nothing is said, and at most. Less than the web process waits.
+TAP_SECONDS = env.float("CCATDC_TAP_SECONDS", default=20.0)
+TAP_ROWS = env.int("CCATDC_TAP_ROWS", default=10_000)
+TAP_MAX_ROWS = env.int("CCATDC_TAP_MAX_ROWS", default=100_000)
+# As a job.
+TAP_JOB_SECONDS = env.int("CCATDC_TAP_JOB_SECONDS", default=600)
+TAP_JOB_ROWS = env.int("CCATDC_TAP_JOB_ROWS", default=1_000_000)
+# How many run at a time in the whole database, so that the others go on as before.
+TAP_QUERIES = env.int("CCATDC_TAP_QUERIES", default=4)
+RESULT_DIR = Path(env.str("CCATDC_RESULT_DIR", default=str(BASE_DIR / "var" / "results")))
+
 # --- Backups (manage.py backup and restore) -----------------------------------------------------------------------------
 
 # The folder of pg_dump and its kin, of the server's version; empty: those in PATH.
@@ -299,6 +314,8 @@ STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     # Logs of operations: on disk, or in a bucket that workers and portal reach from everywhere.
     "logs": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": LOG_DIR}},
+    # Answers to queries that run as jobs: written by run_notifications, read by the web.
+    "results": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": RESULT_DIR}},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
 }
 if env.str("CCATDC_LOG_BUCKET", default=""):
@@ -312,6 +329,10 @@ if env.str("CCATDC_LOG_BUCKET", default=""):
             "secret_key": env.str("CCATDC_LOG_S3_SECRET_KEY"),
             "file_overwrite": True,
         },
+    }
+    STORAGES["results"] = {
+        "BACKEND": STORAGES["logs"]["BACKEND"],
+        "OPTIONS": {**STORAGES["logs"]["OPTIONS"], "location": "results"},
     }
 WHITENOISE_USE_FINDERS = DEBUG
 DJANGO_TABLES2_TEMPLATE = "tables/table.html"

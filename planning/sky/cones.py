@@ -7,15 +7,12 @@ angle is asked of the few rows that are left (haversine, which is exact for smal
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from django.db.models import F, FloatField, Func, Q, Value
 from django.db.models.functions import ASin, Cos, Least, Power, Radians, Sin, Sqrt
 from polymorphic.managers import PolymorphicManager
 from polymorphic.query import PolymorphicQuerySet
-
-if TYPE_CHECKING:
-    pass
 
 #: Added to the window, degrees: rounding must not lose a source on its edge.
 _MARGIN_DEG = 1e-9
@@ -37,22 +34,41 @@ class FixedSourceManager(PolymorphicManager.from_queryset(FixedSourceQuerySet)):
     """Fixed sources."""
 
 
-def window(ra_deg: float, dec_deg: float, radius_deg: float) -> Q:
+class Window(NamedTuple):
+    """Ranges of declination and right ascension, degrees; no range of right ascension is all of it."""
+
+    dec: tuple[float, float]
+    ra: tuple[tuple[float, float], ...]
+
+
+def window_around(ra_deg: float, dec_deg: float, radius_deg: float) -> Window:
     """A box in both coordinates around the cone; two boxes where it passes 0 h, the whole band at a pole."""
     low, high = dec_deg - radius_deg - _MARGIN_DEG, dec_deg + radius_deg + _MARGIN_DEG
-    band = Q(dec_deg__range=(max(low, -90), min(high, 90)))
+    band = max(low, -90.0), min(high, 90.0)
     if low <= -90 or high >= 90:
-        return band
+        return Window(band, ())
     # The widest point of a cone is not on the parallel of its centre.
     half = _MARGIN_DEG + math.degrees(
         math.asin(min(1.0, math.sin(math.radians(radius_deg)) / math.cos(math.radians(dec_deg))))
     )
     left, right = ra_deg - half, ra_deg + half
     if left < 0:
-        return (band & Q(ra_deg__gte=left + 360)) | (band & Q(ra_deg__lte=right))
+        return Window(band, ((left + 360, 360.0), (0.0, right)))
     if right >= 360:
-        return (band & Q(ra_deg__gte=left)) | (band & Q(ra_deg__lte=right - 360))
-    return band & Q(ra_deg__range=(left, right))
+        return Window(band, ((left, 360.0), (0.0, right - 360)))
+    return Window(band, ((left, right),))
+
+
+def window(ra_deg: float, dec_deg: float, radius_deg: float) -> Q:
+    """The same as a condition."""
+    found = window_around(ra_deg, dec_deg, radius_deg)
+    band = Q(dec_deg__range=found.dec)
+    if not found.ra:
+        return band
+    condition = Q()
+    for each in found.ra:
+        condition |= band & Q(ra_deg__range=each)
+    return condition
 
 
 def _separation(ra_deg: float, dec_deg: float) -> Any:

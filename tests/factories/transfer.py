@@ -37,6 +37,7 @@ from transfer.models import (
     LongTermArchiveTransfer,
     LongTermArchiveTransferLog,
     Operation,
+    QueryJob,
     RawDataPackageCreation,
     RoundRobinCursor,
     RouteType,
@@ -267,6 +268,17 @@ class StagingJobLogFactory(DjangoModelFactory[StagingJobLog]):
 
     staging_job = factory.SubFactory(StagingJobFactory)
     status = Status.COMPLETED
+
+
+class QueryJobFactory(DjangoModelFactory[QueryJob]):
+    """A query that waits for its start."""
+
+    class Meta:
+        model = QueryJob
+
+    query = "SELECT target_name FROM ivoa.obscore"
+    max_seconds = 600
+    destroyed_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=3))
 
 
 class CircuitBreakerFactory(DjangoModelFactory[CircuitBreaker]):

@@ -63,6 +63,7 @@ from tests.factories.transfer import (
     LocationUsageFactory,
     LongTermArchiveTransferFactory,
     LongTermArchiveTransferLogFactory,
+    QueryJobFactory,
     RawDataPackageCreationFactory,
     RoundRobinCursorFactory,
     ServiceHeartbeatFactory,
@@ -161,6 +162,7 @@ def one_of_each(db: None) -> None:
     PublicationFactory.create().data_products.add(product)
     RoundRobinCursorFactory.create()
     ServiceHeartbeatFactory.create()
+    QueryJobFactory.create()
     AlertFactory.create()
     NotificationRuleFactory.create()
     OutgoingMessageFactory.create()

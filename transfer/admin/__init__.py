@@ -13,6 +13,7 @@ from transfer.admin import (
     logs,
     operations,
     packages,
+    queries,
     routes,
     totals,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "logs",
     "operations",
     "packages",
+    "queries",
     "routes",
     "totals",
 ]

@@ -6,6 +6,7 @@ from transfer.models.jobs import StagingJob
 from transfer.models.logs import DataTransferLog, LongTermArchiveTransferLog, StagingJobLog
 from transfer.models.operations import OPEN_OPERATION, Operation
 from transfer.models.quotas import StagingQuota
+from transfer.models.queries import QueryJob
 from transfer.models.routes import DataTransferRoute, RoundRobinCursor, RouteType
 from transfer.models.totals import LocationUsage, WorkTotal
 from transfer.models.work import (
@@ -39,6 +40,7 @@ __all__ = [
     "LongTermArchiveTransfer",
     "LongTermArchiveTransferLog",
     "Operation",
+    "QueryJob",
     "RawDataPackageCreation",
     "RoundRobinCursor",
     "RouteType",

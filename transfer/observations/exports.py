@@ -95,7 +95,7 @@ def votable_parts(lines: Iterable[Line], limit: int = MAX_ROWS, ucds: Mapping[st
         yield f'<FIELD name="{field.name}" ID="{field.name}" datatype="{field.datatype}"{size}{unit} ucd="{ucd}"/>\n'
     yield "<DATA><TABLEDATA>\n"
     for line in islice(following, limit):
-        cells = ("" if value is None else escape(_printable(str(value))) for value in _values(line))
+        cells = ("" if value is None else escape(printable(str(value))) for value in _values(line))
         yield "<TR>" + "".join(f"<TD>{cell}</TD>" for cell in cells) + "</TR>\n"
     yield "</TABLEDATA></DATA>\n</TABLE>\n"
     if next(following, None) is not None:
@@ -105,8 +105,8 @@ def votable_parts(lines: Iterable[Line], limit: int = MAX_ROWS, ucds: Mapping[st
 
 def votable_error(message: str) -> str:
     """What a VO client gets in place of a table. The cone search's own recommendation and DALI name it differently."""
-    text = escape(_printable(message))
-    told = quoteattr(_printable(message))
+    text = escape(printable(message))
+    told = quoteattr(printable(message))
     return (
         f'{_HEAD}<INFO name="QUERY_STATUS" value="ERROR">{text}</INFO>\n<INFO name="Error" ID="Error" value={told}/>\n'
         "</RESOURCE>\n</VOTABLE>\n"
@@ -136,7 +136,7 @@ def _values(line: Line) -> list[Any]:
     return [field.value(line) for field in FIELDS]
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without what XML cannot hold, such as control characters and halves of characters."""
     return "".join(
         c for c in text if c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff"

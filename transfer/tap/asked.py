@@ -1,0 +1,52 @@
+"""What a request asks for: the parameters of TAP 1.1, whose names are read in any case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from transfer.tap.answers import format_named
+from transfer.tap.parsing import MOST_CHARACTERS, QueryError
+
+LANGUAGES: Final = frozenset({"ADQL", "ADQL-2.0", "ADQL-2.1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A query, in which format its answer is, and how many rows at most."""
+
+    query: str
+    response_format: str = "votable"
+    max_rows: int | None = None
+    run_id: str = ""
+
+    @classmethod
+    def of(cls, given: Mapping[str, str], *, needs_query: bool = False) -> Asked:
+        """Raises QueryError for what makes no sense."""
+        names = {name.upper(): value for name, value in given.items()}
+        if names.get("REQUEST", "doQuery") not in ("doQuery", ""):
+            raise QueryError("REQUEST is doQuery.")
+        language = names.get("LANG", "ADQL" if not needs_query else "")
+        if language.upper() not in LANGUAGES:
+            raise QueryError("LANG is ADQL.")
+        if names.get("UPLOAD"):
+            raise QueryError("Tables cannot be uploaded here.", code="tap.no_upload")
+        query = names.get("QUERY", "").strip()
+        if needs_query and not query:
+            raise QueryError("QUERY is missing.")
+        if len(query) > MOST_CHARACTERS:
+            raise QueryError(f"A query has {MOST_CHARACTERS} characters at most.", code="tap.too_large")
+        wanted = names.get("RESPONSEFORMAT") or names.get("FORMAT") or ""
+        chosen = format_named(wanted[:100])
+        if chosen is None:
+            raise QueryError("RESPONSEFORMAT is votable, csv or tsv.")
+        return cls(query, chosen, _rows(names.get("MAXREC", "")), names.get("RUNID", "")[:64])
+
+
+def _rows(text: str) -> int | None:
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 20):
+        raise QueryError("MAXREC is a number of rows.")
+    return min(int(text), 2_000_000_000)
