@@ -69,6 +69,7 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
             return render(request, "portal/found.html", context)
         page = {**self.each_context(request), "title": "Find", **context, **(extra_context or {})}
         return render(request, "portal/find.html", page)
+
     def over_time(self, request: HttpRequest) -> HttpResponse:
         """Charts of hours, days or months."""
         from ccatdc.portal.over_time import OverTime, span_named

@@ -21,8 +21,8 @@ from ccatdc.portal.theme import UNFOLD
 from ccatdc.settings.access import *  # noqa: F403
 from ccatdc.settings.gateway import at_gateway
 from ccatdc.settings.github import github_from, github_settings
-from ccatdc.settings.logs import logging_settings
 from ccatdc.settings.influxdb import influxdb_from
+from ccatdc.settings.logs import logging_settings
 from ccatdc.settings.program import program_name
 
 django_stubs_ext.monkeypatch()

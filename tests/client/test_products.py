@@ -44,7 +44,7 @@ def test_a_folder_is_filed_whole_and_once(
     ReductionSoftwareFactory.create()
     raw = RawDataPackageFactory.create(archived=True)
     token = ApiTokenFactory.create(user=UserFactory.create(permissions=["write:products"]), scopes=["write:products"])
-    monkeypatch.setenv("CCAT_FILE_TOKEN", token.secret)  # type: ignore[attr-defined]
+    monkeypatch.setenv("CCAT_DATA_TOKEN", token.secret)  # type: ignore[attr-defined]
     product = {
         "name": "orion-280/map", "level": "l2", "quality_metrics": {"rms_mjy": 1.2},
         "files": ["science/map.fits", "science/weights.fits"],
@@ -113,7 +113,7 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_server_that_is_away_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CCAT_FILE_TOKEN", "ccatdc_of-a-test")
+    monkeypatch.setenv("CCAT_DATA_TOKEN", "ccatdc_of-a-test")
     folder = written(tmp_path, {"run": RUN}, {"science/a": b"x"})
     command = ["--url", "http://127.0.0.1:9", "products", "file", str(folder), "--root", str(tmp_path)]
     assert main([*command, "--location", "cologne_ramses_results", "--wait", "0.1"]) == Exit.WAITING

@@ -340,6 +340,8 @@ class LocationUsageFactory(DjangoModelFactory[LocationUsage]):
     location = factory.SubFactory(BufferLocationFactory)
     used_bytes = 5 * 10**13
     capacity_bytes = 10**14
+
+
 class DownloadFactory(DjangoModelFactory[Download]):
     """A file of 1,000 bytes that was sent."""
 

@@ -1,8 +1,10 @@
 import django.contrib.postgres.fields
+import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.utils.timezone
 import transfer.models.jobs
+import uuid
 from django.conf import settings
 from django.db import migrations, models
 
@@ -82,7 +84,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-created_at'],
                 'base_manager_name': 'objects',
                 'constraints': [models.UniqueConstraint(condition=models.Q(('status__in', ('pending', 'scheduled', 'in_progress'))), fields=('operation_type', 'subject'), name='operation_one_open_per_subject'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'scheduled', 'in_progress', 'completed', 'failed'])), name='operation_status_known'), models.CheckConstraint(condition=models.Q(('operation_type__in', ['raw_data_package_creation', 'data_transfer_package_creation', 'data_transfer', 'data_transfer_unpacking', 'long_term_archive_transfer', 'staging', 'deletion', 'monitoring', 'verification', 'inventory'])), name='operation_type_known'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'in_progress'), _negated=True), models.Q(('lease_until__isnull', False), models.Q(('owner', ''), _negated=True)), _connector='OR'), name='operation_in_progress_has_lease')],
-                'indexes': [models.Index(condition=models.Q(('status', 'pending')), fields=['priority', 'run_after'], name='operation_pending'), models.Index(condition=models.Q(('status__in', ['scheduled', 'in_progress'])), fields=['status', 'lease_until'], name='operation_held'), models.Index(fields=['location', 'operation_type', 'status'], name='operation_by_place'), models.Index(fields=['-created_at'], name='operation_by_creation'), models.Index(condition=models.Q(('status', 'failed')), fields=['-finished_at'], name='operation_failed'), models.Index(condition=models.Q(('retry_requested_at__isnull', False), ('status', 'failed')), fields=['retry_requested_at'], name='operation_to_retry'), models.Index(fields=['location', '-created_at'], name='operation_at_place'), models.Index(fields=['operation_type', '-created_at'], name='operation_of_kind'), models.Index(condition=models.Q(('problems', []), _negated=True), fields=['-created_at'], name='operation_with_problems'), models.Index(condition=models.Q(('error_code', ''), _negated=True), fields=['error_code', '-created_at'], name='operation_by_error')],
+                'indexes': [models.Index(condition=models.Q(('status', 'pending')), fields=['priority', 'run_after'], name='operation_pending'), models.Index(condition=models.Q(('status__in', ['scheduled', 'in_progress'])), fields=['status', 'lease_until'], name='operation_held'), models.Index(fields=['location', 'operation_type', 'status'], name='operation_by_place'), models.Index(fields=['-created_at'], name='operation_by_creation'), models.Index(condition=models.Q(('status', 'failed')), fields=['-finished_at'], name='operation_failed'), models.Index(condition=models.Q(('retry_requested_at__isnull', False), ('status', 'failed')), fields=['retry_requested_at'], name='operation_to_retry'), models.Index(condition=models.Q(('status', 'completed')), fields=['finished_at'], name='operation_completed'), models.Index(condition=models.Q(('failed_at__isnull', False)), fields=['failed_at'], name='operation_failed_at'), models.Index(fields=['location', '-created_at'], name='operation_at_place'), models.Index(fields=['operation_type', '-created_at'], name='operation_of_kind'), models.Index(condition=models.Q(('problems', []), _negated=True), fields=['-created_at'], name='operation_with_problems'), models.Index(condition=models.Q(('error_code', ''), _negated=True), fields=['error_code', '-created_at'], name='operation_by_error')],
             },
         ),
         migrations.CreateModel(
@@ -293,6 +295,79 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Download',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='downloads', to=settings.AUTH_USER_MODEL)),
+                ('kind', models.CharField(choices=[('file', 'File'), ('package', 'Package'), ('selection', 'Selection')], max_length=16)),
+                ('name', models.CharField(max_length=255)),
+                ('size', models.BigIntegerField(help_text='Bytes that were asked for.')),
+                ('sent_bytes', models.BigIntegerField(default=0)),
+                ('outcome', models.CharField(choices=[('running', 'Running'), ('complete', 'Complete'), ('cut', 'Cut'), ('damaged', 'Damaged')], default='running', max_length=16)),
+                ('error_code', models.CharField(blank=True, max_length=64)),
+                ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('seen_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('ended_at', models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                'db_table': 'download',
+                'ordering': ['-started_at', '-pk'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('kind__in', ['file', 'package', 'selection'])), name='download_kind_known'), models.CheckConstraint(condition=models.Q(('outcome__in', ['running', 'complete', 'cut', 'damaged'])), name='download_outcome_known')],
+                'indexes': [models.Index(fields=['user', 'started_at'], name='download_by_user'), models.Index(condition=models.Q(('ended_at__isnull', True)), fields=['user'], name='download_running')],
+            },
+        ),
+        migrations.CreateModel(
+            name='LocationUsage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('period', models.CharField(choices=[('hour', 'Hour'), ('day', 'Day')], max_length=4)),
+                ('starts_at', models.DateTimeField()),
+                ('location', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='usages', to='datamgmt.datalocation')),
+                ('used_bytes', models.BigIntegerField()),
+                ('capacity_bytes', models.BigIntegerField(null=True)),
+            ],
+            options={
+                'verbose_name': 'usage of a location',
+                'verbose_name_plural': 'usages of locations',
+                'db_table': 'location_usage',
+                'ordering': ['-starts_at', '-id'],
+                'constraints': [models.UniqueConstraint(fields=('period', 'starts_at', 'location'), name='location_usage_unique'), models.CheckConstraint(condition=models.Q(('period__in', ['hour', 'day'])), name='location_usage_period_known')],
+                'indexes': [models.Index(fields=['-starts_at', '-id'], name='location_usage_newest')],
+            },
+        ),
+        migrations.CreateModel(
+            name='QueryJob',
+            fields=[
+                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='query_jobs', to=settings.AUTH_USER_MODEL)),
+                ('phase', models.CharField(choices=[('PENDING', 'Pending'), ('QUEUED', 'Queued'), ('EXECUTING', 'Executing'), ('COMPLETED', 'Completed'), ('ERROR', 'Error'), ('ABORTED', 'Aborted')], default='PENDING', editable=False, max_length=16)),
+                ('query', models.TextField(blank=True)),
+                ('language', models.CharField(default='ADQL', max_length=16)),
+                ('response_format', models.CharField(default='votable', max_length=16)),
+                ('max_rows', models.PositiveIntegerField(blank=True, null=True)),
+                ('run_id', models.CharField(blank=True, max_length=64)),
+                ('max_seconds', models.PositiveIntegerField()),
+                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('queued_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('started_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('ended_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('destroyed_at', models.DateTimeField(help_text='From then on it is removed.')),
+                ('runs_until', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('starts', models.PositiveSmallIntegerField(default=0, editable=False)),
+                ('error_code', models.CharField(blank=True, editable=False, max_length=64)),
+                ('error', models.TextField(blank=True, editable=False)),
+                ('result', models.CharField(blank=True, editable=False, max_length=255)),
+                ('rows', models.PositiveIntegerField(blank=True, editable=False, null=True)),
+            ],
+            options={
+                'verbose_name': 'query job',
+                'db_table': 'query_job',
+                'ordering': ['-created_at'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('phase__in', ['PENDING', 'QUEUED', 'EXECUTING', 'COMPLETED', 'ERROR', 'ABORTED'])), name='query_job_phase_known')],
+                'indexes': [models.Index(condition=models.Q(('phase', 'QUEUED')), fields=['queued_at'], name='query_job_queue'), models.Index(fields=['owner', '-created_at'], name='query_job_by_owner'), models.Index(fields=['destroyed_at'], name='query_job_by_end')],
+            },
+        ),
+        migrations.CreateModel(
             name='RoundRobinCursor',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -341,6 +416,7 @@ class Migration(migrations.Migration):
                 ('cancelled_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('notified_at', models.DateTimeField(blank=True, editable=False, null=True)),
                 ('failure_error_message', models.TextField(blank=True, editable=False)),
+                ('warned_of', models.DateTimeField(blank=True, editable=False, help_text='The end of which the requester was warned.', null=True)),
                 ('raw_data_packages', models.ManyToManyField(db_table='staging_job_raw_data_package', related_name='staging_jobs', to='datamgmt.rawdatapackage')),
                 ('executions', models.ManyToManyField(blank=True, db_table='staging_job_executed_obs_unit', related_name='staging_jobs', to='planning.executedobsunit')),
             ],
@@ -384,6 +460,47 @@ class Migration(migrations.Migration):
                 'ordering': ['-timestamp'],
                 'abstract': False,
                 'indexes': [models.Index(fields=['status', '-timestamp'], name='job_log_by_status')],
+            },
+        ),
+        migrations.CreateModel(
+            name='StagingQuota',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('user', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='staging_quota', to=settings.AUTH_USER_MODEL)),
+                ('program', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='staging_quota', to='planning.observingprogram')),
+                ('max_gb', models.FloatField(help_text='10^9 bytes.', validators=[django.core.validators.MinValueValidator(0)])),
+            ],
+            options={
+                'verbose_name': 'staging quota',
+                'db_table': 'staging_quota',
+                'constraints': [models.CheckConstraint(condition=models.Q(('user__isnull', True), ('program__isnull', True), _connector='OR'), name='staging_quota_of_one'), models.UniqueConstraint(models.Value(1), condition=models.Q(('program__isnull', True), ('user__isnull', True)), name='staging_quota_of_everybody'), models.CheckConstraint(condition=models.Q(('max_gb__gte', 0)), name='staging_quota_not_negative')],
+            },
+        ),
+        migrations.CreateModel(
+            name='WorkTotal',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('period', models.CharField(choices=[('hour', 'Hour'), ('day', 'Day')], max_length=4)),
+                ('starts_at', models.DateTimeField()),
+                ('kind', models.CharField(choices=[('filing', 'Filing'), ('raw_data_package_creation', 'Raw data package creation'), ('data_transfer_package_creation', 'Data transfer package creation'), ('data_transfer', 'Data transfer'), ('data_transfer_unpacking', 'Data transfer unpacking'), ('long_term_archive_transfer', 'Long-term archive transfer'), ('staging', 'Staging'), ('deletion', 'Deletion'), ('verification', 'Verification'), ('inventory', 'Inventory')], max_length=40)),
+                ('location', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='work_totals', to='datamgmt.datalocation')),
+                ('destination', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='datamgmt.datalocation')),
+                ('done', models.BigIntegerField(default=0)),
+                ('failed', models.BigIntegerField(default=0)),
+                ('files', models.BigIntegerField(default=0)),
+                ('bytes', models.BigIntegerField(default=0)),
+                ('seconds', models.FloatField(default=0)),
+                ('longest_seconds', models.FloatField(default=0)),
+                ('waiting', models.BigIntegerField(default=0)),
+                ('oldest_wait_seconds', models.FloatField(default=0)),
+            ],
+            options={
+                'verbose_name': 'total of work',
+                'verbose_name_plural': 'totals of work',
+                'db_table': 'work_total',
+                'ordering': ['-starts_at', '-id'],
+                'constraints': [models.UniqueConstraint(fields=('period', 'starts_at', 'kind', 'location', 'destination'), name='work_total_unique', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('period__in', ['hour', 'day'])), name='work_total_period_known'), models.CheckConstraint(condition=models.Q(('kind__in', ['filing', 'raw_data_package_creation', 'data_transfer_package_creation', 'data_transfer', 'data_transfer_unpacking', 'long_term_archive_transfer', 'staging', 'deletion', 'verification', 'inventory'])), name='work_total_kind_known'), models.CheckConstraint(condition=models.Q(('bytes__gte', 0), ('done__gte', 0), ('failed__gte', 0), ('files__gte', 0), ('seconds__gte', 0), ('waiting__gte', 0)), name='work_total_not_negative')],
+                'indexes': [models.Index(fields=['-starts_at', '-id'], name='work_total_newest')],
             },
         ),
     ]

@@ -5,8 +5,8 @@ from transfer.models.health import CircuitBreaker, ServiceHeartbeat
 from transfer.models.jobs import StagingJob
 from transfer.models.logs import DataTransferLog, LongTermArchiveTransferLog, StagingJobLog
 from transfer.models.operations import OPEN_OPERATION, Operation
-from transfer.models.quotas import StagingQuota
 from transfer.models.queries import QueryJob
+from transfer.models.quotas import StagingQuota
 from transfer.models.routes import DataTransferRoute, RoundRobinCursor, RouteType
 from transfer.models.totals import LocationUsage, WorkTotal
 from transfer.models.work import (

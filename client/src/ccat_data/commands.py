@@ -1,4 +1,4 @@
-"""``ccat-data``: search, stage, download and verify data of the CCAT Data Center.
+"""``ccat-data``: search, stage, download and verify data of the CCAT Data Center, and file what was made of it.
 
 Each sub-command is a module with ``add``, which describes its command line and sets ``run``. Standard output has what
 programs want; what people want is on standard error. Exit statuses: :class:`ccat_data.errors.Exit`.
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from ccat_data import downloading, searching, staging, verifying
+from ccat_data import downloading, filing_products, searching, staging, verifying
 from ccat_data.errors import CcatDataError
 from ccat_data.server import Server
 from ccat_file.errors import CcatFileError
@@ -31,14 +31,14 @@ exit status:
   6  address or token is missing or was rejected
 """
 #: Modules with a sub-command.
-_COMMANDS: Final = (searching, staging, downloading, verifying)
+_COMMANDS: Final = (searching, staging, downloading, verifying, filing_products)
 
 
 def parser() -> argparse.ArgumentParser:
     """All commands with their options."""
     top = argparse.ArgumentParser(
         prog="ccat-data",
-        description="Searches, stages, downloads and verifies data of the CCAT Data Center.",
+        description="Searches, stages, downloads and verifies data of the CCAT Data Center, and files data products.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,

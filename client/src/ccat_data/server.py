@@ -69,6 +69,10 @@ class Server:
         """Ask for something, once: it is not known whether an unanswered request was heard."""
         return _document(self._send("POST", path, json=body))
 
+    def put(self, path: str, body: Any) -> Any:
+        """Say how something is, once."""
+        return _document(self._send("PUT", path, json=body))
+
     def pages(self, path: str, query: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """Every row of a list, page by page."""
         answer = self.get(path, query)

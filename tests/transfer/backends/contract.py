@@ -55,7 +55,7 @@ class BackendContract:
         backend.cancel([folder])
         backend.submit(folder)
         assert eventually(
-            lambda: report(backend, folder).state == JobState.RUNNING and report(backend, folder).started_at
+            lambda: report(backend, folder).state == JobState.RUNNING and report(backend, folder).started_at is not None
         )
         backend.cancel([folder])
         end = end_of(backend, folder)
