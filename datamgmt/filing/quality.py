@@ -1,5 +1,5 @@
 """The judgement of an observation that is over, or of a file, changed: by its instrument or an observer, with a line of
-the audit log.
+the audit log. Who made something of data that becomes bad is told.
 
 The first judgement comes with the finish call (datamgmt/filing/executions.py) and stays in ``filed``: that call may be
 repeated after it was amended.
@@ -18,6 +18,8 @@ from accounts.models import ApiToken, User, record
 from ccatdc.common.bulk_actions import BulkAction, Outcome
 from ccatdc.common.errors import ConflictError, NotFoundError
 from datamgmt.filing.access import require_all_of, require_module
+from datamgmt.lineage.graph import made_of_files, made_of_observation
+from datamgmt.lineage.telling import tell_owners
 from datamgmt.models import RawDataFile
 from planning.models import ExecutedObsUnit, ExecutionQuality, ExecutionStatus
 from planning.scheduling.progress import note_end
@@ -42,8 +44,11 @@ def amend_quality(
                 code="filing.not_finished",
                 remedy="Say its quality when you finish it.",
             )
+        was_bad = execution.quality == ExecutionQuality.BAD
         if _amend(execution, changes, user, reason, "updated_at"):
             note_end(execution)
+        if execution.quality == ExecutionQuality.BAD and not was_bad:
+            tell_owners(made_of_observation(execution.pk), f"The observation {execution}", execution.quality_comment)
     return execution
 
 
@@ -60,7 +65,10 @@ def amend_file_quality(
         if file is None:
             raise NotFoundError(f"There is no file {file_id}.", code="filing.unknown_file")
         require_module(token, file.instrument_module)
+        was_bad = file.quality == ExecutionQuality.BAD
         _amend(file, changes, user, reason)
+        if file.quality == ExecutionQuality.BAD and not was_bad:
+            tell_owners(made_of_files([file]), f"The file {file}", file.quality_comment)
     return file
 
 
@@ -73,7 +81,12 @@ def judge_files(
         return f"{quality.label.lower()} already" if (file.quality, file.quality_comment) == (quality, reason) else ""
 
     def write(files: QuerySet[Any]) -> int:
-        return files.update(quality=quality, quality_comment=reason)
+        newly_bad = list(files.exclude(quality=quality)) if quality == ExecutionQuality.BAD else []
+        count = files.update(quality=quality, quality_comment=reason)
+        if newly_bad:
+            what = f"The file {newly_bad[0]}{f' and {len(newly_bad) - 1} more' if len(newly_bad) > 1 else ''}"
+            tell_owners(made_of_files(newly_bad), what, reason)
+        return count
 
     return BulkAction(f"Quality {quality.label.lower()}", "filing", obstacle, write).on(rows, user=user, reason=reason)
 

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from accounts.models import User
 from datamgmt.models import DataProduct, ProcessingRun, RawDataFile
 from datamgmt.models.streams import executions_overlapping, with_files_of_streams
 from planning.models import ExecutedObsUnit, ExecutionQuality
@@ -175,9 +174,3 @@ def _bad_of(packages: set[UUID], observations: set[UUID], products: set[UUID]) -
         },
         set(files.filter(data_product__in=products).values_list("data_product", flat=True)),
     )
-
-
-def owners_of(lineage: Lineage) -> QuerySet[User]:
-    """Who submitted the runs, and may be told."""
-    runs = ProcessingRun.objects.filter(pk__in=lineage.read).order_by()
-    return User.objects.filter(pk__in=runs.values("submitted_by"), is_active=True).order_by("pk")

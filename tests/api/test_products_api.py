@@ -12,7 +12,9 @@ import pytest
 from accounts.models import SystemLog
 from datamgmt.filing.product_rows import read_product_reports
 from datamgmt.filing.products import register_products
+from datamgmt.filing.quality import amend_file_quality, amend_quality, judge_files
 from datamgmt.models import DataProduct, ProcessingRun, RawDataFile, RawDataPackage
+from notifications.models import OutgoingMessage
 from planning.models import ExecutionQuality
 from tests.api.conftest import ApiClient, problem
 from tests.factories.accounts import ApiTokenFactory, UserFactory
@@ -385,3 +387,29 @@ class TestLineage:
         assert flagged() == [False, False, False]
         RawDataFile.objects.filter(pk=file.pk).update(quality=ExecutionQuality.BAD)
         assert flagged() == [True, True, False]
+
+
+class TestTelling:
+    @pytest.mark.parametrize("how", ["api", "portal", "observation"])
+    def test_owners_are_told_once_of_data_that_became_bad(self, raw: RawDataPackage, how: str) -> None:
+        owner = UserFactory.create(email="maps@example.org")
+        file = RawDataFileFactory.create(raw_data_package=raw, executed_obs_unit=raw.executed_obs_unit)
+        first = ProcessingRunFactory.create(completed=True, packages=[raw], submitted_by=owner)
+        product = DataProductFactory.create(processing_run=first, name="orion/map.fits")
+        second = ProcessingRunFactory.create(completed=True, submitted_by=owner)
+        second.input_products.add(product)
+        DataProductFactory.create(processing_run=second, name="orion/catalogue.fits")
+        DataProductFactory.create(processing_run__submitted_by=UserFactory.create(email="other@example.org"))
+        who = UserFactory.create(is_superuser=True)
+        for _ in range(2):
+            if how == "api":
+                amend_file_quality(file.pk, {"quality": "bad", "quality_comment": "a glitch"}, user=who)
+            elif how == "portal":
+                judge_files(RawDataFile.objects.all(), ExecutionQuality.BAD, user=who, reason="a glitch")
+            else:
+                changes = {"quality": "bad", "quality_comment": "a glitch"}
+                amend_quality(raw.executed_obs_unit_id, changes, user=who)  # type: ignore[arg-type]
+        message = OutgoingMessage.objects.get()
+        assert message.address == "maps@example.org"
+        assert "2 of your products" in message.subject
+        assert all(text in message.body for text in ("a glitch", "orion/map.fits v1", "orion/catalogue.fits v1"))
