@@ -13,8 +13,8 @@ PAGE = Path(settings.BASE_DIR, "docs/api.md").read_text()
 CODE = re.compile(r'(?:code=|default_code = |OTHER_INSTRUMENT = )"([a-z_]+\.[a-z_]+)"')
 
 ANSWERED = re.compile(r'"code": "([a-z_]+\.[a-z_]+)"')
-#: In ``RowError(index, field, code, …)``, ``_Bad(code, …)``, ``_Problem(field, code, …)`` and ``yield field, code, …``.
-ROW_CODE = re.compile(r'(?:RowError\([^,]+, [^,]+, |_Bad\(|_Problem\("[a-z_]+", |yield "[a-z_]+", )"([a-z_.]+)"')
+#: In ``RowError(index, field, code, …)``, ``Bad(code, …)``, ``_Problem(field, code, …)`` and ``yield field, code, …``.
+ROW_CODE = re.compile(r'(?:RowError\([^,]+, [^,]+, |\bBad\(|_Problem\("[a-z_]+", |yield "[a-z_]+", )"([a-z_.]+)"')
 
 
 def test_every_code_of_filing_and_staging_is_explained() -> None:
