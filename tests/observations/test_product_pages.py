@@ -20,7 +20,7 @@ from tests.factories.datamgmt import (
     RawDataPackageFactory,
     archive_package,
 )
-from tests.factories.planning import ProgramMembershipFactory
+from tests.factories.planning import ExecutedObsUnitFactory, ProgramMembershipFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -51,9 +51,10 @@ class World:
 
 @pytest.fixture
 def world() -> World:
-    raw = RawDataPackageFactory.create(archived=True)
+    execution = ExecutedObsUnitFactory.create(finished=True)
+    raw = RawDataPackageFactory.create(archived=True, executed_obs_unit=execution)
     run = ProcessingRunFactory.create(completed=True, packages=[raw], configuration={"pixel_arcsec": 12.5})
-    run.input_observations.add(raw.executed_obs_unit)
+    run.input_observations.add(execution)
     product = DataProductFactory.create(processing_run=run, name="orion/map.fits", quality_metrics={"rms_mjy": 1.25})
     package = RawDataPackageFactory.create(archived=True, executed_obs_unit=None, processing_run=run)
     archive_package(package)
@@ -63,7 +64,7 @@ def world() -> World:
     second.input_products.add(product)
     return World(
         raw=raw,
-        file=RawDataFileFactory.create(raw_data_package=raw, executed_obs_unit=raw.executed_obs_unit),
+        file=RawDataFileFactory.create(raw_data_package=raw, executed_obs_unit=execution),
         run=run,
         product=product,
         derived=DataProductFactory.create(processing_run=second, name="orion/sources.fits"),
