@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from ccatdc.common.units import NOTHING, duration_text, size_text
 
 #: Lines in one chart: more cannot be told apart.
 MOST_SERIES: Final = 8
+#: Steps in its table, the last ones: all of a year would be a megabyte of page.
+MOST_ROWS: Final = 60
 
 #: How a value of each unit is written. The script has the same for its axis and tips.
 _TEXTS: Final[dict[str, Callable[[float], str]]] = {
@@ -34,7 +37,7 @@ class Series:
         return max((value for value in self.values if value is not None), default=0.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Chart:
     """``says`` is what it shows, in a sentence. ``limit`` is a level with a name, drawn across. ``left_out`` counts lines
     that are not drawn, those with the least.
@@ -50,25 +53,29 @@ class Chart:
     left_out: int = 0
 
     @property
+    def most_rows(self) -> int:
+        return MOST_ROWS
+
+    @property
     def data(self) -> dict[str, Any]:
         """For the script."""
         return {
             "unit": self.unit,
             "labels": self.labels,
-            "series": [{"name": s.name, "values": s.values, "dashed": s.dashed} for s in self.series],
+            "series": [{"name": s.name, "values": [*map(_short, s.values)], "dashed": s.dashed} for s in self.series],
             "limit": self.limit,
         }
 
-    @property
+    @cached_property
     def rows(self) -> list[tuple[str, list[str]]]:
-        """The steps at which there is something, the last first."""
+        """The last steps at which there is something, the last first."""
         text = _TEXTS[self.unit]
-        found = []
-        for n, label in enumerate(self.labels):
+        found: list[tuple[str, list[str]]] = []
+        for n in reversed(range(len(self.labels))):
             values = [series.values[n] for series in self.series]
-            if any(values):
-                found.append((label, [NOTHING if value is None else text(value) for value in values]))
-        return found[::-1]
+            if any(values) and len(found) < MOST_ROWS:
+                found.append((self.labels[n], [NOTHING if value is None else text(value) for value in values]))
+        return found
 
     @property
     def spoken(self) -> str:
@@ -89,3 +96,8 @@ def chart(labels: list[str], series: Iterable[Series], **words: Any) -> Chart:
     largest = sorted(together, key=lambda lines: lines[0].most, reverse=True)[:MOST_SERIES]
     kept = [line for lines in together if lines in largest for line in lines]
     return Chart(labels=labels, series=kept, left_out=len(together) - len(largest), **words)
+
+
+def _short(value: float | None) -> float | None:
+    """With as many digits as a line can show."""
+    return None if value is None else float(f"{value:.5g}")

@@ -28,7 +28,7 @@ EVERY_SECONDS: Final = 60.0
 #: So far back each pass counts again: what a transaction says of a time is seen when it has been committed.
 LATE: Final = timedelta(hours=3)
 #: Hours that one pass counts at most.
-MOST_HOURS: Final = 7 * 24
+MOST_HOURS: Final = 48
 #: The first files are filed before the first operation is planned.
 _BEFORE_FIRST_OPERATION: Final = timedelta(days=2)
 #: Columns of a row that are the most of what was ever seen: a failure that was retried since stays one.
