@@ -57,6 +57,7 @@ def test_found_staged_downloaded_resumed_and_verified(ccat_data: Command, archiv
     part = folder / package.name / "run1/b.dat.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(FILES["run1/b.dat"][:400_000])
+    (part.parent / "a.part").write_bytes(b"spo")
     ccat_data("download", row.pk, "--into", folder)
     for name, content in FILES.items():
         assert (folder / package.name / name).read_bytes() == content

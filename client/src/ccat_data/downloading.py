@@ -90,14 +90,14 @@ def download(server: Server, item: Item, folder: Path, advance: Callable[[int], 
         raise UsageError(f"{target} exists, and is another file. Move it away.")
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
-    digest = _fetch(server, item, part, advance)
-    if digest.hexdigest() != item.hex_digest:
+    # What an earlier call left may be spoiled: then once more from the first byte.
+    for _ in range(2):
+        if _fetch(server, item, part, advance).hexdigest() == item.hex_digest:
+            part.replace(target)
+            return True
         part.unlink()
-        raise DamagedError(
-            f"{item.path} does not have its digest; it was removed. Try again: the copy is being checked."
-        )
-    part.replace(target)
-    return True
+        advance(-item.size)
+    raise DamagedError(f"{item.path} does not have its digest; it was removed.")
 
 
 def _fetch(server: Server, item: Item, part: Path, advance: Callable[[int], None]) -> Digest:
