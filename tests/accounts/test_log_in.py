@@ -285,9 +285,9 @@ class TestSession:
         here, elsewhere = browser(), browser()
         for client in (here, elsewhere):
             attempt(client, "octavia", PASSWORD)
-            assert client.get("/").status_code == 200
+            assert client.get("/accounts/me/").status_code == 200
         new = "a-better-one-by-far"
         body = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
         here.post("/accounts/password_change/", body)
-        assert here.get("/").status_code == 200
-        assert elsewhere.get("/").status_code == 302
+        assert here.get("/accounts/me/").status_code == 200
+        assert elsewhere.get("/accounts/me/").status_code == 302

@@ -168,14 +168,14 @@ class TestSessions:
         elsewhere = log_in(viewer)
         (name,) = re.findall(r'name="session" value="(\w+)"', page(client))
         client.post(END, {"session": name})
-        assert elsewhere.get("/").status_code == 302
-        assert client.get("/").status_code == 200
+        assert elsewhere.get("/accounts/me/").status_code == 302
+        assert client.get("/accounts/me/").status_code == 200
 
     def test_all_others_are_ended(self, client: Client, viewer: User) -> None:
         others = [log_in(viewer), log_in(viewer)]
         client.post(END)
-        assert [other.get("/").status_code for other in others] == [302, 302]
-        assert client.get("/").status_code == 200
+        assert [other.get("/accounts/me/").status_code for other in others] == [302, 302]
+        assert client.get("/accounts/me/").status_code == 200
 
     def test_nobody_ends_those_of_others(self, client: Client) -> None:
         foreign = UserSessionFactory.create()

@@ -54,7 +54,7 @@ def test_the_link_of_the_mail_sets_a_new_password_once(octavia: User) -> None:
     client.post(set_it, {"new_password1": NEW, "new_password2": NEW})
     octavia.refresh_from_db()
     assert octavia.check_password(NEW)
-    assert old.get("/").status_code == 302
+    assert old.get("/accounts/me/").status_code == 302
     assert SystemLog.objects.get(component="log-in").user == octavia
     assert "used or too old" in Client().get(link(), follow=True).content.decode()
 

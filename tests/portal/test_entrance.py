@@ -81,9 +81,9 @@ def test_one_logs_out_and_changes_ones_password() -> None:
     assert "Your password is changed" in changed.content.decode()
     client.post("/accounts/logout/")
 
-    assert client.get("/").status_code == 302
+    assert client.get("/accounts/me/").status_code == 302
     client.post("/accounts/login/", {"username": "viewer", "password": "a-better-one-by-far"})
-    assert client.get("/").status_code == 200
+    assert client.get("/accounts/me/").status_code == 200
 
 
 def test_a_wrong_address_is_a_page_of_ours() -> None:

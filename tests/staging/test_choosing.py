@@ -190,7 +190,7 @@ def test_without_rights_there_is_a_page_that_says_so(db: None) -> None:
 
 
 def test_a_stranger_logs_in_first(db: None) -> None:
-    for address in ("/", LIST, "/staging/request/", "/staging/jobs/", "/staging/jobs/1/"):
+    for address in ("/staging/basket/", LIST, "/staging/request/", "/staging/jobs/", "/staging/jobs/1/"):
         assert Client().get(address).headers["Location"] == f"/accounts/login/?next={address}"
 
 

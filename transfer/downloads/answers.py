@@ -165,7 +165,7 @@ def _headers(content: Content, first: int, length: int, *, is_part: bool) -> dic
         "Content-Disposition": disposition or "attachment",
         "Accept-Ranges": "none" if content.part is None else "bytes",
         # No proxy keeps or changes it.
-        "Cache-Control": "private, no-transform",
+        "Cache-Control": "private, no-store, no-transform",
         "X-Content-Type-Options": "nosniff",
     }
     if content.digest:

@@ -33,12 +33,8 @@ class StagingQuota(models.Model):
     who has no quota of their own (neither is named). No row: no limit but the room of the location.
     """
 
-    user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="staging_quota"
-    )
-    program = models.OneToOneField(
-        ObservingProgram, models.CASCADE, null=True, blank=True, related_name="staging_quota"
-    )
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, related_name="+")
+    program = models.OneToOneField(ObservingProgram, models.CASCADE, null=True, blank=True, related_name="+")
     max_gb = models.FloatField(validators=[MinValueValidator(0)], help_text="10^9 bytes.")
 
     objects = StagingQuotaQuerySet.as_manager()
