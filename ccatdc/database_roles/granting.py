@@ -150,6 +150,11 @@ def _tap() -> Iterable[sql.Composable]:
         yield sql.SQL("GRANT SELECT ON {} TO {}").format(sql.Identifier(view), name)
     users = sql.SQL(", ").join(sql.Identifier(role_name(user)) for user in TAP_USERS)
     yield sql.SQL("GRANT {} TO {}").format(name, users)
+    # Only a superuser can give this away: without it such a query has no limit on disk but its time.
+    yield sql.SQL(
+        "DO $$ BEGIN IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN"
+        " GRANT SET ON PARAMETER temp_file_limit TO {}; END IF; END $$"
+    ).format(users)
 
 
 def _columns(table: str) -> set[str]:

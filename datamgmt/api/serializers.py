@@ -52,6 +52,8 @@ class MetadataSerializer(serializers.ModelSerializer[RawDataPackageMetadata]):
             "quality_metrics",
             "provenance",
             "custom_metadata",
+            "s_ra_deg",
+            "s_dec_deg",
             "s_fov_deg",
             "s_region",
             "em_min_m",
@@ -59,6 +61,8 @@ class MetadataSerializer(serializers.ModelSerializer[RawDataPackageMetadata]):
             "t_exptime_s",
             "pol_states",
             "metadata_version",
+            "computed",
+            "computed_at",
             "created_at",
             "updated_at",
         ]

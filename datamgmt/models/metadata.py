@@ -61,9 +61,10 @@ COMPUTED: Final = (
 
 
 class RawDataPackageMetadata(TimeStamped):
-    """Instrument parameters, quality, provenance and free fields; overrides of ObsCore values where set.
+    """Instrument parameters, quality, provenance and free fields; corrections of ObsCore values where set.
 
-    Units: field of view degrees, wavelengths metres, exposure seconds.
+    Units: angles degrees, wavelengths metres, exposure seconds, times days (MJD, UTC). The region is STC-S: a circle or a
+    polygon in ICRS (planning/sky/regions.py).
     """
 
     raw_data_package = models.OneToOneField(RawDataPackage, models.PROTECT, related_name="metadata")

@@ -9,20 +9,24 @@ Works on names of related fields only: it imports no model, so that models may u
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models import Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Least, Now
 from polymorphic.managers import PolymorphicManager
 from polymorphic.query import PolymorphicQuerySet
+
+#: A thousand years.
+_LONGEST_DAYS: Final = 365_000
 
 
 def public(execution: str = "") -> Q:
     """Observations that everybody may see; ``execution`` is the way to them, as ``executed_obs_unit__``."""
     days = f"{execution}obs_unit__observing_program__proprietary_days"
-    began = {f"{execution}start_time__lte": Now() - F(days) * timedelta(days=1)}
+    # Beyond the times that PostgreSQL knows a comparison would be an error, for everybody.
+    began = {f"{execution}start_time__lte": Now() - Least(F(days), Value(_LONGEST_DAYS)) * timedelta(days=1)}
     return Q(**{f"{days}__isnull": False}, **began)
 
 

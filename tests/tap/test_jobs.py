@@ -101,12 +101,12 @@ def test_a_member_gets_what_members_see_and_nobody_else_the_job() -> None:
 
 def test_what_is_wrong_is_said() -> None:
     client = Client()
-    assert (
-        b"no table nowhere"
-        in client.post("/tap/async", {**QUERY, "QUERY": "SELECT 1 FROM nowhere", "PHASE": "RUN"}).content
-    )
+    nowhere = made(client, QUERY="SELECT 1 FROM nowhere", PHASE="RUN")
+    foreign = made(client, LANG="SQL", PHASE="RUN")
     job = made(client, QUERY="SELECT 1 / 0", PHASE="RUN")
     run()
+    assert b"no table nowhere" in client.get(f"{nowhere}/error").content
+    assert b"LANG is ADQL" in client.get(f"{foreign}/error").content
     assert phase(client, job) == "ERROR"
     assert b"division by zero" in client.get(f"{job}/error").content
     assert b"division by zero" in client.get(job).content

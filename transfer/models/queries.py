@@ -82,7 +82,7 @@ class QueryJob(UuidPrimaryKey):
     )
     phase = models.CharField(max_length=16, choices=Phase.choices, default=Phase.PENDING, editable=False)
     query = models.TextField(blank=True)
-    language = models.CharField(max_length=16, default="ADQL")
+    language = models.CharField(max_length=16, default="ADQL", blank=True)
     response_format = models.CharField(max_length=16, default="votable")
     max_rows = models.PositiveIntegerField(null=True, blank=True)
     run_id = models.CharField(max_length=64, blank=True)

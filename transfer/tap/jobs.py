@@ -52,6 +52,7 @@ def make_job(user: Any, asked: Asked) -> QueryJob:
     return QueryJob.objects.create(
         owner=owner,
         query=asked.query,
+        language=asked.language,
         response_format=asked.response_format,
         max_rows=asked.max_rows,
         run_id=asked.run_id,
@@ -61,8 +62,7 @@ def make_job(user: Any, asked: Asked) -> QueryJob:
 
 
 def start(job: QueryJob) -> None:
-    """Into the queue. Raises QueryError for a query that is none."""
-    translate(job.query)
+    """Into the queue. Whether the query is one is found when it runs, as TAP has it."""
     transition(job, Phase.QUEUED, field="phase", queued_at=Now())
 
 
@@ -78,13 +78,25 @@ def change(job: QueryJob, given: Mapping[str, str]) -> None:
         raise ConflictError("The job was started already.", code="tap.started")
     asked = Asked.of({**_parameters(job), **given})
     rows = QueryJob.objects.filter(pk=job.pk)
-    rows.update(query=asked.query, response_format=asked.response_format, max_rows=asked.max_rows, run_id=asked.run_id)
+    rows.update(
+        query=asked.query,
+        language=asked.language,
+        response_format=asked.response_format,
+        max_rows=asked.max_rows,
+        run_id=asked.run_id,
+    )
     job.refresh_from_db()
 
 
 def _parameters(job: QueryJob) -> dict[str, str]:
     rows = {} if job.max_rows is None else {"MAXREC": str(job.max_rows)}
-    return {"QUERY": job.query, "LANG": "ADQL", "RESPONSEFORMAT": job.response_format, "RUNID": job.run_id, **rows}
+    return {
+        "QUERY": job.query,
+        "LANG": job.language,
+        "RESPONSEFORMAT": job.response_format,
+        "RUNID": job.run_id,
+        **rows,
+    }
 
 
 def limit_time(job: QueryJob, text: str) -> None:
@@ -182,6 +194,7 @@ def _end(job: QueryJob, phase: Phase, **fields: Any) -> bool:
 def _answer(job: QueryJob) -> tuple[int, str]:
     """Number of rows, and the key of the file."""
     most = settings.TAP_JOB_ROWS if job.max_rows is None else min(job.max_rows, settings.TAP_JOB_ROWS)
+    Asked(job.query, job.language).require_adql()
     owner = QueryJob.objects.with_owner().get(pk=job.pk).owner
     asker = Asker.of(owner) if owner is not None and owner.may("read:observations") else Asker()
     with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:

@@ -27,6 +27,8 @@ from transfer.tap.translating import Translated, names_of
 ROLE: Final = "ccatdc_tap"
 #: Rows that are fetched at a time.
 _CHUNK: Final = 1000
+#: What sorting may take on the database's disk, where create_database_roles was run by a superuser.
+_ON_DISK: Final = "2GB"
 #: Advisory locks: one for each query that runs.
 _LOCKS: Final = 6_027_740
 _TYPES: Final = {16: "boolean", 20: "long", 21: "short", 23: "int", 700: "float", 701: "double", 1700: "double"}
@@ -88,13 +90,15 @@ def _prepare(asker: Asker, limits: Limits) -> None:
             " set_config('ccatdc.sees_all', %s, true), set_config('ccatdc.authority', %s, true),"
             " set_config('ccatdc.base_url', %s, true), set_config('max_parallel_workers_per_gather', '0', true),"
             " set_config('work_mem', '32MB', true), set_config('join_collapse_limit', '12', true),"
-            " set_config('from_collapse_limit', '12', true), to_regrole(%s) IS NOT NULL",
+            " set_config('from_collapse_limit', '12', true), CASE WHEN has_parameter_privilege('temp_file_limit', 'SET') THEN set_config('temp_file_limit', %s, true) END,"
+            " to_regrole(%s) IS NOT NULL",
             [
                 str(int(limits.seconds * 1000)),
                 ",".join(map(str, asker.programs)),
                 "on" if asker.sees_all else "off",
                 settings.IVOA_AUTHORITY,
                 settings.PORTAL_URL.rstrip("/"),
+                _ON_DISK,
                 ROLE,
             ],
         )

@@ -6,6 +6,7 @@ parameters; numbers were numbers.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -20,6 +21,7 @@ from transfer.tap.tables import TABLES, Column, Table, bare, rows_of
 
 #: Tables in one query: each may multiply the rows.
 MOST_TABLES: Final = 10
+_LONGEST_NUMBER: Final = 40
 _DIGITS: Final = frozenset("0123456789.eE+-")
 _SQL_TYPES: Final = {"char": "text", "int": "integer", "long": "bigint", "double": "double precision"}
 
@@ -625,9 +627,11 @@ def _number(node: Any) -> str:
     if not text or not set(text) <= _DIGITS:
         raise QueryError(f"{text[:40]} is no number.")
     try:
-        float(text)
+        is_usual = math.isfinite(float(text)) and len(text) <= _LONGEST_NUMBER
     except ValueError as error:
         raise QueryError(f"{text[:40]} is no number.") from error
+    if not is_usual:
+        raise QueryError(f"The number {text[:40]} is too long or too large.")
     return text
 
 

@@ -19,7 +19,6 @@ from transfer.observations.cone_search import PublicView
 from transfer.observations.exports import VOTABLE_TYPE, votable_error
 from transfer.tap.answers import FORMATS, write_answer
 from transfer.tap.asked import Asked
-from transfer.tap.functions import FUNCTIONS
 from transfer.tap.geometry import SHAPES
 from transfer.tap.jobs import MOST_DAYS, USUAL_DAYS
 from transfer.tap.running import Asker, Limits, rows_of_query
@@ -36,7 +35,7 @@ _EXAMPLES: Final = (
      "WHERE CONTAINS(POINT('ICRS', 83.809, -5.372), s_region) = 1"),
     ("weather", "Data at 850 micrometres in good weather",
      "SELECT o.obs_id, o.target_name, v.pwv FROM ivoa.obscore AS o JOIN ccat.observations AS v USING (obs_id)\n"
-     "WHERE o.em_min < 0.00085 AND o.em_max > 0.00085 AND v.pwv < 0.6 AND v.quality = 'good' ORDER BY v.pwv"),
+     "WHERE o.em_min < 0.00085 AND o.em_max > 0.00085 AND v.pwv < 0.6 AND v.quality = 'good' ORDER BY pwv"),
     ("programs", "How much each program has",
      "SELECT program, COUNT(*) AS observations, SUM(data_volume) AS bytes FROM ccat.observations GROUP BY program"),
 )  # fmt: skip
@@ -101,7 +100,8 @@ class SyncView(TapView):
         return self._answer(request)
 
     def _answer(self, request: Request) -> Any:
-        asked = Asked.of(given(request), needs_query=True)
+        asked = Asked.of(given(request))
+        asked.require_adql()
         most = settings.TAP_ROWS if asked.max_rows is None else min(asked.max_rows, settings.TAP_MAX_ROWS)
         limits = Limits(most, settings.TAP_SECONDS)
         kind, ending, _ = FORMATS[asked.response_format]
@@ -137,7 +137,6 @@ class CapabilitiesView(_Described):
         geometry = sorted([*SHAPES, "contains", "intersects", "distance", "coord1", "coord2"])
         return {
             "geometry": [name.upper() for name in geometry],
-            "has_coalesce": "coalesce" in FUNCTIONS,
             "formats": FORMATS.items(),
             "usual_seconds": USUAL_DAYS * 86400,
             "most_seconds": MOST_DAYS * 86400,

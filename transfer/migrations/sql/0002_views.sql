@@ -1,5 +1,5 @@
 -- What TAP shows, and to whom. A session says who asks (transfer/tap/running.py); where nothing is said it shows what is
--- public. The rule is that of planning/models/visibility.py, and tests compare both.
+-- public. Of what has no limit of days LEAST makes a thousand years. The rule is that of planning/models/visibility.py, and tests compare both.
 CREATE FUNCTION public.tap_may_see(program bigint, started timestamptz, proprietary_days integer) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT coalesce(started <= now() - least(proprietary_days, 365000) * interval '1 day', false)
@@ -43,7 +43,8 @@ SELECT
     m.computed #>> '{obscore,target_class}' AS target_class,
     m.computed #>> '{obscore,em_ucd}' AS em_ucd,
     g.short_name::text AS proposal_id,
-    (e.start_time + least(g.proprietary_days, 365000) * interval '1 day') AT TIME ZONE 'UTC' AS obs_release_date,
+    CASE WHEN g.proprietary_days IS NOT NULL
+         THEN (e.start_time + least(g.proprietary_days, 365000) * interval '1 day') AT TIME ZONE 'UTC' END AS obs_release_date,
     CASE WHEN e.start_time <= now() - least(g.proprietary_days, 365000) * interval '1 day' THEN 'public'
          ELSE 'proprietary' END AS data_rights
 FROM public.raw_data_package_metadata m
