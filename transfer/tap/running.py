@@ -90,7 +90,8 @@ def _prepare(asker: Asker, limits: Limits) -> None:
             " set_config('ccatdc.sees_all', %s, true), set_config('ccatdc.authority', %s, true),"
             " set_config('ccatdc.base_url', %s, true), set_config('max_parallel_workers_per_gather', '0', true),"
             " set_config('work_mem', '32MB', true), set_config('join_collapse_limit', '12', true),"
-            " set_config('from_collapse_limit', '12', true), CASE WHEN has_parameter_privilege('temp_file_limit', 'SET') THEN set_config('temp_file_limit', %s, true) END,"
+            " set_config('from_collapse_limit', '12', true),"
+            " CASE WHEN has_parameter_privilege('temp_file_limit', 'SET') THEN set_config('temp_file_limit', %s, true) END,"
             " to_regrole(%s) IS NOT NULL",
             [
                 str(int(limits.seconds * 1000)),
