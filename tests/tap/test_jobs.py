@@ -174,7 +174,9 @@ def test_nobody_makes_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (answer.status_code, b"Too many jobs" in answer.content) == (409, True)
 
 
-@pytest.mark.parametrize("path", ["capabilities", "availability", "tables", "tables/ivoa.obscore", "examples"])
+@pytest.mark.parametrize(
+    "path", ["capabilities", "availability", "tables", "tables/ivoa.obscore", "examples", "resource"]
+)
 def test_what_describes_the_service_is_xml(path: str) -> None:
     answer = Client().get(f"/tap/{path}")
     assert answer.status_code == 200

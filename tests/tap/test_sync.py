@@ -225,7 +225,7 @@ def test_what_is_not_in_the_archive_is_no_data_product() -> None:
         ("SELECT s_ra[1] FROM ivoa.obscore", ""),
         ("SELECT $$a$$", ""),
         ("SELECT E'\\'' || version()", ""),
-        ("SELECT target_name FROM ivoa.obscore -- \0", "number 0"),
+        ("SELECT target_name FROM ivoa.obscore -- \0", "control characters"),
         ("SELECT * FROM ivoa.obscore WHERE CONTAINS(POINT('GALACTIC', s_ra, s_dec), CIRCLE(1, 2, 3)) = 1", "ICRS"),
         ("SELECT * FROM ivoa.obscore WHERE CONTAINS(target_name, CIRCLE(1, 2, 3)) = 1", "no region"),
         ("SELECT * FROM ivoa.obscore WHERE CONTAINS(POINT(1, 2), CIRCLE(1, 200, 3)) = 1", "declination"),

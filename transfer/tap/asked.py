@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from transfer.observations.exports import printable
 from transfer.tap.answers import format_named
 from transfer.tap.parsing import MOST_CHARACTERS, QueryError
 
@@ -34,14 +35,16 @@ class Asked:
         if names.get("UPLOAD"):
             raise QueryError("Tables cannot be uploaded here.", code="tap.no_upload")
         query = names.get("QUERY", "").strip()
+        if printable(query) != query:
+            raise QueryError("A query has no control characters.")
         if len(query) > MOST_CHARACTERS:
             raise QueryError(f"A query has {MOST_CHARACTERS} characters at most.", code="tap.too_large")
         wanted = names.get("RESPONSEFORMAT") or names.get("FORMAT") or ""
         chosen = format_named(wanted[:100])
         if chosen is None:
             raise QueryError("RESPONSEFORMAT is votable, csv or tsv.")
-        language = names.get("LANG", "")[:16]
-        return cls(query, language, chosen, _rows(names.get("MAXREC", "")), names.get("RUNID", "")[:64])
+        language = printable(names.get("LANG", ""))[:16]
+        return cls(query, language, chosen, _rows(names.get("MAXREC", "")), printable(names.get("RUNID", ""))[:64])
 
     def require_adql(self) -> None:
         """Raises QueryError for another language, and for nothing."""

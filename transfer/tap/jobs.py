@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from ccatdc.common.errors import CcatError, ConflictError, RequestError
+from ccatdc.common.errors import CcatError, ConflictError, InvalidTransition, RequestError
 from ccatdc.common.states import transition
 from transfer.models import QueryJob
 from transfer.models.queries import MOST_STARTS, Phase, lease, one_more
@@ -185,10 +185,11 @@ def _run(job: QueryJob) -> None:
 
 def _end(job: QueryJob, phase: Phase, **fields: Any) -> bool:
     """Whether it was still ours to end: it may have been aborted or removed meanwhile."""
-    still = QueryJob.objects.filter(pk=job.pk, phase=Phase.EXECUTING).exists()
-    if still:
+    try:
         transition(job, phase, field="phase", ended_at=Now(), **fields)
-    return still
+    except InvalidTransition:
+        return False
+    return True
 
 
 def _answer(job: QueryJob) -> tuple[int, str]:

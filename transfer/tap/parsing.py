@@ -54,8 +54,6 @@ def parse(query: str) -> exp.Query:
     """The tree of one query. Raises QueryError for what is none, is too long or too deep."""
     if len(query) > MOST_CHARACTERS:
         raise QueryError(f"A query has {MOST_CHARACTERS} characters at most.", code="tap.too_large")
-    if "\0" in query:
-        raise QueryError("A query has no character of number 0.")
     dialect = Adql()
     try:
         found = dialect.tokenize(query)

@@ -20,5 +20,6 @@ urlpatterns = [
     path("availability", views.AvailabilityView.as_view(), name="availability"),
     path("tables", views.TablesView.as_view(), name="tables"),
     path("tables/<str:name>", views.TableView.as_view(), name="table"),
+    path("resource", views.ResourceView.as_view(), name="resource"),
     path("examples", views.ExamplesView.as_view(), name="examples"),
 ]

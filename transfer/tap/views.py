@@ -147,6 +147,17 @@ class CapabilitiesView(_Described):
 
 
 @extend_schema(exclude=True)
+class ResourceView(CapabilitiesView):
+    """The record for registries of the Virtual Observatory (VOResource)."""
+
+    template = "tap/resource.xml"
+
+    def about(self) -> dict[str, Any]:
+        """What the service can do, and who publishes."""
+        return {**super().about(), "authority": settings.IVOA_AUTHORITY, "home": settings.PORTAL_URL}
+
+
+@extend_schema(exclude=True)
 class AvailabilityView(_Described):
     template = "tap/availability.xml"
 
