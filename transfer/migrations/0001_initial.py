@@ -342,7 +342,7 @@ class Migration(migrations.Migration):
                 ('owner', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='query_jobs', to=settings.AUTH_USER_MODEL)),
                 ('phase', models.CharField(choices=[('PENDING', 'Pending'), ('QUEUED', 'Queued'), ('EXECUTING', 'Executing'), ('COMPLETED', 'Completed'), ('ERROR', 'Error'), ('ABORTED', 'Aborted')], default='PENDING', editable=False, max_length=16)),
                 ('query', models.TextField(blank=True)),
-                ('language', models.CharField(default='ADQL', max_length=16)),
+                ('language', models.CharField(blank=True, default='ADQL', max_length=16)),
                 ('response_format', models.CharField(default='votable', max_length=16)),
                 ('max_rows', models.PositiveIntegerField(blank=True, null=True)),
                 ('run_id', models.CharField(blank=True, max_length=64)),
@@ -466,8 +466,8 @@ class Migration(migrations.Migration):
             name='StagingQuota',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('user', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='staging_quota', to=settings.AUTH_USER_MODEL)),
-                ('program', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='staging_quota', to='planning.observingprogram')),
+                ('user', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('program', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='planning.observingprogram')),
                 ('max_gb', models.FloatField(help_text='10^9 bytes.', validators=[django.core.validators.MinValueValidator(0)])),
             ],
             options={
