@@ -65,8 +65,8 @@ class ProductTable(tables.Table):  # type: ignore[misc]
     version = tables.Column(orderable=False, attrs={"td": {"class": "num"}, "th": {"class": "num"}})
     kind = tables.Column(orderable=False)
     level = tables.Column(orderable=False, default=NOTHING)
-    program = tables.Column(accessor="observing_program", orderable=False)
-    software = tables.Column(accessor="processing_run__software_version", orderable=False)
+    program = tables.Column(accessor="observing_program", verbose_name="Program", orderable=False)
+    software = tables.Column(accessor="processing_run__software_version", verbose_name="Software", orderable=False)
     release = tables.Column(orderable=False)
     registered_at = tables.Column(verbose_name="Filed (UTC)", attrs={"td": {"class": "nowrap"}})
 
