@@ -16,6 +16,7 @@ _through_the_outbox = {str(each.pattern): each for each in filing_urls.urlpatter
 urlpatterns: list[URLPattern | URLResolver] = [
     re_path(r"^(obs_units|instruments|instrument_modules)/availability$", at_main_site),
     re_path(r"^(timeline|plans|weather)$", at_main_site),
+    re_path(r"^(processing_runs|data_products|publications)/", at_main_site),
     path("me", MeView.as_view()),
     path("", include("observatory.api.urls")),
     path("", include("planning.api.urls")),

@@ -94,6 +94,7 @@ def test_every_file_is_described_in_the_order_of_paths() -> None:
         "relative_path": "-run/Ö é\n.g3",
         "size": 0,
         "data_stream_id": None,
+        "data_product_id": None,
         "start_time": None,
         "end_time": None,
         "digest": DIGEST,

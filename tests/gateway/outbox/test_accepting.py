@@ -157,7 +157,8 @@ def test_every_address_that_files_goes_through_the_outbox() -> None:
 
 
 def test_staging_and_the_flow_say_where_they_are(api: ApiClient) -> None:
-    for address in ("/api/staging/jobs/", "/api/transfer/overview", "/api/reference/snapshot"):
+    main_site = ("staging/jobs/", "transfer/overview", "reference/snapshot", "processing_runs/", "data_products/bulk")
+    for address in (f"/api/{each}" for each in main_site):
         assert "main site" in problem(api.get(address), 404, "gateway.not_here")["detail"]
     assert "main site" in api.get("/").content.decode()
 
