@@ -172,8 +172,12 @@ def _key(column_field: Any, value: Any) -> Key:
 
 
 def _names(rows: Iterable[Change]) -> dict[Key, str]:
-    """What the things are called that these rows refer to: history knows, in one query, also when they are gone."""
-    keys = {key for change in rows for key in _references(change)}
+    """What the things are called that these rows refer to."""
+    return names_of({key for change in rows for key in _references(change)})
+
+
+def names_of(keys: set[Key]) -> dict[Key, str]:
+    """What things are called: history knows, in one query, also when they are gone; of others, one query for each kind."""
     if not keys:
         return {}
     wanted = models.Q()

@@ -14,12 +14,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.auth.guessing import account_key
-from accounts.models import ApiToken, FailedLogIn, LogLevel, Permission, Role, SystemLog, User
+from accounts.models import ApiToken, FailedLogIn, Permission, Role, User
 from accounts.people import person_of
 from ccatdc.common.admin.actions import portal_action
 from ccatdc.common.admin.badges import badge
-from ccatdc.common.admin.base import PortalAdmin, ReadOnlyAdmin, state_column
-from ccatdc.common.admin.filters import DaysFilter
+from ccatdc.common.admin.base import PortalAdmin, ReadOnlyAdmin
 from ccatdc.common.units import NOTHING
 
 if TYPE_CHECKING:
@@ -28,14 +27,6 @@ if TYPE_CHECKING:
 else:
     from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
     from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget as UnfoldCheckboxes
-
-LEVEL_COLOURS: dict[str, str] = {
-    LogLevel.DEBUG: "default",
-    LogLevel.INFO: "info",
-    LogLevel.WARNING: "warning",
-    LogLevel.ERROR: "danger",
-    LogLevel.CRITICAL: "danger",
-}
 
 
 class OnlyBySuperusers(PortalAdmin):
@@ -210,40 +201,6 @@ class ApiTokenAdmin(OnlyBySuperusers):
         """Refuse the token from now on."""
         ApiToken.objects.filter(pk=token.pk, revoked_at=None).update(revoked_at=timezone.now())
         self.write_audit_log(request, f"Revoked the token {token} of {token.user}.", token)
-
-
-class WhoWrote(admin.SimpleListFilter):
-    title = "user"
-    parameter_name = "user"
-
-    def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
-        """All accounts: of whom the audit log tells, only the whole audit log knows."""
-        return [(str(pk), name) for pk, name in User.objects.values_list("pk", "username")]
-
-    def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        value = self.value()
-        return rows.filter(user_id=value) if value and value.isdigit() else rows
-
-
-@admin.register(SystemLog)
-class SystemLogAdmin(ReadOnlyAdmin):
-    """The audit log: who did what, newest first."""
-
-    level_shown = state_column("level", LEVEL_COLOURS)
-    list_display = ["timestamp", "level_shown", "component", "user", "message", "object_type"]
-    list_select_related = ["user"]
-    list_filter = [("timestamp", DaysFilter), "level", WhoWrote]
-    list_filter_submit = True
-    sortable_by = ["timestamp"]
-    search_fields = ["message", "object_id__exact"]
-    search_help_text = "Part of a message (three characters or more), or the id of a thing."
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Everybody who sees all observations may read who did what to them."""
-        return self.may(request, "read:observations") and person_of(request).sees_all_programs
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
 
 
 @admin.register(FailedLogIn)

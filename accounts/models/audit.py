@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models.people import User
@@ -23,6 +24,26 @@ class LogLevel(models.TextChoices):
     CRITICAL = "critical", "Critical"
 
 
+#: Components of what people say: about a thing, and about a shift.
+COMMENT, SHIFT_NOTE = "comment", "shift note"
+SAID_BY_PEOPLE = (COMMENT, SHIFT_NOTE)
+
+
+class SystemLogQuerySet(models.QuerySet["SystemLog"]):
+    def about(self, obj: models.Model) -> SystemLogQuerySet:
+        """About a thing, under any of the names of its kind."""
+        related = [type(obj), *obj._meta.get_parent_list(), *type(obj).__subclasses__()]
+        return self.filter(object_type__in={model._meta.label_lower for model in related}, object_id=str(obj.pk))
+
+    def of_kind(self, model: type[models.Model]) -> SystemLogQuerySet:
+        """About things of this model or of its kinds."""
+        return self.filter(object_type__in=[kind._meta.label_lower for kind in (model, *model.__subclasses__())])
+
+    def said_by_people(self) -> SystemLogQuerySet:
+        """Comments and notes of shifts."""
+        return self.filter(component__in=SAID_BY_PEOPLE)
+
+
 class SystemLog(models.Model):
     """One entry of the audit log: who did what to which thing, as text, so that it outlives the thing. Append-only."""
 
@@ -35,6 +56,8 @@ class SystemLog(models.Model):
     object_type = models.CharField(max_length=64, blank=True)
     object_id = models.CharField(max_length=64, blank=True)
 
+    objects = SystemLogQuerySet.as_manager()
+
     class Meta:
         verbose_name = "entry of the audit log"
         verbose_name_plural = "audit log"
@@ -45,6 +68,10 @@ class SystemLog(models.Model):
             # The portal's lists and its search: the audit log grows with everything that happens.
             models.Index(fields=["level", "-timestamp"], name="system_log_by_level"),
             models.Index(fields=["user", "-timestamp"], name="system_log_by_user"),
+            models.Index(fields=["object_type", "-timestamp"], name="system_log_by_kind"),
+            models.Index(
+                fields=["-timestamp"], condition=Q(component__in=SAID_BY_PEOPLE), name="system_log_said_by_people"
+            ),
             words_index("message", "system_log_words"),
         ]
         constraints = [known_values("level", LogLevel, "system_log_level_known")]

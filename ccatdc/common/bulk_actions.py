@@ -71,12 +71,18 @@ class BulkAction:
             changed = tuple(row.pk for row, why in obstacles if not why)
             if changed:
                 self.write(model._base_manager.filter(pk__in=changed))
-                self._note(model, changed, user, reason)
+                (only, *others) = (row for row, why in obstacles if not why)
+                self._note(model, changed, user, reason, None if others else only)
         kept = tuple(Kept(row.pk, str(row), why) for row, why in obstacles if why)
         return Outcome(changed, kept)
 
     def _note(
-        self, model: type[models.Model], changed: tuple[Any, ...], user: AbstractBaseUser | None, reason: str
+        self,
+        model: type[models.Model],
+        changed: tuple[Any, ...],
+        user: AbstractBaseUser | None,
+        reason: str,
+        only: models.Model | None,
     ) -> None:
         names = model._meta
         what = str(names.verbose_name if len(changed) == 1 else names.verbose_name_plural)
@@ -85,6 +91,7 @@ class BulkAction:
             self.component,
             f"{self.words}: {len(changed)} {what}.{because}",
             user=user,
+            about=only,  # its history shows the entry
             object_type=names.label_lower,
             ids=[pk if isinstance(pk, int) else str(pk) for pk in changed],
         )

@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.admin.apps import AdminConfig
+from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
+from django.views.decorators.http import require_POST
 from unfold.sites import UnfoldAdminSite
 
 #: Entries of the audit log, and changes, on the history page of an object.
@@ -37,6 +39,7 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
         return [
             path("overview/", self.admin_view(self.overview), name="overview"),
             path("over-time/", self.admin_view(self.over_time), name="over_time"),
+            path("comment/", self.admin_view(require_POST(self.comment)), name="comment"),
         ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -103,14 +106,31 @@ class OperationsPortal(UnfoldAdminSite):  # type: ignore[misc]
         user = request.user
         record("portal", message, about=about, user=user if isinstance(user, User) else None)
 
+    def refusal(self, codename: str) -> str:
+        """What a person without a permission is told: which roles have it, and whom to ask."""
+        from accounts.people import refusal
+
+        return refusal(codename)
+
     def audit_log_about(self, obj: models.Model) -> Any:
         """The newest lines about an object, under any of the names of its kind."""
         from accounts.models import SystemLog
 
-        related = [type(obj), *obj._meta.get_parent_list(), *type(obj).__subclasses__()]
-        kinds = {model._meta.label_lower for model in related}
-        lines = SystemLog.objects.filter(object_type__in=kinds, object_id=str(obj.pk))
-        return lines.select_related("user")[:HISTORY_LINES]
+        return SystemLog.objects.about(obj).select_related("user")[:HISTORY_LINES]
+
+    def comments_on(self, request: HttpRequest, obj: models.Model) -> Any:
+        """What people said about an object; None for who may not read the audit log."""
+        from accounts.comments import comments_on
+
+        return comments_on(obj) if self.may_oversee(request) else None
+
+    def comment(self, request: HttpRequest) -> HttpResponse:
+        """Say something about a thing of ``kind`` with ``key``, or about the shift."""
+        from ccatdc.portal.comments import say
+
+        if not self.may_oversee(request):
+            raise PermissionDenied
+        return HttpResponseRedirect(say(self, request))
 
     def history_of(self, obj: models.Model) -> Any:
         """What was changed in it, newest first: entries with the fields of each. None for a fact, which has no history."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django import template
-from django.db.models import TextChoices
+from django.db.models import Model, TextChoices
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -76,6 +76,12 @@ def ahead(value: datetime | None) -> str:
 def state(value: str) -> SafeString:
     """A status, package state, copy status or verdict as a badge with its label."""
     return state_badge(value, LABELS.get(value, value), STATE_COLOURS)
+
+
+@register.filter
+def kind_of(thing: Model) -> str:
+    """The label of its model, as the audit log writes it."""
+    return thing._meta.label_lower
 
 
 @register.simple_tag

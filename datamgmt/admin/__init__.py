@@ -1,6 +1,6 @@
-"""Portal pages of data: sites, archives, files, metadata, products, unrecorded files.
+"""Portal pages of data: archives, files, metadata, products, unrecorded files.
 
-Locations, packages, bundles and copies have their pages in transfer/admin, because these show the work on them too.
+Sites, locations, packages, bundles and copies have their pages in transfer/admin, because these show the work on them too.
 """
 
 from datamgmt.admin import files, metadata, products, sites, unrecorded

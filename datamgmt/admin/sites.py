@@ -1,4 +1,4 @@
-"""Portal pages of sites, and of archives as older documents name them."""
+"""Portal page of archives as older documents name them, and filters of lists by location."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from ccatdc.common.admin.actions import SwitchedAdmin
-from ccatdc.common.db.notify import notify_managers
-from datamgmt.models import DataArchive, DataLocation, Site
+from datamgmt.models import DataArchive, DataLocation
 
 
 class AtLocation(admin.SimpleListFilter):
@@ -36,19 +35,6 @@ class AtSource(AtLocation):
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
         rows = DataLocation.objects.non_polymorphic().of_type("source").with_site()
         return [(str(location.pk), location.full_name) for location in rows]
-
-
-@admin.register(Site)
-class SiteAdmin(SwitchedAdmin):
-    """Sites. An inactive site gets no new work."""
-
-    list_display = ["short_name", "name", "location", "timezone", "active"]
-    list_filter = ["active"]
-    search_fields = ["short_name", "name"]
-
-    def after_switching(self) -> None:
-        """Work may have another place to go now."""
-        notify_managers()
 
 
 @admin.register(DataArchive)

@@ -23,7 +23,7 @@ from polymorphic.models import PolymorphicModel
 from ccatdc.common.models import name_part
 from ccatdc.common.path_patterns import matcher, path_patterns
 from ccatdc.common.states import known_values
-from datamgmt.models.sites import DEFAULT_RETENTION_DAYS, DeletionMode, LocationType, Site, StorageType
+from datamgmt.models.sites import DEFAULT_RETENTION_DAYS, DeletionMode, LocationType, MayBeOff, Site, StorageType
 from observatory.models import Instrument
 
 #: PostgreSQL cuts identifiers (a LISTEN channel, say) at 63 bytes.
@@ -99,7 +99,7 @@ class DataLocationManager(PolymorphicManager.from_queryset(DataLocationQuerySet)
     """Locations as their own kind (disk, S3, tape)."""
 
 
-class DataLocation(PolymorphicModel):
+class DataLocation(MayBeOff, PolymorphicModel):
     """A storage system at a site. Lower priority numbers are used first; inactive ones are left alone.
 
     Sizes in bytes. ``uuid`` is what the location's marker holds: it proves that the disk or bucket is this one.
@@ -237,6 +237,13 @@ class DataLocation(PolymorphicModel):
 
     def __str__(self) -> str:
         return self.full_name
+
+    @property
+    def why_off(self) -> str:
+        """Why nothing new is done here: it or its site is off. Empty while both are on."""
+        if not self.active:
+            return self.off_words
+        return "" if self.site.active else f"at {self.site.short_name}, a site that is {self.site.off_words}"
 
     @property
     def full_name(self) -> str:

@@ -118,9 +118,11 @@ class RawDataPackageQuerySet(models.QuerySet[Any]):
         return self._with_copy(self._copies().usable().filter(data_location__in=locations))
 
     def stranded_at(self, location_ids: Iterable[int]) -> RawDataPackageQuerySet:
-        """With a copy at one of these, and none that can be read at a place that is in use."""
-        there = self._copies().usable().filter(data_location__in=list(location_ids))
+        """With a copy at one of these, and none that can be read at another place that is in use."""
+        places = list(location_ids)
+        there = self._copies().usable().filter(data_location__in=places)
         elsewhere = self._copies().usable().at_active().filter(raw_data_package=OuterRef("pk"))
+        elsewhere = elsewhere.exclude(data_location__in=places)
         return self._with_copy(there).filter(~Exists(elsewhere))
 
     def without_copy_at(self, location: DataLocation) -> RawDataPackageQuerySet:

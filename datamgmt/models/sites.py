@@ -41,7 +41,28 @@ DEFAULT_RETENTION_DAYS: dict[str, float] = {
 }
 
 
-class Site(models.Model):
+class MayBeOff(models.Model):
+    """What is switched off says by whom, why, and when it is switched on again by itself (None: by a person).
+
+    The name is a text: it outlives the account, and a gateway's copy has no accounts.
+    """
+
+    off_until = models.DateTimeField(null=True, blank=True, editable=False)
+    off_reason = models.CharField(max_length=200, blank=True, editable=False)
+    off_by = models.CharField(max_length=150, blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def off_words(self) -> str:
+        """``switched off by kim until 2026-11-28 12:00 UTC: new disks``; of something that is off."""
+        by = f" by {self.off_by}" if self.off_by else ""
+        until = f" until {self.off_until:%Y-%m-%d %H:%M} UTC" if self.off_until is not None else ""
+        return f"switched off{by}{until}" + (f": {self.off_reason}" if self.off_reason else "")
+
+
+class Site(MayBeOff):
     """A place with data-center infrastructure. Degrees east-positive."""
 
     name = models.CharField(max_length=128, unique=True)

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.auth.guessing import account_key
 from accounts.models import ApiToken, SystemLog
 from ccatdc.common.states import Status
-from datamgmt.models import DataLocation, Decision, PhysicalCopy, RawDataPackage
+from datamgmt.models import Decision, PhysicalCopy, RawDataPackage
 from datamgmt.states import Integrity, PackageState, PhysicalCopyStatus
 from tests.factories.accounts import ApiTokenFactory, FailedLogInFactory, UserFactory
 from tests.factories.datamgmt import (
@@ -205,19 +205,6 @@ ACTS = [
         "check_selected",
         lambda: BufferLocationFactory.create(registered_at=timezone.now()),
         lambda row: LocationCheck.objects.filter(location=row).count() == 1,
-    ),
-    Act(
-        "datamgmt.DataLocation",
-        "switch_off_selected",
-        BufferLocationFactory.create,
-        lambda row: not DataLocation.objects.get(pk=row.pk).active,
-        asks=True,
-    ),
-    Act(
-        "datamgmt.DiskDataLocation",
-        "switch_on_selected",
-        lambda: BufferLocationFactory.create(active=False),
-        lambda row: DataLocation.objects.get(pk=row.pk).active,
     ),
     Act(
         "accounts.User",

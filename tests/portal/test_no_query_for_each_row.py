@@ -18,6 +18,7 @@ MOST = 20
 STORIES = {
     "datamgmt.DataTransferPackage": 45,
     "datamgmt.PhysicalCopy": 30,
+    "datamgmt.RawDataFile": 25,
     "datamgmt.RawDataPackage": 45,
     "transfer.DataTransfer": 30,
 }

@@ -38,6 +38,32 @@ from transfer.operators.wait_reasons import Waiting
 pytestmark = pytest.mark.django_db
 
 
+def test_copies_in_archives_stand_beside_what_is_wanted(operator: Client) -> None:
+    package = RawDataPackageFactory.create(archived=True)
+    archive_package(package)
+    lacking = ArchiveLocationFactory.create(name="second_archive")
+    ArchiveLocationFactory.create(name="old_archive", active=False)
+    damaged = RawDataPackagePhysicalCopyFactory.create(
+        raw_data_package=package,
+        data_location=ArchiveLocationFactory.create(name="third_archive"),
+        integrity=Integrity.DAMAGED,
+    )
+    retired = ArchiveLocationFactory.create(name="retired_archive", active=False)
+    RawDataPackagePhysicalCopyFactory.create(raw_data_package=package, data_location=retired)
+
+    timeline = timeline_of(package)
+
+    assert {replica.archive.name: replica.word for replica in timeline.replicas} == {
+        "long_term_archive": "Good",
+        lacking.name: "Not yet",
+        damaged.data_location.name: "Damaged",
+        retired.name: "Archive is off",
+    }
+    assert (timeline.good_replicas, timeline.wanted_replicas) == (1, 3)
+    page = operator.get(reverse("admin:datamgmt_rawdatapackage_change", args=[package.pk])).content.decode()
+    assert "1 of 3 wanted" in page
+
+
 def test_the_story_of_a_package_is_told_in_order() -> None:
     package = RawDataPackageFactory.create(archived=True)
     RawDataPackageCreationFactory.create(raw_data_package=package, completed=True, started_at=END)

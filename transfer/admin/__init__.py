@@ -1,6 +1,6 @@
 """Portal pages of work and its records, and of the data that the work is about.
 
-Locations, packages, bundles and copies have their pages here and not in datamgmt: they show and start work.
+Sites, locations, packages, bundles and copies have their pages here and not in datamgmt: they show and start work.
 """
 
 from transfer.admin import (
@@ -15,6 +15,7 @@ from transfer.admin import (
     packages,
     queries,
     routes,
+    sites,
     totals,
 )
 
@@ -30,5 +31,6 @@ __all__ = [
     "packages",
     "queries",
     "routes",
+    "sites",
     "totals",
 ]

@@ -13,11 +13,11 @@ from polymorphic.admin import PolymorphicChildModelAdmin, PolymorphicParentModel
 from accounts.people import person_of
 from ccatdc.common.admin.actions import portal_action
 from ccatdc.common.admin.badges import badge, link_to_list
-from ccatdc.common.admin.base import PortalAdmin
 from ccatdc.common.units import size_text
 from datamgmt.models import DataLocation
+from transfer.admin.sites import SwitchedPlace
 from transfer.engine.queue import queues_for
-from transfer.operators.actions import check_now, switch
+from transfer.operators.actions import check_now
 
 FOUND = ["registered_at", "usage", "checked_at", "check_error", "inventory_at"]
 COMMON_FIELDSETS = [
@@ -77,7 +77,7 @@ def usage_level(location: DataLocation) -> str:
     return "critical" if percent < location.emergency_pct else "emergency"
 
 
-class LocationActions(PortalAdmin):
+class LocationActions(SwitchedPlace):
     """What can be done with a location, from its list and from its page."""
 
     actions = ["check_selected", "switch_on_selected", "switch_off_selected"]
@@ -92,19 +92,6 @@ class LocationActions(PortalAdmin):
     def check_selected(self, request: HttpRequest, location: DataLocation) -> None:
         """Is it itself, and how full is it?"""
         check_now(location, person_of(request))
-
-    @portal_action("Switch on", needs="configure", shown_for=lambda location: not location.active)
-    def switch_on_selected(self, request: HttpRequest, location: DataLocation) -> None:
-        switch(location, active=True, user=person_of(request))
-
-    @portal_action(
-        "Switch off",
-        needs="configure",
-        confirm="An inactive location gets no new work, and what needs it waits. Switch off?",
-        shown_for=lambda location: location.active,
-    )
-    def switch_off_selected(self, request: HttpRequest, location: DataLocation) -> None:
-        switch(location, active=False, user=person_of(request))
 
     @admin.display(description="Used")
     def usage(self, location: DataLocation) -> SafeString:
@@ -154,7 +141,7 @@ class TechnologyAdmin(LocationActions, PolymorphicChildModelAdmin):
 
     def head(self, _request: HttpRequest, obj: Any) -> dict[str, Any]:
         """What is wrong with it, and what to do."""
-        notes = []
+        notes = [("warning", f"It is {obj.why_off}.")] if obj.why_off else []
         if obj.registered_at is None:
             command = f"manage.py register_location --create {obj.full_name}"
             notes.append(("warning", f"Not registered yet. On a host that sees the place run: {command}"))

@@ -21,6 +21,7 @@ from ccatdc.common.db.notify import MANAGERS, Listener
 from transfer.engine import dispatch, watchdog
 from transfer.engine.database import DATABASE_AWAY, unless_away
 from transfer.engine.heartbeats import Pulse
+from transfer.operators.switching import end_maintenance
 from transfer.totals.rolling import RollUp
 
 logger = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class ManagerLoop:
         self.managers = managers
         self.service = service
         self.steps = [Step(manager.name, manager.run_once) for manager in managers]
+        self.steps += [Step("maintenance", end_maintenance)]
         self.steps += [Step("dispatch", dispatch.dispatch_due), Step("watchdog", watchdog.watch)]
         self.steps.append(Step("totals", RollUp().run))
         self.stopping = False

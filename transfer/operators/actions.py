@@ -43,20 +43,6 @@ def check_now(location: DataLocation, user: User) -> LocationCheck:
     return waiting
 
 
-def switch(location: DataLocation, *, active: bool, user: User) -> None:
-    """Take a location into use or out of it. Work that runs there goes on; new work is not given to an inactive one."""
-    with transaction.atomic():
-        rows = DataLocation.objects.non_polymorphic().filter(pk=location.pk, active=not active)
-        if rows.update(active=active) == 0:
-            raise ConflictError(
-                f"{location.full_name} is switched {'on' if active else 'off'} already.",
-                code="location.switched_already",
-            )
-        verb = "Switched on" if active else "Switched off"
-        record("locations", f"{verb}: {location.full_name}.", about=location, user=user)
-        notify_managers()
-
-
 def operations_about(package: RawDataPackage) -> OperationQuerySet:
     """Operations about this package, alone or in a bundle, as rows of the base table.
 

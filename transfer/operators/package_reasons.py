@@ -104,7 +104,7 @@ def _waits(package: RawDataPackage) -> str:
         off = copies.select_related("data_location__site").first()
         if off is None:
             return "It has no good copy in a BUFFER. Its files are kept at SOURCE."
-        return f"Its only copy is at {off.data_location.full_name}, which is switched off. Switch it on."
+        return f"Its only copy is at {off.data_location.full_name}, which is {off.data_location.why_off}. Switch it on."
     buffer = copy.data_location
     if custom_route(buffer) is None and archives(buffer.site):
         return f"At {buffer.full_name}, for the archive of its site. {_planned_next()}"

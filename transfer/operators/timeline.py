@@ -18,8 +18,8 @@ from django.urls import reverse
 from ccatdc.common.admin.badges import state_badge
 from ccatdc.common.states import STATUS_COLOURS
 from ccatdc.common.units import NOTHING, duration_text, rate_text
-from datamgmt.models import DataLocation, PhysicalCopy, RawDataPackage
-from datamgmt.states import COPY_COLOURS, INTEGRITY_COLOURS, PhysicalCopyStatus
+from datamgmt.models import DataLocation, LocationType, PhysicalCopy, RawDataPackage
+from datamgmt.states import COPY_COLOURS, INTEGRITY_COLOURS, READABLE, USABLE, PhysicalCopyStatus
 from transfer.models import Operation
 from transfer.operators.actions import operations_about
 from transfer.operators.wait_reasons import why_waiting
@@ -62,11 +62,35 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Replica:
+    """What an archive has of a package, beside what is wanted: a good copy in each archive that is in use.
+
+    ``colour`` is that of a badge.
+    """
+
+    archive: DataLocation
+    word: str
+    colour: str
+    verified_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Timeline:
-    """``now``: the copies that exist; ``events``: everything that happened, the oldest first."""
+    """``now``: the copies that exist; ``replicas``: what archives have and should have; ``events``: everything that
+    happened, the oldest first.
+    """
 
     now: list[PhysicalCopy]
+    replicas: list[Replica]
     events: list[Event]
+
+    @property
+    def good_replicas(self) -> int:
+        return sum(replica.colour == "success" for replica in self.replicas)
+
+    @property
+    def wanted_replicas(self) -> int:
+        return sum(replica.colour != "default" for replica in self.replicas)
 
 
 def timeline_of(package: RawDataPackage) -> Timeline:
@@ -82,7 +106,25 @@ def timeline_of(package: RawDataPackage) -> Timeline:
     names = {place.pk: place.full_name for place in places.values()}
     events = [*_of_operations(operations, names), *_of_copies(copies)]
     existing = [copy for copy in copies if copy.status != PhysicalCopyStatus.DELETED]
-    return Timeline(existing, sorted(events, key=lambda event: event.at))
+    return Timeline(existing, _replicas(places.values(), existing), sorted(events, key=lambda event: event.at))
+
+
+def _replicas(places: Iterable[DataLocation], existing: list[PhysicalCopy]) -> list[Replica]:
+    """One for each archive in use (transfer/managers/s50_archive.py fills it), and for each other that has a copy."""
+    copies = {copy.data_location_id: copy for copy in existing}
+    archives = [place for place in places if place.location_type == LocationType.LONG_TERM_ARCHIVE]
+    in_use = [place for place in archives if not place.why_off or place.pk in copies]
+    return [_replica(place, copies.get(place.pk)) for place in sorted(in_use, key=lambda place: place.full_name)]
+
+
+def _replica(archive: DataLocation, copy: PhysicalCopy | None) -> Replica:
+    if copy is None:
+        return Replica(archive, "Not yet", "warning")
+    if copy.status not in READABLE or copy.integrity not in USABLE:
+        return Replica(archive, str(copy.get_integrity_display()), "danger", copy.verified_at)
+    if archive.why_off:
+        return Replica(archive, "Archive is off", "default", copy.verified_at)
+    return Replica(archive, "Good", "success", copy.verified_at)
 
 
 def _of_operations(operations: list[Operation], names: dict[int, str]) -> Iterable[Event]:

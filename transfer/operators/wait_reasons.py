@@ -45,8 +45,8 @@ class Waiting:
 
     def _place(self, operation: Operation) -> str:
         location = operation.location
-        if not (location.active and location.site.active):
-            return f"{location.full_name} is switched off."
+        if location.why_off:
+            return f"{location.full_name} is {location.why_off}."
         for breaker in self.breakers:
             if breaker.holds(operation) and breaker.next_trial_at is not None:
                 return (

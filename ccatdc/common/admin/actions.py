@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -26,6 +27,9 @@ from ccatdc.common.errors import CcatError, RequestError
 MOST_AT_ONCE = 1000
 MOST_TOGETHER = 20_000
 _SHOWN = 50
+#: Characters of a reason that are kept.
+REASON_LENGTH: Final = 200
+TEXT_LENGTH: Final = 300
 
 Action = Callable[..., HttpResponse | None]
 
@@ -36,6 +40,7 @@ class Given:
 
     reason: str
     number: int | None = None
+    until: datetime | None = None
     text: str = ""
 
 
@@ -78,19 +83,21 @@ def bulk_action(
     confirm: str = "",
     number: str = "",
     text: str = "",
+    until: str = "",
+    affects: Callable[[Any], list[str]] | None = None,
     shown_for: Callable[[Any], bool] | None = None,
 ) -> Callable[[Callable[[Any, HttpRequest, Any, Given], Outcome]], Action]:
     """Make an action of ``work(self, request, rows, given)``, which is called once for all rows: one statement of the
     domain (ccatdc/common/bulk_actions.py), and a sentence about what it left alone and why.
 
     Beside what :func:`portal_action` has, the page that asks has room for a reason; ``number`` names a whole number that
-    is asked for too, ``text`` a line of text.
+    is asked for too, ``text`` a line of text, ``until`` a time that may be left out. ``affects`` says of the rows what the action would affect.
     """
 
     def decorate(work: Callable[[Any, HttpRequest, Any, Given], Outcome]) -> Action:
         def together(self: Any, request: HttpRequest, queryset: Any) -> None:
             try:
-                outcome = work(self, request, plain_rows(queryset), _given(request, number))
+                outcome = work(self, request, plain_rows(queryset), _given(request, number, until))
             except CcatError as error:
                 self.message_user(request, f"{label}: {error}", messages.ERROR)
                 return
@@ -100,7 +107,8 @@ def bulk_action(
                 text = f"{label}: {len(outcome.kept)} not changed. {outcome.kept_words()}."
                 self.message_user(request, text, messages.WARNING)
 
-        question = {"title": label, "question": confirm, "number": number, "text": text, "asks_reason": True}
+        question = {"title": label, "question": confirm, "number": number, "text": text, "until": until}
+        question |= {"asks_reason": True, "affects": affects}
         return _action(work, together, question, needs=needs, shown_for=shown_for, together=True)
 
     return decorate
@@ -141,6 +149,7 @@ def _ask(self: Any, request: HttpRequest, rows: Any, question: dict[str, Any]) -
     context = {
         **self.admin_site.each_context(request),
         **question,
+        "affected": question["affects"](plain_rows(rows)) if question.get("affects") else [],
         "rows": shown,
         "keys": [shown[0].pk] if across and shown else list(rows.values_list("pk", flat=True)),
         "more": rows.count() - len(shown),
@@ -159,15 +168,33 @@ def plain_rows(queryset: Any) -> Any:
     return plain() if plain is not None else rows
 
 
-def _given(request: HttpRequest, number: str) -> Given:
-    reason = request.POST.get("reason", "").strip()
-    if not number:
-        return Given(reason, text=request.POST.get("text", "").strip())
+def _given(request: HttpRequest, number: str, until: str) -> Given:
+    reason = request.POST.get("reason", "").strip()[:REASON_LENGTH]
+    return Given(
+        reason,
+        _number(request, number) if number else None,
+        _time(request) if until else None,
+        request.POST.get("text", "").strip()[:TEXT_LENGTH],
+    )
+
+
+def _number(request: HttpRequest, name: str) -> int:
     text = request.POST.get("number", "").strip()
     try:
-        return Given(reason, int(text))
+        return int(text)
     except ValueError as error:
-        raise RequestError(f"{text!r} is no whole number.", remedy=f"Write the {number}.") from error
+        raise RequestError(f"{text!r} is no whole number.", remedy=f"Write the {name}.") from error
+
+
+def _time(request: HttpRequest) -> datetime | None:
+    """As the browser's own field sends it: without a zone, UTC here as everywhere."""
+    text = request.POST.get("until", "").strip()
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise RequestError(f"{text!r} is no time.", remedy="Write it as 2027-01-31T18:00.") from error
 
 
 def _next(request: HttpRequest) -> str:

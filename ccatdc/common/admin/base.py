@@ -40,6 +40,8 @@ else:
     from unfold.admin import TabularInline as UnfoldTabularInline
 
 Column = Callable[[Any, Any], Any]
+#: What actions need, as they name it, and the permission that it is.
+PERMISSIONS_OF_ACTIONS = {"operate": "write:transfers", "configure": "configure:system", "manage_users": "manage:users"}
 
 
 #: Of a search: characters and words that are looked at.
@@ -208,6 +210,16 @@ class PortalAdmin(CheckedInput, UnfoldModelAdmin):  # type: ignore[type-arg]
             if getattr(function, "shown_for", _never)(obj)
         ]
 
+    def refused(self, request: HttpRequest, obj: Any) -> dict[str, list[str]]:
+        """What would make sense for this row and needs what the person's roles do not include: who may, and what."""
+        found: dict[str, list[str]] = {}
+        for function, _, description in self._get_base_actions():  # type: ignore[attr-defined]
+            for needs in getattr(function, "allowed_permissions", ()):
+                codename = PERMISSIONS_OF_ACTIONS.get(needs)
+                if codename and getattr(function, "shown_for", _never)(obj) and not self.may(request, codename):
+                    found.setdefault(codename, []).append(str(description))
+        return {self.admin_site.refusal(codename): labels for codename, labels in found.items()}
+
     def head(self, _request: HttpRequest, _obj: Any) -> dict[str, Any]:
         """What a subclass puts above the fields of a row: ``notes`` and the like, for portal/object_head.html."""
         return {}
@@ -226,6 +238,8 @@ class PortalAdmin(CheckedInput, UnfoldModelAdmin):  # type: ignore[type-arg]
             context |= {
                 "portal_object": obj,
                 "portal_buttons": self.buttons(request, obj),
+                "portal_refused": self.refused(request, obj),
+                "portal_comments": self.admin_site.comments_on(request, obj),
                 "portal_action_url": list_url(self.opts.app_label, str(self.opts.model_name)),
             }
             context |= self.head(request, obj)

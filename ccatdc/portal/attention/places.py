@@ -164,7 +164,7 @@ def _work_at(off: list[DataLocation]) -> Iterable[AttentionLine]:
         merged[key] = (before[0] + count, min(before[1], since))
     for key, (count, since) in merged.items():
         what = "1 operation waits" if count == 1 else f"{count} operations wait"
-        yield _off_line(by_key[key], f"It is switched off, and {what} for it.", since)
+        yield _off_line(by_key[key], f"{what} for it.", since)
 
 
 def _stranded(off: list[DataLocation]) -> Iterable[AttentionLine]:
@@ -176,16 +176,19 @@ def _stranded(off: list[DataLocation]) -> Iterable[AttentionLine]:
     counted = rows.filter(copies__data_location__in=by_key).order_by().values_list("copies__data_location")
     for key, count, since in counted.annotate(n=Count("pk", distinct=True), since=Min("created_at")):
         what = "1 package that is not archived is" if count == 1 else f"{count} packages that are not archived are"
-        yield _off_line(by_key[key], f"It is switched off, and {what} only there.", since)
+        yield _off_line(by_key[key], f"{what} only there.", since)
 
 
 def _off_line(location: DataLocation, why: str, since: datetime | None) -> AttentionLine:
     page = list_url("datamgmt", "datalocation")
     on = Button("Switch on", "switch_on_selected", page, location.pk)
     remedy = "Switch it on when it may work again." if location.site.active else "Switch its site on."
+    until = location.site.off_until if location.active else location.off_until
+    if until is not None:
+        remedy = f"It is switched on by itself in {duration_text(until - timezone.now())}."
     return AttentionLine(
         what=location.full_name,
-        why=why,
+        why=f"It is {location.why_off}, and {why}",
         since=since,
         url=list_url("datamgmt", "datalocation", id__exact=location.pk),
         buttons=(on,) if location.site.active else (),
