@@ -121,11 +121,12 @@ def answer(request: HttpRequest, user: User, content: Content) -> HttpResponseBa
 
 def link(content: RawDataFile | RawDataPackage, user: User) -> dict[str, Any]:
     """An address at the S3 server of an archive that allows it, and which of its bytes are meant. ConflictError where
-    none does.
+    none does; RequestError where the object holds files that the person may not see.
     """
     told = of_file(content) if isinstance(content, RawDataFile) else of_package(content, user)
     package = content.raw_data_package if isinstance(content, RawDataFile) else content
     assert package is not None, "it is archived"  # noqa: S101
+    require_all_files_visible([package], user)  # who has the address can read the whole object
     with_links = [copy for copy in reading.copies_to_read(package) if _gives_links(copy)]
     if not with_links:
         raise ConflictError(

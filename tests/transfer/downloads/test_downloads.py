@@ -7,6 +7,7 @@ import io
 import tarfile
 import urllib.request
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -23,6 +24,7 @@ from datamgmt.storage import storage_for
 from planning.models import ExecutedObsUnit
 from tests.factories.accounts import ApiTokenFactory, UserFactory
 from tests.factories.datamgmt import RawDataFileFactory, S3DataLocationFactory
+from tests.factories.observatory import DataStreamFactory
 from tests.factories.transfer import DownloadFactory
 from tests.transfer.downloads.asking import Caller, body_of, leave
 from tests.transfer.downloads.conftest import FILES, Archive
@@ -225,6 +227,33 @@ class TestRights:
 
         observed.obs_unit.observing_program.members.add(stranger)
         assert body_of(caller.get(address(file))) == b"first"
+
+    def test_no_link_to_an_object_with_hidden_files(
+        self, scientist: User, observed: ExecutedObsUnit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of a package of a data stream one may see some files only."""
+        stranger = UserFactory.create(username="stranger", permissions=["stage:data"], sees_all=False)
+        observed.obs_unit.observing_program.members.add(stranger)
+        stream = DataStreamFactory.create(is_public=False)
+        package = RawDataPackage.objects.get()
+        RawDataPackage.objects.update(
+            executed_obs_unit=None, data_stream=stream, start_time=observed.start_time, end_time=observed.end_time
+        )
+        for number, file in enumerate(package.raw_data_files.order_by("relative_path")):
+            hours = timedelta(hours=9 * number)  # only the first overlaps the observation
+            RawDataFile.objects.filter(pk=file.pk).update(
+                executed_obs_unit=None,
+                data_stream=stream,
+                start_time=observed.start_time + hours,
+                end_time=observed.start_time + hours,
+            )
+        caller = Caller(ApiTokenFactory.create(user=stranger, scopes=["stage:data"]).secret)  # type: ignore[attr-defined]
+        file = named("run1/a")
+
+        assert body_of(caller.get(address(file))) == b"first"
+        for path in (f"/api/raw_data_files/{file.pk}/link", f"/api/raw_data_packages/{package.pk}/download"):
+            assert caller.get(path).json()["code"] == "staging.not_all_visible"
+        assert len(unpacked(body_of(caller.post("/api/downloads", {"packages": [str(package.pk)]})))) == 2
 
     def test_reading_is_not_enough(self, scientist: User) -> None:
         token = ApiTokenFactory.create(user=scientist, name="reads", scopes=["read:observations"])
