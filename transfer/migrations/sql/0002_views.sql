@@ -52,7 +52,8 @@ JOIN public.raw_data_package p ON p.id = m.raw_data_package_id AND p.state = 'ar
 JOIN public.executed_obs_unit e ON e.id = p.executed_obs_unit_id
 JOIN public.obs_unit u ON u.id = e.obs_unit_id
 JOIN public.observing_program g ON g.id = u.observing_program_id
-WHERE m.computed ? 'obscore' AND public.tap_may_see(g.id, e.start_time, g.proprietary_days);
+-- It has a time as soon as it was computed.
+WHERE m.obs_t_min_mjd IS NOT NULL AND public.tap_may_see(g.id, e.start_time, g.proprietary_days);
 
 CREATE VIEW public.tap_observations AS
 SELECT
