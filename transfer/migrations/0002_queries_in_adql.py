@@ -13,7 +13,9 @@ DROP FUNCTION sky_intersects, sky_contains, sky_edges_cross, sky_to_edge, sky_ho
     sky_dot, sky_cross, sky_distance, sky_angle, sky_shape, sky_box, sky_polygon, sky_circle, sky_point;
 """
 #: Which regions may overlap another one: an index over boxes in space.
-INDEX = "CREATE INDEX metadata_bounds ON raw_data_package_metadata USING gist (sky_bounds(sky_shape(obs_region)))"
+BOUNDS = "CREATE INDEX metadata_bounds ON raw_data_package_metadata USING gist (sky_bounds(sky_shape(obs_region)))"
+#: The views have ids as texts.
+IDS = "CREATE INDEX execution_by_text ON executed_obs_unit ((id::text))"
 
 
 class Migration(migrations.Migration):
@@ -29,5 +31,6 @@ class Migration(migrations.Migration):
         CreateExtension("cube"),
         migrations.RunSQL((SQL / "0002_sky.sql").read_text(encoding="utf-8"), FORGET_SKY),
         migrations.RunSQL((SQL / "0002_views.sql").read_text(encoding="utf-8"), FORGET_VIEWS),
-        migrations.RunSQL(INDEX, "DROP INDEX metadata_bounds"),
+        migrations.RunSQL(BOUNDS, "DROP INDEX metadata_bounds"),
+        migrations.RunSQL(IDS, "DROP INDEX execution_by_text"),
     ]
