@@ -52,7 +52,7 @@ from planning.models import (
     Source,
     SubObservingProgram,
 )
-from transfer.models import DataTransferRoute, StagingQuota
+from transfer.models import DataTransferRoute, ReductionPipeline, RunBackend, StagingQuota
 
 #: How a channel fared.
 _FARED: Final = ("failures", "failing_since", "next_trial_at", "error_message", "last_success_at")
@@ -116,6 +116,12 @@ _TABLES: Final = (
         f"COALESCE({_of('user', 'username', 'user_id')}, {_of('observing_program', 'short_name', 'program_id')},"
         " 'everybody')",
     ),
+    Tracked(
+        RunBackend,
+        "(SELECT s.short_name || '_' || b.name FROM data_location b JOIN site s ON s.id = b.site_id WHERE b.id = {r}.location_id)",
+        ("followed_at",),
+    ),
+    Tracked(ReductionPipeline, "{r}.name"),
 )
 
 

@@ -26,6 +26,9 @@ class OperationType(models.TextChoices):
     DATA_TRANSFER_UNPACKING = "data_transfer_unpacking", "Data transfer unpacking"
     LONG_TERM_ARCHIVE_TRANSFER = "long_term_archive_transfer", "Long-term archive transfer"
     STAGING = "staging", "Staging"
+    RUN_SUBMISSION = "run_submission", "Run submission"
+    RUN_FOLLOWING = "run_following", "Run following"
+    RUN_COLLECTION = "run_collection", "Run collection"
     DELETION = "deletion", "Deletion"
     MONITORING = "monitoring", "Monitoring"
     VERIFICATION = "verification", "Verification"
@@ -73,6 +76,9 @@ PIPELINE: tuple[Stage, ...] = (
     _stage("s40_unpack",   _O.DATA_TRANSFER_UNPACKING,        {_L.BUFFER},                            "UnpackManager",   "UnpackBundle"),
     _stage("s50_archive",  _O.LONG_TERM_ARCHIVE_TRANSFER,     {_L.LONG_TERM_ARCHIVE},                 "ArchiveManager",  "ArchivePackage"),
     _stage("s60_stage",    _O.STAGING,                        {_L.PROCESSING},                        "StagingManager",  "StagePackage"),
+    _stage("s62_submit",   _O.RUN_SUBMISSION,                 {_L.PROCESSING},                        "SubmitManager",   "SubmitRun"),
+    _stage("s64_follow",   _O.RUN_FOLLOWING,                  {_L.PROCESSING},                        "FollowManager",   "FollowRuns"),
+    _stage("s66_collect",  _O.RUN_COLLECTION,                 {_L.PROCESSING},                        "CollectManager",  "CollectResults"),
     _stage("s70_delete",   _O.DELETION,                       {_L.SOURCE, _L.BUFFER, _L.PROCESSING},  "DeletionManager", "DeleteCopies"),
     _stage("s80_monitor",  _O.MONITORING,                     set(_L),                                "MonitorManager",  "CheckLocation"),
     _stage("s90_scrub",    _O.VERIFICATION,                   {_L.BUFFER, _L.LONG_TERM_ARCHIVE},      "ScrubManager",    "VerifyCopies"),

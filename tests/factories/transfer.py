@@ -16,8 +16,11 @@ from tests.factories.datamgmt import (
     BufferLocationFactory,
     DataTransferPackageFactory,
     ProcessingLocationFactory,
+    ProcessingRunFactory,
     RawDataPackageFactory,
     RawDataPackagePhysicalCopyFactory,
+    ReductionSoftwareVersionFactory,
+    ResultsLocationFactory,
     SiteFactory,
     SourceLocationFactory,
 )
@@ -37,10 +40,16 @@ from transfer.models import (
     LongTermArchiveTransfer,
     LongTermArchiveTransferLog,
     Operation,
+    ProcessingJob,
     QueryJob,
     RawDataPackageCreation,
+    ReductionPipeline,
     RoundRobinCursor,
     RouteType,
+    RunBackend,
+    RunCollection,
+    RunFollowing,
+    RunSubmission,
     ServiceHeartbeat,
     Staging,
     StagingJob,
@@ -168,6 +177,77 @@ class StagingFactory(OperationFactory[Staging]):
     location = factory.SelfAttribute("staging_job.destination_location")
     raw_data_package = factory.SubFactory(RawDataPackageFactory, archived=True)
     origin_location = factory.SubFactory(ArchiveLocationFactory)
+
+
+class RunBackendFactory(DjangoModelFactory[RunBackend]):
+    """Runs on the host of ``cologne_ramses_processing``."""
+
+    class Meta:
+        model = RunBackend
+        django_get_or_create = ("location",)
+
+    location = factory.SubFactory(ProcessingLocationFactory)
+    results_location = factory.SubFactory(ResultsLocationFactory)
+    backend = "local"
+
+
+class ReductionPipelineFactory(DjangoModelFactory[ReductionPipeline]):
+    """A quick map."""
+
+    class Meta:
+        model = ReductionPipeline
+        django_get_or_create = ("name",)
+
+    name = "quick-map"
+    software_version = factory.SubFactory(ReductionSoftwareVersionFactory)
+    command = factory.LazyFunction(lambda: ["map-maker", "--quick"])
+    configuration = factory.LazyFunction(lambda: {"pixel_arcsec": 10})
+    run_backend = factory.SubFactory(RunBackendFactory)
+
+
+class ProcessingJobFactory(DjangoModelFactory[ProcessingJob]):
+    """A quick map is asked for, and not yet planned."""
+
+    class Meta:
+        model = ProcessingJob
+
+    processing_run = factory.SubFactory(
+        ProcessingRunFactory, status="pending", start_time=None, submitted_by=factory.SubFactory(UserFactory)
+    )
+    pipeline = factory.SubFactory(ReductionPipelineFactory)
+
+
+class RunSubmissionFactory(OperationFactory[RunSubmission]):
+    """Stage 62."""
+
+    class Meta:
+        model = RunSubmission
+
+    processing_job = factory.SubFactory(ProcessingJobFactory)
+    submission = 1
+    location = factory.SelfAttribute("processing_job.pipeline.run_backend.location")
+
+
+class RunFollowingFactory(OperationFactory[RunFollowing]):
+    """Stage 64: about no jobs."""
+
+    class Meta:
+        model = RunFollowing
+
+    run_backend = factory.SubFactory(RunBackendFactory)
+    location = factory.SelfAttribute("run_backend.location")
+    jobs = factory.LazyFunction(list)
+
+
+class RunCollectionFactory(OperationFactory[RunCollection]):
+    """Stage 66."""
+
+    class Meta:
+        model = RunCollection
+
+    processing_job = factory.SubFactory(ProcessingJobFactory)
+    location = factory.SelfAttribute("processing_job.pipeline.run_backend.location")
+    results_location = factory.SelfAttribute("processing_job.pipeline.run_backend.results_location")
 
 
 class DeletionFactory(OperationFactory[Deletion]):

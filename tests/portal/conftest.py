@@ -63,9 +63,13 @@ from tests.factories.transfer import (
     LocationUsageFactory,
     LongTermArchiveTransferFactory,
     LongTermArchiveTransferLogFactory,
+    ProcessingJobFactory,
     QueryJobFactory,
     RawDataPackageCreationFactory,
     RoundRobinCursorFactory,
+    RunCollectionFactory,
+    RunFollowingFactory,
+    RunSubmissionFactory,
     ServiceHeartbeatFactory,
     StagingFactory,
     StagingJobFactory,
@@ -149,6 +153,10 @@ def one_of_each(db: None) -> None:
     job = StagingJobFactory.create(packages=[package])
     StagingFactory.create(staging_job=job, raw_data_package=package)
     StagingJobLogFactory.create(staging_job=job, raw_data_package=package)
+    processing_job = ProcessingJobFactory.create(staging_job=job)
+    RunSubmissionFactory.create(processing_job=processing_job)
+    RunFollowingFactory.create(run_backend=processing_job.pipeline.run_backend)
+    RunCollectionFactory.create(processing_job=processing_job)
     DeletionItemFactory.create()
     DownloadFactory.create()
     StagingQuotaFactory.create()

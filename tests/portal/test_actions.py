@@ -23,6 +23,7 @@ from tests.factories.accounts import ApiTokenFactory, FailedLogInFactory, UserFa
 from tests.factories.datamgmt import (
     BufferLocationFactory,
     DataTransferPackageFactory,
+    ProcessingRunFactory,
     RawDataFilePhysicalCopyFactory,
     RawDataPackageFactory,
     RawDataPackagePhysicalCopyFactory,
@@ -30,9 +31,15 @@ from tests.factories.datamgmt import (
     archive_package,
 )
 from tests.factories.notifications import AlertFactory, NotificationChannelFactory, OutgoingMessageFactory
-from tests.factories.transfer import DataTransferFactory, LocationCheckFactory, ServiceHeartbeatFactory
-from transfer.models import CircuitBreaker, Deletion, LocationCheck, Operation
+from tests.factories.transfer import (
+    DataTransferFactory,
+    LocationCheckFactory,
+    ProcessingJobFactory,
+    ServiceHeartbeatFactory,
+)
+from transfer.models import CircuitBreaker, Deletion, LocationCheck, Operation, ProcessingJob
 from transfer.models.operations import CANCELLED
+from transfer.models.runs import JobStatus
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,15 @@ def failed_package() -> RawDataPackage:
     package: RawDataPackage = transfer.packages().get()
     RawDataPackagePhysicalCopyFactory.create(raw_data_package=package, data_location=transfer.location)
     return package
+
+
+def failed_run() -> ProcessingJob:
+    package = RawDataPackageFactory.create(archived=True)
+    run = ProcessingRunFactory.create(status="failed", finished_at=timezone.now(), packages=[package])
+    run.submitted_by = UserFactory.create(is_superuser=True)
+    run.save()
+    job: ProcessingJob = ProcessingJobFactory.create(processing_run=run, status=JobStatus.FAILED)
+    return job
 
 
 def guessed_at() -> Any:
@@ -167,6 +183,19 @@ ACTS = [
         lambda: ServiceHeartbeatFactory.create(silent=True),
         lambda row: fresh(row).stopped_at is not None,
         asks=True,
+    ),
+    Act(
+        "transfer.ProcessingJob",
+        "cancel_selected",
+        ProcessingJobFactory.create,
+        lambda row: fresh(row).cancel_requested_at is not None,
+        asks=True,
+    ),
+    Act(
+        "transfer.ProcessingJob",
+        "retry_selected",
+        failed_run,
+        lambda row: ProcessingJob.objects.filter(retry_of=row).exists(),
     ),
     Act("transfer.CircuitBreaker", "reset_selected", open_breaker, lambda row: fresh(row).opened_at is None),
     Act(

@@ -76,13 +76,16 @@ def test_list_queues_prints_the_matrix_of_the_seeds() -> None:
         "cologne_ramses_processing_deletion",
         "cologne_ramses_processing_inventory",
         "cologne_ramses_processing_monitoring",
+        "cologne_ramses_processing_run_collection",
+        "cologne_ramses_processing_run_following",
+        "cologne_ramses_processing_run_submission",
         "cologne_ramses_processing_staging",
     ]
 
 
 @pytest.mark.usefixtures("locations")
 def test_list_queues_can_be_narrowed_down() -> None:
-    assert output("list_queues", site="cologne").count("\n") == 8
+    assert output("list_queues", site="cologne").count("\n") == 11
     assert output("list_queues", location="ccat_output_buffer").count("\n") == 7
     assert output("list_queues", location="output_buffer", site="cologne") == ""
 

@@ -15,6 +15,7 @@ from transfer.admin import (
     packages,
     queries,
     routes,
+    runs,
     sites,
     totals,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "packages",
     "queries",
     "routes",
+    "runs",
     "sites",
     "totals",
 ]

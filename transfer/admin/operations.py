@@ -37,6 +37,8 @@ NAMES = (
     "datatransferunpacking__data_transfer__data_transfer_package__name",
     "longtermarchivetransfer__raw_data_package__name",
     "staging__raw_data_package__name",
+    "runsubmission__processing_job__processing_run__name",
+    "runcollection__processing_job__processing_run__name",
 )
 
 

@@ -8,6 +8,7 @@ from transfer.models.operations import OPEN_OPERATION, Operation
 from transfer.models.queries import QueryJob
 from transfer.models.quotas import StagingQuota
 from transfer.models.routes import DataTransferRoute, RoundRobinCursor, RouteType
+from transfer.models.runs import ProcessingJob, ReductionPipeline, RunBackend
 from transfer.models.totals import LocationUsage, WorkTotal
 from transfer.models.work import (
     DataTransfer,
@@ -19,6 +20,9 @@ from transfer.models.work import (
     LocationCheck,
     LongTermArchiveTransfer,
     RawDataPackageCreation,
+    RunCollection,
+    RunFollowing,
+    RunSubmission,
     Staging,
     Verification,
 )
@@ -40,10 +44,16 @@ __all__ = [
     "LongTermArchiveTransfer",
     "LongTermArchiveTransferLog",
     "Operation",
+    "ProcessingJob",
     "QueryJob",
     "RawDataPackageCreation",
+    "ReductionPipeline",
     "RoundRobinCursor",
     "RouteType",
+    "RunBackend",
+    "RunCollection",
+    "RunFollowing",
+    "RunSubmission",
     "ServiceHeartbeat",
     "Staging",
     "StagingJob",

@@ -14,6 +14,7 @@ from datamgmt.states import PackageState, WantedCheck
 from transfer.models.jobs import StagingJob
 from transfer.models.operations import Operation
 from transfer.models.routes import DataTransferRoute
+from transfer.models.runs import ProcessingJob, RunBackend
 from transfer.pipeline import OperationType
 
 
@@ -234,6 +235,64 @@ class DeletionItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.physical_copy_id}: {self.outcome}"
+
+
+class RunSubmission(Operation):
+    """Stage 62: hand one submission of a run over to the backend. At the PROCESSING location."""
+
+    OPERATION_TYPE = OperationType.RUN_SUBMISSION
+
+    processing_job = models.ForeignKey(ProcessingJob, models.PROTECT, related_name="run_submissions")
+    submission = models.PositiveSmallIntegerField()
+
+    class Meta:
+        db_table = "run_submission"
+        base_manager_name = "objects"
+        constraints = [models.UniqueConstraint(fields=["processing_job", "submission"], name="run_submitted_once")]
+
+    def make_subject(self) -> str:
+        return f"run:{self.processing_job_id}"
+
+
+class RunFollowing(Operation):
+    """Stage 64: ask a backend how its jobs are. ``jobs`` are the keys of the processing jobs."""
+
+    OPERATION_TYPE = OperationType.RUN_FOLLOWING
+
+    run_backend = models.ForeignKey(RunBackend, models.PROTECT, related_name="followings")
+    jobs = ArrayField(models.BigIntegerField())
+
+    class Meta:
+        db_table = "run_following"
+        base_manager_name = "objects"
+
+    def where_it_writes(self) -> int | None:
+        return None
+
+    def make_subject(self) -> str:
+        return f"backend:{self.run_backend_id}"
+
+
+class RunCollection(Operation):
+    """Stage 66: take over what a run made. ``collected`` lists the products and their files at the results' location, from which
+    the manager files them.
+    """
+
+    OPERATION_TYPE = OperationType.RUN_COLLECTION
+
+    processing_job = models.OneToOneField(ProcessingJob, models.PROTECT, related_name="run_collection")
+    results_location = models.ForeignKey(DataLocation, models.PROTECT, related_name="+")
+    collected = models.JSONField(default=list, blank=True, editable=False)
+
+    class Meta:
+        db_table = "run_collection"
+        base_manager_name = "objects"
+
+    def where_it_writes(self) -> int | None:
+        return self.results_location_id
+
+    def make_subject(self) -> str:
+        return f"run:{self.processing_job_id}"
 
 
 class Verification(Operation):

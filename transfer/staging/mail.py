@@ -17,7 +17,11 @@ from transfer.models import StagingJob
 
 
 def tell_requester(job: StagingJob) -> None:
-    """Where the data is, or that it is not. Once for each end of a job: one that was retried ends again."""
+    """Where the data is, or that it is not. Once for each end of a job: one that was retried ends again. Inputs of a run are
+    nobody's news.
+    """
+    if job.processing_jobs.exists():
+        return
     location: Any = DataLocation.objects.with_site().get(pk=job.destination_location_id)
     folder = f"{location.path.rstrip('/')}/{job.folder_key}"
     what = f"{job}: {job.get_status_display().lower()}."

@@ -18,7 +18,7 @@ from transfer.pipeline import OperationType
 
 pytestmark = pytest.mark.django_db
 
-#: The seeds' operation-location matrix, word for word, the scrub of stage 90 and the inventory of stage 95.
+#: The seeds' operation-location matrix, word for word, the scrub of stage 90 the inventory of stage 95 and runs on the cluster.
 MATRIX = {
     LocationType.SOURCE: ["raw_data_package_creation", "deletion", "monitoring", "inventory"],
     LocationType.BUFFER: [
@@ -31,7 +31,15 @@ MATRIX = {
         "inventory",
     ],
     LocationType.LONG_TERM_ARCHIVE: ["long_term_archive_transfer", "monitoring", "verification", "inventory"],
-    LocationType.PROCESSING: ["staging", "deletion", "monitoring", "inventory"],
+    LocationType.PROCESSING: [
+        "staging",
+        "run_submission",
+        "run_following",
+        "run_collection",
+        "deletion",
+        "monitoring",
+        "inventory",
+    ],
 }
 
 

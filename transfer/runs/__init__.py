@@ -1,0 +1,1 @@
+"""Runs on the cluster: asking for them, cancelling, trying again."""
