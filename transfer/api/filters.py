@@ -10,6 +10,7 @@ from ccatdc.common.api.filters import FlagFilter, IdFilter, MomentFilter, OneOfF
 from ccatdc.common.states import Status
 from datamgmt.api.filters import PlaceFilter
 from transfer.models import RouteType
+from transfer.models import runs as processing
 from transfer.models.jobs import JobStatus
 from transfer.pipeline import OperationType
 
@@ -84,3 +85,11 @@ class StagingJobFilter(RowFilter):
     def of_status(self, rows: Any, _name: str, wanted: list[str]) -> Any:
         """As the job shows it."""
         return rows.with_job_status(*wanted) if wanted else rows
+
+
+class ProcessingJobFilter(RowFilter):
+    """Runs on the cluster by state, pipeline and place."""
+
+    status = OneOfFilter(choices=processing.JobStatus.choices)
+    pipeline = django_filters.CharFilter("pipeline__name")
+    location = PlaceFilter("pipeline__run_backend__location")

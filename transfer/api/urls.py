@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from ccatdc.common.api.views import rows_at
-from transfer.api import download_views, reading_views, staging_views, views
+from transfer.api import download_views, reading_views, run_views, staging_views, views
 
 urlpatterns = [
     path("raw_data_packages/<uuid:pk>/", views.PackageView.as_view()),
@@ -27,6 +27,10 @@ urlpatterns = [
     path("staging/jobs/<int:pk>/extend", staging_views.ExtendJobView.as_view()),
     path("staging/jobs/<int:pk>/again", staging_views.AskAgainView.as_view()),
     path("staging/jobs/<int:pk>/retry", staging_views.RetryJobView.as_view()),
+    path("processing_jobs/", run_views.ProcessingJobsView.as_view()),
+    path("processing_jobs/<uuid:pk>/", run_views.ProcessingJobView.as_view()),
+    path("processing_jobs/<uuid:pk>/cancel", run_views.CancelRunView.as_view()),
+    path("processing_jobs/<uuid:pk>/retry", run_views.RetryRunView.as_view()),
     *rows_at(
         {
             "data_transfer_routes": reading_views.RouteViewSet,

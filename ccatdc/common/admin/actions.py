@@ -90,8 +90,9 @@ def bulk_action(
     """Make an action of ``work(self, request, rows, given)``, which is called once for all rows: one statement of the
     domain (ccatdc/common/bulk_actions.py), and a sentence about what it left alone and why.
 
-    Beside what :func:`portal_action` has, the page that asks has room for a reason; ``number`` names a whole number that
-    is asked for too, ``text`` a line of text, ``until`` a time that may be left out. ``affects`` says of the rows what the action would affect.
+    Beside what :func:`portal_action` has, the page that asks has room for a reason. ``number`` names a whole number that
+    is asked for too, ``text`` a line of text, ``until`` a time that may be left out. ``affects`` says of the rows what
+    the action would affect.
     """
 
     def decorate(work: Callable[[Any, HttpRequest, Any, Given], Outcome]) -> Action:
