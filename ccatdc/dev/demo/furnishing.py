@@ -23,6 +23,7 @@ from ccatdc.common.errors import ConfigurationError
 from ccatdc.dev.demo.home import Home, token_name
 from ccatdc.dev.demo.instrument import INSTRUMENTS
 from ccatdc.dev.demo.options import REPOSITORY
+from ccatdc.dev.demo.reducing import RESULTS, ensure_pipeline
 from datamgmt.models import DataLocation, DiskDataLocation, LocationType, RawDataPackage, S3DataLocation
 from datamgmt.rebuilding.catalogue import rebuild
 from datamgmt.storage import storage_for
@@ -39,6 +40,7 @@ _DISKS: Final = (
     ("cologne", "input_buffer"),
     ("cologne", "input_buffer_b"),
     ("cologne", "ramses_processing"),
+    RESULTS,
 )
 _BUCKETS: Final = (("cologne", "long_term_archive"), ("us", "lta"))
 #: A night passes in seconds: nothing settles, waits for company or is kept for later. A laptop's disk may be nearly full.
@@ -90,6 +92,7 @@ def furnish(home: Home, endpoint_url: str, say: Callable[[str], None]) -> None:
                 register(location, create=True, as_marked=True)
             else:
                 storage_for(location).check_identity()
+    ensure_pipeline()
     _rebuild_catalogue(say)
     say("Accounts")
     ensure_default_roles()
@@ -149,6 +152,7 @@ def _write_overlay(home: Home, endpoint_url: str) -> None:
         {"site": site, "name": name, "path": str(home.disk(site, name)), "host": "", **_AT_ONCE}
         for site, name in _DISKS
     ]
+    next(disk for disk in disks if (disk["site"], disk["name"]) == RESULTS)["location_type"] = LocationType.SOURCE.value
     buckets = [{"site": site, "name": name, "endpoint_url": endpoint_url} for site, name in _BUCKETS]
     home.reference.mkdir(exist_ok=True)
     sections = {"disk_data_location": disks, "s3_data_location": buckets}
@@ -183,12 +187,13 @@ def _ensure_tokens(home: Home) -> None:
         _ensure_token(home, account, simulated.name, ["read:observations", "write:observations"], instrument)
     scientist = User.objects.get(username="scientist")
     scientist.observing_programs.add(*ObservingProgram.objects.all())
-    _ensure_token(home, scientist, "scientist", ["read:observations", "stage:data"], None)
+    _ensure_token(home, scientist, "scientist", ["read:observations", "stage:data", "write:products"], None)
 
 
 def _ensure_token(home: Home, user: User, name: str, scopes: list[str], instrument: Instrument | None) -> None:
     kept = home.known_secret(token_name(name))
-    if kept is not None and ApiToken.objects.usable().for_secret(kept).exists():
+    token = ApiToken.objects.usable().for_secret(kept).first() if kept is not None else None
+    if token is not None and set(scopes) <= set(token.scopes):
         return
     # The database keeps no secret of a token: without ours, a new one takes its place.
     ApiToken.objects.filter(user=user, name=name).delete()

@@ -21,6 +21,7 @@ from ccatdc.dev.demo.folder import Skipped
 from ccatdc.dev.demo.home import Home
 from ccatdc.dev.demo.instrument import INSTRUMENTS, Instrument
 from ccatdc.dev.demo.options import Options
+from ccatdc.dev.demo.reducing import ask_for_map, check_products, state_of
 from ccatdc.dev.demo.verification import StoredPackage, check_earlier, check_night, stored_packages
 from ccatdc.dev.demo.watching import NightState, files_set_aside, look, night_state, obstacles
 from datamgmt.models import DataLocation, DiskDataLocation, S3DataLocation
@@ -57,8 +58,9 @@ class Night:
             job = self._ask_for_everything()
             self._wait("staged", job, lambda state: state.job == Status.COMPLETED)
             self._wait("cleaned up", job, lambda state: state.left == 0)
+            run = self._reduce()
         packages = stored_packages(self._executions())
-        self._verify(packages, job)
+        self._verify(packages, job, run)
         return self._document(packages, job)
 
     def _seconds(self) -> float:
@@ -97,14 +99,17 @@ class Night:
             if state.failed or state.set_aside:
                 reasons = files_set_aside(self._executions()) + obstacles()
                 self._give_up("failed", f"The night cannot be {what}: {state}.{_list(reasons)}")
-            if self._seconds() > self._options.timeout:
-                within = f"in {self._options.timeout:.0f} s"
-                self._give_up("timeout", f"The night was not {what} {within}: {state}.{_list(obstacles())}")
-            if time.monotonic() - self._watched > _LOOK_AFTER_SECONDS:
-                self._watched = time.monotonic()
-                self._watch()
-                self._display.show(look)
-            time.sleep(_POLL_SECONDS)
+            self._look_on(f"The night was not {what}: {state}.")
+
+    def _look_on(self, late: str) -> None:
+        """Between two looks: the processes, the tables, and the time; ``late`` says what was not done in it."""
+        if self._seconds() > self._options.timeout:
+            self._give_up("timeout", f"After {self._options.timeout:.0f} s: {late}{_list(obstacles())}")
+        if time.monotonic() - self._watched > _LOOK_AFTER_SECONDS:
+            self._watched = time.monotonic()
+            self._watch()
+            self._display.show(look)
+        time.sleep(_POLL_SECONDS)
 
     def _give_up(self, how: str, message: str) -> NoReturn:
         remedy = f"\nThe processes' logs are in {self._home.log}"
@@ -119,9 +124,27 @@ class Night:
         with Api(self._portal_url, self._home.token("scientist")) as api:
             return int(api.call("POST", "/api/staging/jobs/", wanted)["id"])
 
-    def _verify(self, packages: Sequence[StoredPackage], job: int) -> None:
+    def _reduce(self) -> UUID | None:
+        """A map of the first observation, from the request to the archive; not of a folder, which may hold anything."""
+        if self._options.input is not None:
+            return None
+        run = ask_for_map(self._home, self._portal_url, self._observations[0].id)
+        said = ""
+        while True:
+            state, is_archived, has_failed = state_of(run)
+            if state != said:
+                said = state
+                self._say(state)
+            if is_archived:
+                return run
+            if has_failed:
+                self._give_up("failed", f"The night cannot be reduced: {state}{_list(obstacles())}")
+            self._look_on(f"The night was not reduced: {state}.")
+
+    def _verify(self, packages: Sequence[StoredPackage], job: int, run: UUID | None) -> None:
         findings = check_night(self._home, self._observations, packages, job)
-        check_earlier(self._home, self._executions(), findings)
+        products = check_products(self._home, run, findings) if run is not None else 0
+        check_earlier(self._home, self._executions(), findings, run=run)
         if findings.wrong:
             raise DataIntegrityError(
                 f"{len(findings.wrong)} checks failed:{_list(findings.wrong[:20])}", code="demo.not_verified"
@@ -133,6 +156,7 @@ class Night:
             f"\n  {checked['archived files']} files extracted from the archive's {len(packages)} tars are, too"
             f"\n  {checked['sidecars']} sidecars name them"
             f"\n  {checked['cleaned places']} places at SOURCE and BUFFER are clean"
+            f"{_of_reduction(products)}"
             f"{_of_earlier_nights(checked['earlier packages'])}"
             f"\nThe night took {self._seconds():.1f} s."
         )
@@ -161,6 +185,14 @@ class Night:
             "s3_root": str(self._home.s3),
             "skipped": [{"path": entry.path, "reason": entry.reason} for entry in self._skipped],
         }
+
+
+def _of_reduction(products: int) -> str:
+    return (
+        f"\n  {products} products of the reduction are in the archive, byte for byte as it wrote them"
+        if products
+        else ""
+    )
 
 
 def _of_earlier_nights(packages: int) -> str:

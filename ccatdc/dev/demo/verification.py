@@ -71,16 +71,18 @@ class StoredPackage:
 def stored_packages(executions: Sequence[UUID]) -> list[StoredPackage]:
     """The packages of these executions, oldest first."""
     rows = RawDataPackage.objects.filter(executed_obs_unit__in=executions).oldest_first()
-    return [
-        StoredPackage(
-            id=package.pk,
-            name=package.name,
-            files=frozenset(file.relative_path for file in package.raw_data_files.all()),
-            bundles=frozenset(bundle.name for bundle in package.data_transfer_packages.all()),
-            copies=tuple(_archive_copies(package)),
-        )
-        for package in rows.prefetch_related("raw_data_files", "data_transfer_packages")
-    ]
+    return [stored(package) for package in rows.prefetch_related("raw_data_files", "data_transfer_packages")]
+
+
+def stored(package: RawDataPackage) -> StoredPackage:
+    """One package, as the catalogue has it."""
+    return StoredPackage(
+        id=package.pk,
+        name=package.name,
+        files=frozenset(file.relative_path for file in package.raw_data_files.all()),
+        bundles=frozenset(bundle.name for bundle in package.data_transfer_packages.all()),
+        copies=tuple(_archive_copies(package)),
+    )
 
 
 def _archive_copies(package: RawDataPackage) -> Iterable[Mapping[str, str]]:
@@ -134,11 +136,12 @@ def check_night(
     return findings
 
 
-def check_earlier(home: Home, executions: Sequence[UUID], findings: Findings) -> None:
+def check_earlier(home: Home, executions: Sequence[UUID], findings: Findings, *, run: UUID | None = None) -> None:
     """The archived packages of earlier nights: every object is the one that was archived, and its sidecar names its
-    files.
+    files. Left out is what tonight's executions and ``run`` made.
     """
-    for package in RawDataPackage.objects.archived().exclude(executed_obs_unit__in=executions).oldest_first():
+    earlier = RawDataPackage.objects.archived().exclude(executed_obs_unit__in=executions)
+    for package in earlier.exclude(processing_run__isnull=False, processing_run=run).oldest_first():
         files = frozenset(package.raw_data_files.values_list("relative_path", flat=True))
         copies = tuple(_archive_copies(package))
         if not copies:
