@@ -152,7 +152,7 @@ class Migration(migrations.Migration):
                 'db_table': 'system_log',
                 'ordering': ['-timestamp'],
                 'constraints': [models.CheckConstraint(condition=models.Q(('level__in', ['debug', 'info', 'warning', 'error', 'critical'])), name='system_log_level_known')],
-                'indexes': [models.Index(fields=['object_id', 'object_type'], name='system_log_object'), models.Index(fields=['level', '-timestamp'], name='system_log_by_level'), models.Index(fields=['user', '-timestamp'], name='system_log_by_user'), django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('message'), 'gin_trgm_ops'), name='system_log_words')],
+                'indexes': [models.Index(fields=['object_id', 'object_type'], name='system_log_object'), models.Index(fields=['level', '-timestamp'], name='system_log_by_level'), models.Index(fields=['user', '-timestamp'], name='system_log_by_user'), models.Index(fields=['object_type', '-timestamp'], name='system_log_by_kind'), models.Index(condition=models.Q(('component__in', ('comment', 'shift note'))), fields=['-timestamp'], name='system_log_said_by_people'), django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('message'), 'gin_trgm_ops'), name='system_log_words')],
             },
         ),
         migrations.CreateModel(

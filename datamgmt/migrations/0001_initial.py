@@ -60,6 +60,9 @@ class Migration(migrations.Migration):
             name='Site',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('off_until', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('off_reason', models.CharField(blank=True, editable=False, max_length=200)),
+                ('off_by', models.CharField(blank=True, editable=False, max_length=150)),
                 ('name', models.CharField(max_length=128, unique=True)),
                 ('short_name', models.CharField(max_length=32, unique=True, validators=[django.core.validators.RegexValidator('^[a-z0-9]+(_[a-z0-9]+)*$', 'Use lower-case letters, digits and single underscores: the name becomes part of queue names.')])),
                 ('location', models.CharField(blank=True, help_text='Where on Earth, as text.', max_length=128)),
@@ -79,6 +82,9 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('polymorphic_ctype', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='polymorphic_%(app_label)s.%(class)s_set+', to='contenttypes.contenttype')),
+                ('off_until', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('off_reason', models.CharField(blank=True, editable=False, max_length=200)),
+                ('off_by', models.CharField(blank=True, editable=False, max_length=150)),
                 ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='data_locations', to='datamgmt.site')),
                 ('name', models.CharField(max_length=64, validators=[django.core.validators.RegexValidator('^[a-z0-9]+(_[a-z0-9]+)*$', 'Use lower-case letters, digits and single underscores: the name becomes part of queue names.')])),

@@ -4,6 +4,7 @@ import django.db.models.deletion
 import django.db.models.functions.datetime
 import django.utils.timezone
 import transfer.models.jobs
+import transfer.models.runs
 import uuid
 from django.conf import settings
 from django.db import migrations, models
@@ -17,6 +18,7 @@ class Migration(migrations.Migration):
         ('accounts', '0001_initial'),
         ('contenttypes', '0002_remove_content_type_name'),
         ('datamgmt', '0001_initial'),
+        ('observatory', '0001_initial'),
         ('planning', '0001_initial'),
     ]
 
@@ -47,7 +49,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('polymorphic_ctype', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='polymorphic_%(app_label)s.%(class)s_set+', to='contenttypes.contenttype')),
-                ('operation_type', models.CharField(choices=[('raw_data_package_creation', 'Raw data package creation'), ('data_transfer_package_creation', 'Data transfer package creation'), ('data_transfer', 'Data transfer'), ('data_transfer_unpacking', 'Data transfer unpacking'), ('long_term_archive_transfer', 'Long-term archive transfer'), ('staging', 'Staging'), ('deletion', 'Deletion'), ('monitoring', 'Monitoring'), ('verification', 'Verification'), ('inventory', 'Inventory')], editable=False, max_length=40)),
+                ('operation_type', models.CharField(choices=[('raw_data_package_creation', 'Raw data package creation'), ('data_transfer_package_creation', 'Data transfer package creation'), ('data_transfer', 'Data transfer'), ('data_transfer_unpacking', 'Data transfer unpacking'), ('long_term_archive_transfer', 'Long-term archive transfer'), ('staging', 'Staging'), ('run_submission', 'Run submission'), ('run_following', 'Run following'), ('run_collection', 'Run collection'), ('deletion', 'Deletion'), ('monitoring', 'Monitoring'), ('verification', 'Verification'), ('inventory', 'Inventory')], editable=False, max_length=40)),
                 ('subject', models.CharField(editable=False, max_length=255)),
                 ('location', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='operations', to='datamgmt.datalocation')),
                 ('writes_to', models.ForeignKey(db_index=False, editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='datamgmt.datalocation')),
@@ -83,7 +85,7 @@ class Migration(migrations.Migration):
                 'db_table': 'operation',
                 'ordering': ['-created_at'],
                 'base_manager_name': 'objects',
-                'constraints': [models.UniqueConstraint(condition=models.Q(('status__in', ('pending', 'scheduled', 'in_progress'))), fields=('operation_type', 'subject'), name='operation_one_open_per_subject'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'scheduled', 'in_progress', 'completed', 'failed'])), name='operation_status_known'), models.CheckConstraint(condition=models.Q(('operation_type__in', ['raw_data_package_creation', 'data_transfer_package_creation', 'data_transfer', 'data_transfer_unpacking', 'long_term_archive_transfer', 'staging', 'deletion', 'monitoring', 'verification', 'inventory'])), name='operation_type_known'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'in_progress'), _negated=True), models.Q(('lease_until__isnull', False), models.Q(('owner', ''), _negated=True)), _connector='OR'), name='operation_in_progress_has_lease')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('status__in', ('pending', 'scheduled', 'in_progress'))), fields=('operation_type', 'subject'), name='operation_one_open_per_subject'), models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'scheduled', 'in_progress', 'completed', 'failed'])), name='operation_status_known'), models.CheckConstraint(condition=models.Q(('operation_type__in', ['raw_data_package_creation', 'data_transfer_package_creation', 'data_transfer', 'data_transfer_unpacking', 'long_term_archive_transfer', 'staging', 'run_submission', 'run_following', 'run_collection', 'deletion', 'monitoring', 'verification', 'inventory'])), name='operation_type_known'), models.CheckConstraint(condition=models.Q(models.Q(('status', 'in_progress'), _negated=True), models.Q(('lease_until__isnull', False), models.Q(('owner', ''), _negated=True)), _connector='OR'), name='operation_in_progress_has_lease')],
                 'indexes': [models.Index(condition=models.Q(('status', 'pending')), fields=['priority', 'run_after'], name='operation_pending'), models.Index(condition=models.Q(('status__in', ['scheduled', 'in_progress'])), fields=['status', 'lease_until'], name='operation_held'), models.Index(fields=['location', 'operation_type', 'status'], name='operation_by_place'), models.Index(fields=['-created_at'], name='operation_by_creation'), models.Index(condition=models.Q(('status', 'failed')), fields=['-finished_at'], name='operation_failed'), models.Index(condition=models.Q(('retry_requested_at__isnull', False), ('status', 'failed')), fields=['retry_requested_at'], name='operation_to_retry'), models.Index(condition=models.Q(('status', 'completed')), fields=['finished_at'], name='operation_completed'), models.Index(condition=models.Q(('failed_at__isnull', False)), fields=['failed_at'], name='operation_failed_at'), models.Index(fields=['location', '-created_at'], name='operation_at_place'), models.Index(fields=['operation_type', '-created_at'], name='operation_of_kind'), models.Index(condition=models.Q(('problems', []), _negated=True), fields=['-created_at'], name='operation_with_problems'), models.Index(condition=models.Q(('error_code', ''), _negated=True), fields=['error_code', '-created_at'], name='operation_by_error')],
             },
         ),
@@ -380,6 +382,57 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='RunBackend',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('location', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='run_backend', to='datamgmt.datalocation')),
+                ('results_location', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='datamgmt.datalocation')),
+                ('backend', models.CharField(choices=[('local', 'Local'), ('slurm', 'Slurm')], max_length=16)),
+                ('parameters', models.JSONField(blank=True, default=dict, help_text='Cores, memory, longest time: docs/operations/runs.md.')),
+                ('follow_seconds', models.PositiveIntegerField(default=15, help_text='Its jobs are asked about so often.', validators=[django.core.validators.MinValueValidator(1)])),
+                ('active', models.BooleanField(default=True, help_text='Off: nothing new is submitted.')),
+                ('followed_at', models.DateTimeField(blank=True, editable=False, null=True)),
+            ],
+            options={
+                'db_table': 'run_backend',
+                'ordering': ['location'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('backend__in', ['local', 'slurm'])), name='run_backend_known'), models.CheckConstraint(condition=models.Q(('location', models.F('results_location')), _negated=True), name='run_backend_results_elsewhere')],
+            },
+        ),
+        migrations.CreateModel(
+            name='RunFollowing',
+            fields=[
+                ('operation_ptr', models.OneToOneField(auto_created=True, on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, serialize=False, to='transfer.operation')),
+                ('run_backend', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='followings', to='transfer.runbackend')),
+                ('jobs', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+            ],
+            options={
+                'db_table': 'run_following',
+                'base_manager_name': 'objects',
+            },
+            bases=('transfer.operation',),
+        ),
+        migrations.CreateModel(
+            name='ReductionPipeline',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.SlugField(max_length=64, unique=True)),
+                ('description', models.CharField(blank=True, max_length=255)),
+                ('software_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pipelines', to='datamgmt.reductionsoftwareversion')),
+                ('image', models.CharField(blank=True, help_text='An image file on the cluster, for Apptainer. Empty: the command runs without one.', max_length=1024, validators=[django.core.validators.RegexValidator('^/[^\\x00-\\x1f]+$', 'Give an absolute path.')])),
+                ('command', models.JSONField(help_text='A list of words: ["map-maker", "--fast"].', validators=[transfer.models.runs.command_words])),
+                ('configuration', models.JSONField(blank=True, default=dict, help_text='Goes into the manifest; who asks for a run may change values of it.')),
+                ('run_backend', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pipelines', to='transfer.runbackend')),
+                ('instrument_module', models.ForeignKey(blank=True, help_text='Its products are of this module. Empty: of that of the inputs.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='observatory.instrumentmodule')),
+                ('active', models.BooleanField(default=True, help_text='Off: no new runs.')),
+            ],
+            options={
+                'verbose_name': 'reduction pipeline',
+                'db_table': 'reduction_pipeline',
+                'ordering': ['name'],
+            },
+        ),
+        migrations.CreateModel(
             name='ServiceHeartbeat',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -443,6 +496,63 @@ class Migration(migrations.Migration):
             bases=('transfer.operation',),
         ),
         migrations.CreateModel(
+            name='ProcessingJob',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('processing_run', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='processing_job', to='datamgmt.processingrun')),
+                ('pipeline', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='processing_jobs', to='transfer.reductionpipeline')),
+                ('staging_job', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='processing_jobs', to='transfer.stagingjob')),
+                ('retry_of', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='retried_by', to='transfer.processingjob')),
+                ('status', models.CharField(choices=[('pending', 'Pending'), ('staging', 'Staging'), ('ready', 'Ready'), ('submitted', 'Submitted'), ('running', 'Running'), ('collecting', 'Collecting'), ('completed', 'Completed'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='pending', editable=False, max_length=16)),
+                ('submissions', models.PositiveSmallIntegerField(default=1, editable=False)),
+                ('backend_id', models.CharField(blank=True, editable=False, max_length=128)),
+                ('error_code', models.CharField(blank=True, editable=False, max_length=64)),
+                ('message', models.TextField(blank=True, editable=False)),
+                ('wall_seconds', models.FloatField(blank=True, editable=False, null=True)),
+                ('peak_bytes', models.BigIntegerField(blank=True, editable=False, null=True)),
+                ('log_name', models.CharField(blank=True, editable=False, max_length=255)),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('submitted_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('cancel_requested_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('finished_at', models.DateTimeField(blank=True, editable=False, null=True)),
+            ],
+            options={
+                'verbose_name': 'processing job',
+                'db_table': 'processing_job',
+                'ordering': ['-created_at'],
+                'constraints': [models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'staging', 'ready', 'submitted', 'running', 'collecting', 'completed', 'failed', 'cancelled'])), name='processing_job_status_known')],
+                'indexes': [models.Index(fields=['-created_at'], name='processing_job_by_creation'), models.Index(condition=models.Q(('status__in', ('completed', 'failed', 'cancelled')), _negated=True), fields=['status', 'pipeline'], name='processing_job_open')],
+            },
+        ),
+        migrations.CreateModel(
+            name='RunCollection',
+            fields=[
+                ('operation_ptr', models.OneToOneField(auto_created=True, on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, serialize=False, to='transfer.operation')),
+                ('processing_job', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='run_collection', to='transfer.processingjob')),
+                ('results_location', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='datamgmt.datalocation')),
+                ('collected', models.JSONField(blank=True, default=list, editable=False)),
+            ],
+            options={
+                'db_table': 'run_collection',
+                'base_manager_name': 'objects',
+            },
+            bases=('transfer.operation',),
+        ),
+        migrations.CreateModel(
+            name='RunSubmission',
+            fields=[
+                ('operation_ptr', models.OneToOneField(auto_created=True, on_delete=django.db.models.deletion.CASCADE, parent_link=True, primary_key=True, serialize=False, to='transfer.operation')),
+                ('processing_job', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='run_submissions', to='transfer.processingjob')),
+                ('submission', models.PositiveSmallIntegerField()),
+            ],
+            options={
+                'db_table': 'run_submission',
+                'base_manager_name': 'objects',
+                'constraints': [models.UniqueConstraint(fields=('processing_job', 'submission'), name='run_submitted_once')],
+            },
+            bases=('transfer.operation',),
+        ),
+        migrations.CreateModel(
             name='StagingJobLog',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -482,7 +592,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('period', models.CharField(choices=[('hour', 'Hour'), ('day', 'Day')], max_length=4)),
                 ('starts_at', models.DateTimeField()),
-                ('kind', models.CharField(choices=[('filing', 'Filing'), ('raw_data_package_creation', 'Raw data package creation'), ('data_transfer_package_creation', 'Data transfer package creation'), ('data_transfer', 'Data transfer'), ('data_transfer_unpacking', 'Data transfer unpacking'), ('long_term_archive_transfer', 'Long-term archive transfer'), ('staging', 'Staging'), ('deletion', 'Deletion'), ('verification', 'Verification'), ('inventory', 'Inventory')], max_length=40)),
+                ('kind', models.CharField(choices=[('filing', 'Filing'), ('raw_data_package_creation', 'Raw data package creation'), ('data_transfer_package_creation', 'Data transfer package creation'), ('data_transfer', 'Data transfer'), ('data_transfer_unpacking', 'Data transfer unpacking'), ('long_term_archive_transfer', 'Long-term archive transfer'), ('staging', 'Staging'), ('run_submission', 'Run submission'), ('run_following', 'Run following'), ('run_collection', 'Run collection'), ('deletion', 'Deletion'), ('verification', 'Verification'), ('inventory', 'Inventory')], max_length=40)),
                 ('location', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='work_totals', to='datamgmt.datalocation')),
                 ('destination', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='datamgmt.datalocation')),
                 ('done', models.BigIntegerField(default=0)),
@@ -499,7 +609,7 @@ class Migration(migrations.Migration):
                 'verbose_name_plural': 'totals of work',
                 'db_table': 'work_total',
                 'ordering': ['-starts_at', '-id'],
-                'constraints': [models.UniqueConstraint(fields=('period', 'starts_at', 'kind', 'location', 'destination'), name='work_total_unique', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('period__in', ['hour', 'day'])), name='work_total_period_known'), models.CheckConstraint(condition=models.Q(('kind__in', ['filing', 'raw_data_package_creation', 'data_transfer_package_creation', 'data_transfer', 'data_transfer_unpacking', 'long_term_archive_transfer', 'staging', 'deletion', 'verification', 'inventory'])), name='work_total_kind_known'), models.CheckConstraint(condition=models.Q(('bytes__gte', 0), ('done__gte', 0), ('failed__gte', 0), ('files__gte', 0), ('seconds__gte', 0), ('waiting__gte', 0)), name='work_total_not_negative')],
+                'constraints': [models.UniqueConstraint(fields=('period', 'starts_at', 'kind', 'location', 'destination'), name='work_total_unique', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('period__in', ['hour', 'day'])), name='work_total_period_known'), models.CheckConstraint(condition=models.Q(('kind__in', ['filing', 'raw_data_package_creation', 'data_transfer_package_creation', 'data_transfer', 'data_transfer_unpacking', 'long_term_archive_transfer', 'staging', 'run_submission', 'run_following', 'run_collection', 'deletion', 'verification', 'inventory'])), name='work_total_kind_known'), models.CheckConstraint(condition=models.Q(('bytes__gte', 0), ('done__gte', 0), ('failed__gte', 0), ('files__gte', 0), ('seconds__gte', 0), ('waiting__gte', 0)), name='work_total_not_negative')],
                 'indexes': [models.Index(fields=['-starts_at', '-id'], name='work_total_newest')],
             },
         ),

@@ -108,8 +108,8 @@ def bulk_action(
                 text = f"{label}: {len(outcome.kept)} not changed. {outcome.kept_words()}."
                 self.message_user(request, text, messages.WARNING)
 
-        question = {"title": label, "question": confirm, "number": number, "text": text, "until": until}
-        question |= {"asks_reason": True, "affects": affects}
+        question: dict[str, Any] = {"title": label, "question": confirm, "asks_reason": True, "affects": affects}
+        question |= {"number": number, "text": text, "until": until}
         return _action(work, together, question, needs=needs, shown_for=shown_for, together=True)
 
     return decorate
