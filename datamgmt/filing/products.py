@@ -22,7 +22,7 @@ from datamgmt.filing.files import insert_new, location_faults, locations_named
 from datamgmt.filing.product_rows import ProductReport
 from datamgmt.filing.repeats import Resolved, differences_between
 from datamgmt.filing.reports import FilingConflictError, FilingError
-from datamgmt.filing.runs import UNKNOWN_RUN, locked_runs
+from datamgmt.filing.runs import locked_runs
 from datamgmt.models import DataLocation, DataProduct, ProcessingRun
 from planning.models import ObservingProgram
 
@@ -164,7 +164,7 @@ def _faults(
         run = runs.get(report.processing_run)
         if run is None:
             message = f"There is no run {report.processing_run} that you may file for."
-            yield RowError(index, "processing_run", UNKNOWN_RUN, message)
+            yield RowError(index, "processing_run", "product.unknown_run", message)
         elif run.start_time is None:
             message = f"Run {run.pk} has not begun."
             yield RowError(index, "processing_run", "product.run_not_begun", message)

@@ -40,7 +40,6 @@ from planning.models import ExecutedObsUnit, ObservingProgram
 MAX_INPUTS: Final = 10_000
 #: The columns of a run that name what it read.
 INPUTS: Final = ("input_packages", "input_observations", "input_products")
-UNKNOWN_RUN: Final = "product.unknown_run"
 RowT = TypeVar("RowT", bound=Model)
 
 
@@ -153,7 +152,7 @@ def finish_run(run_id: UUID, end: RunEnd, *, user: User) -> tuple[ProcessingRun,
     with transaction.atomic():
         run = locked_runs([run_id], user).get(run_id)
         if run is None:
-            raise NotFoundError(f"There is no run {run_id}.", code=UNKNOWN_RUN)
+            raise NotFoundError(f"There is no run {run_id}.", code="product.unknown_run")
         filed = {
             "status": end.status,
             "end_time": _utc(end.end_time),
