@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.urls import path
 
 from ccatdc.common.api.views import rows_at
-from datamgmt.api import filing_views, place_views, product_views, views, wait_views
+from datamgmt.api import filing_views, place_views, views, wait_views
+from datamgmt.api.products import views as product_views
 
 urlpatterns = [
     path("executed_obs_units/", views.ExecutionListView.as_view()),

@@ -220,6 +220,8 @@ def _stream_groups() -> list[dict[str, Any]]:
 
 def _run_groups() -> list[dict[str, Any]]:
     unpackaged = RawDataFile.objects.unpackaged().of_products()
+    if not unpackaged.exists():
+        return []
     return list(unpackaged.usable().run_groups().annotate(now=Now()).order_by("finished_at"))
 
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from ccatdc.common.api.parsers import MomentField, StorableJsonField, StrictSerializer
 from datamgmt.api.rows import files
 from datamgmt.api.serializers import FileSerializer
-from datamgmt.filing.parsing import PATH_LENGTH, TEXT_LENGTH
+from datamgmt.filing.parsing import MAX_SIZE, PATH_LENGTH, TEXT_LENGTH
 from datamgmt.filing.product_rows import DESCRIPTION_LENGTH, MAX_FILES, MAX_VERSION
 from datamgmt.filing.runs import INPUTS, MAX_INPUTS, RunEnd, RunReport
 from datamgmt.lineage.graph import bad_inputs
@@ -93,7 +93,7 @@ class ProductFileReportSerializer(serializers.Serializer[Any]):
         max_length=TEXT_LENGTH, help_text="Full name of a SOURCE where runs write, such as cologne_ramses_results."
     )
     relative_path = serializers.CharField(max_length=PATH_LENGTH, trim_whitespace=False)
-    size = serializers.IntegerField(min_value=0, help_text="Bytes.")
+    size = serializers.IntegerField(min_value=0, max_value=MAX_SIZE, help_text="Bytes.")
     name = serializers.CharField(required=False, allow_blank=True, max_length=TEXT_LENGTH)
     checksum = serializers.CharField(required=False, allow_blank=True, max_length=TEXT_LENGTH)
     checksum_algorithm = serializers.ChoiceField(ChecksumAlgorithm.choices, required=False, allow_blank=True)

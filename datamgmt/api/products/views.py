@@ -17,9 +17,9 @@ from ccatdc.common.api.parsers import CompressedJsonParser
 from ccatdc.common.api.schema import at_most
 from ccatdc.common.api.views import ReadingView, RowsViewSet, StrictDetailView, StrictListView
 from ccatdc.common.visibility import visible
-from datamgmt.api import product_filters, rows
-from datamgmt.api import product_serializers as serializers
+from datamgmt.api import rows
 from datamgmt.api.filing_views import status_of
+from datamgmt.api.products import filters, serializers
 from datamgmt.filing.product_rows import MAX_PRODUCTS, read_product_reports
 from datamgmt.filing.products import register_products
 from datamgmt.filing.releases import set_release
@@ -56,7 +56,7 @@ class RunsView(StartRunView, StrictListView[ProcessingRun]):
     needs = {**StartRunView.needs, **READ}
     queryset = rows.runs()
     serializer_class = serializers.RunSerializer
-    filterset_class = product_filters.RunFilter
+    filterset_class = filters.RunFilter
     orders = ("-created_at", "created_at")
 
     @extend_schema(operation_id="list_runs")
@@ -95,7 +95,7 @@ class ProductListView(StrictListView[DataProduct]):
     needs = READ
     queryset = rows.products()
     serializer_class = serializers.ProductSerializer
-    filterset_class = product_filters.ProductFilter
+    filterset_class = filters.ProductFilter
     orders = ("-registered_at", "registered_at")
 
 
@@ -186,4 +186,4 @@ class PublicationViewSet(RowsViewSet[Publication]):
 
     queryset = rows.publications()
     serializer_class = serializers.PublicationSerializer
-    filterset_class = product_filters.PublicationFilter
+    filterset_class = filters.PublicationFilter

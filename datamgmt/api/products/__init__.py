@@ -1,0 +1,1 @@
+"""Runs and data products over HTTP."""
