@@ -1,5 +1,5 @@
 """Portal pages of what is to be observed and what was."""
 
-from planning.admin import cadences, configurations, executions, obs_units, programs, sources, weather
+from planning.admin import cadences, configurations, obs_units, programs, sources, weather
 
-__all__ = ["cadences", "configurations", "executions", "obs_units", "programs", "sources", "weather"]
+__all__ = ["cadences", "configurations", "obs_units", "programs", "sources", "weather"]

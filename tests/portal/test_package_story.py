@@ -17,11 +17,13 @@ from datamgmt.states import Integrity, PhysicalCopyStatus
 from tests.factories.datamgmt import (
     ArchiveLocationFactory,
     DataTransferPackageFactory,
+    RawDataFileFactory,
+    RawDataFilePhysicalCopyFactory,
     RawDataPackageFactory,
     RawDataPackagePhysicalCopyFactory,
     archive_package,
 )
-from tests.factories.planning import END
+from tests.factories.planning import END, ExecutedObsUnitFactory
 from tests.factories.transfer import (
     DataTransferFactory,
     DataTransferUnpackingFactory,
@@ -62,6 +64,34 @@ def test_copies_in_archives_stand_beside_what_is_wanted(operator: Client) -> Non
     assert (timeline.good_replicas, timeline.wanted_replicas) == (1, 3)
     page = operator.get(reverse("admin:datamgmt_rawdatapackage_change", args=[package.pk])).content.decode()
     assert "1 of 3 wanted" in page
+
+
+def test_the_page_of_an_execution_has_its_files_packages_and_times(operator: Client) -> None:
+    package = RawDataPackageFactory.create(name="orion_archived", archived=True)
+    archive_package(package)
+    execution = package.executed_obs_unit
+    assert execution is not None
+    RawDataPackageFactory.create(name="orion_waits", executed_obs_unit=execution, built=True)
+    RawDataFileFactory.create(executed_obs_unit=execution, raw_data_package=package)
+    bad = RawDataFileFactory.create(executed_obs_unit=execution)
+    RawDataFilePhysicalCopyFactory.create(raw_data_file=bad, integrity=Integrity.MISSING)
+    RawDataFileFactory.create()
+
+    page = operator.get(reverse("admin:planning_executedobsunit_change", args=[execution.pk])).content.decode()
+
+    assert "1 of 2 packages archived. 1 of 2 files are in no package yet: they are packaged after" in page
+    assert "1 files are set aside" in page
+    assert "orion_waits</a>" in page
+    assert "cologne_long_term_archive" in page
+    assert page.index("Observation began") < page.index("Observation ended") < page.index("Archived: orion_archived")
+
+
+def test_the_page_of_an_execution_without_files_says_so(operator: Client) -> None:
+    execution = ExecutedObsUnitFactory.create()
+
+    page = operator.get(reverse("admin:planning_executedobsunit_change", args=[execution.pk])).content.decode()
+
+    assert "No file of it was filed yet." in page
 
 
 def test_the_story_of_a_package_is_told_in_order() -> None:

@@ -1,11 +1,13 @@
 """Portal pages of work and its records, and of the data that the work is about.
 
-Sites, locations, packages, bundles and copies have their pages here and not in datamgmt: they show and start work.
+Sites, locations, executions, packages, bundles and copies have their pages here and not in the apps below: they show and
+start work.
 """
 
 from transfer.admin import (
     copies,
     downloads,
+    executions,
     health,
     jobs,
     kinds,
@@ -23,6 +25,7 @@ from transfer.admin import (
 __all__ = [
     "copies",
     "downloads",
+    "executions",
     "health",
     "jobs",
     "kinds",

@@ -21,6 +21,7 @@ from ccatdc.common.models import key_begins
 from ccatdc.common.units import NOTHING, duration_text
 from planning.models import EXECUTION_COLOURS, ExecutedObsUnit, ExecutionStatus, ObservingProgram, ObsUnit
 from planning.scheduling.closing import close_executions
+from transfer.observations.story import story_of
 
 
 class RunsSuspiciouslyLong(admin.SimpleListFilter):
@@ -121,6 +122,11 @@ class ExecutedObsUnitAdmin(ReadOnlyAdmin):
         "streams_link",
         "weather_shown",
     ]
+
+    def head(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """Its data in a sentence, its files and packages, and what happened when."""
+        story = story_of(obj, request.user)
+        return {"portal_notes": [("info", story.sentence)], "portal_execution": story}
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """With what its name is made of, on every page."""
