@@ -21,7 +21,7 @@ PERMISSIONS: Final[Mapping[str, str]] = {
     "write:products": "File runs that reduce data, and their products, for one's own programs.",
     "write:schedule": "Send timelines and plans; say which obs units, instruments and modules are available.",
     "stage:data": "Ask for archived data at a processing location.",
-    "write:transfers": "Retry and cancel work, approve deletions, change packages on their way.",
+    "write:transfers": "Retry and cancel work, approve deletions, change packages on their way, switch places off and on.",
     "configure:system": "Change sites, locations, routes and instruments.",
     "manage:users": "Manage people, roles and tokens.",
     "relay:observations": "File on behalf of others: site gateways.",
