@@ -34,6 +34,8 @@ FLOW: Final = (
 _LABELS: Final = {str(kind): str(label) for kind, label in KINDS}
 _NAMES: Final = {Period.HOUR: "hour", Period.DAY: "day", MONTH: "month"}
 _DAY: Final = timedelta(days=1)
+#: Of a step without work.
+_NOTHING: Final[Mapping[str, Any]] = dict.fromkeys((*WorkTotal.ADDED, *WorkTotal.MOST), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,8 @@ class OverTime:
     def _line(
         self, name: str, found: Mapping[datetime, Mapping[str, Any]], value: Callable[[Mapping[str, Any]], Any]
     ) -> Series:
-        return Series(name, [value(found[step]) if step in found else 0 for step in self.steps])
+        """Where there is no total nothing was done: 0, or no value where ``value`` is a ratio."""
+        return Series(name, [value(found.get(step, _NOTHING)) for step in self.steps])
 
     def _moved(self) -> list[Chart]:
         each = _NAMES[self.span.step]

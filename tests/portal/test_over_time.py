@@ -116,6 +116,8 @@ def test_links_failures_durations_and_queues_have_their_lines() -> None:
     page = shown()
     last = {key: [(s.name, s.values[-1]) for s in the(page, key).series] for key in ("links", "failures", "durations")}
     assert last["links"] == [(f"{buffer.full_name} to {far.full_name}", 10**8)]
+    assert the(page, "links").series[0].values[-2] is None, "without transfers a link has no rate"
+    assert the(page, "failures").series[0].values[-2] == 0
     assert last["failures"] == [("Data transfer", 2)]
     assert last["durations"] == [("Data transfer", 25)]
     name = f"Data transfer at {buffer.full_name}"

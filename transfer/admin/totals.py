@@ -24,7 +24,7 @@ class WorkTotalAdmin(ReadOnlyAdmin):
         "waiting",
     ]
     list_select_related = ["location__site", "destination__site"]
-    list_filter = ["period", "kind", "location"]
+    list_filter = ["period", "kind", "location__site"]
 
     moved = size_column("bytes")
 
@@ -33,7 +33,7 @@ class WorkTotalAdmin(ReadOnlyAdmin):
 class LocationUsageAdmin(ReadOnlyAdmin):
     list_display = ["starts_at", "period", "location", "used", "capacity"]
     list_select_related = ["location__site"]
-    list_filter = ["period", "location"]
+    list_filter = ["period", "location__site"]
 
     used = size_column("used_bytes", "Used")
     capacity = size_column("capacity_bytes", "Capacity")
