@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from ccatdc.common.admin.base import ReadOnlyAdmin, size_column
+from transfer.admin.operations import AtWork
 from transfer.models import LocationUsage, WorkTotal
 
 
@@ -24,7 +25,7 @@ class WorkTotalAdmin(ReadOnlyAdmin):
         "waiting",
     ]
     list_select_related = ["location__site", "destination__site"]
-    list_filter = ["period", "kind", "location__site"]
+    list_filter = ["period", "kind", AtWork]
 
     moved = size_column("bytes")
 
@@ -33,7 +34,7 @@ class WorkTotalAdmin(ReadOnlyAdmin):
 class LocationUsageAdmin(ReadOnlyAdmin):
     list_display = ["starts_at", "period", "location", "used", "capacity"]
     list_select_related = ["location__site"]
-    list_filter = ["period", "location__site"]
+    list_filter = ["period", AtWork]
 
     used = size_column("used_bytes", "Used")
     capacity = size_column("capacity_bytes", "Capacity")
