@@ -46,7 +46,7 @@ def allowances(user: User, packages: Iterable[RawDataPackage] = ()) -> list[Allo
     own = StagingQuota.objects.for_user(user)
     if own is not None:
         held = _held(StagingJob.objects.active().of(user))
-        found.append(_allowance(f"your quota ({user})", own, held, wanted, "staging.quota_of_user"))
+        found.append(_allowance("your quota", own, held, wanted, "staging.quota_of_user"))
     for quota in StagingQuota.objects.for_programs(_programs(wanted)):
         found.append(_allowance_of_program(quota, wanted))
     return found
