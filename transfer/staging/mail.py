@@ -9,11 +9,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from ccatdc.common.states import Status
 from datamgmt.models import DataLocation
 from notifications.queueing import queue_mail
 from transfer.models import StagingJob
+from transfer.models.jobs import WARN_BEFORE
 
 
 def tell_requester(job: StagingJob) -> None:
@@ -34,6 +36,9 @@ def tell_requester(job: StagingJob) -> None:
     ]
     key = f"staging_job {job.pk} {job.finished_at}"
     address = StagingJob.objects.values_list("requested_by__email", flat=True).get(pk=job.pk)
+    if job.status == Status.COMPLETED and job.expires_at <= timezone.now() + WARN_BEFORE:
+        # This mail says it: no second one at the same moment.
+        StagingJob.objects.filter(pk=job.pk).update(warned_of=job.expires_at)
     if queue_mail(address, what, "\n\n".join(lines), dedup_key=key):
         StagingJob.objects.filter(pk=job.pk).update(notified_at=Now())
 
