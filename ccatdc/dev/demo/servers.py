@@ -85,6 +85,7 @@ def servers(home: Home, wanted_port: int | None) -> Iterator[Servers]:
             "CCATDC_PLAIN_HTTP": "1",  # on this machine only
             "CCATDC_SECRET_KEY": home.secret("SECRET_KEY"),
             "CCATDC_LOG_DIR": str(home.log / "operations"),
+            "CCATDC_RESULT_DIR": str(home.root / "results"),
             "CCATDC_STATIC_ROOT": str(home.static),
             "CCATDC_PORTAL_URL": f"http://{HOST}:{port}",
             # Its database is nobody's: no backup of it is watched.
