@@ -77,7 +77,7 @@ class ExecutionStory:
 
 def story_of(row: ExecutedObsUnit, user: Any) -> ExecutionStory:
     """As far as the person may see it. Four queries."""
-    own = visible(RawDataFile.objects.filter(executed_obs_unit=row), user).order_by()
+    own: Any = visible(RawDataFile.objects.filter(executed_obs_unit=row), user).order_by()
     grouped = own.values_list("instrument_module__instrument__name", "instrument_module__short_name").annotate(
         files=Count("pk"), size=Sum("size"), unpackaged=Count("pk", filter=Q(raw_data_package=None))
     )
