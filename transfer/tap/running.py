@@ -19,9 +19,10 @@ from psycopg.errors import QueryCanceled
 from accounts.models import User
 from ccatdc.common.errors import ExternalError
 from planning.models import ObservingProgram
+from transfer.tap.nodes import names_of
 from transfer.tap.parsing import QueryError
 from transfer.tap.tables import Column, bare
-from transfer.tap.translating import Translated, names_of
+from transfer.tap.translating import Translated
 
 #: The role of the database; one without it (roles were never made) runs with the rights of the process, read-only too.
 ROLE: Final = "ccatdc_tap"

@@ -6,8 +6,7 @@ parameters; numbers were numbers.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -16,13 +15,24 @@ from sqlglot import exp
 from transfer.tap import geometry
 from transfer.tap.functions import FUNCTIONS, TYPES
 from transfer.tap.geometry import SHAPES, SYSTEMS, Number, Shape
+from transfer.tap.nodes import (
+    alias_of,
+    constant,
+    name_of,
+    name_of_call,
+    number_of,
+    only,
+    part_of,
+    quoted,
+    refused,
+    single,
+    whole,
+)
 from transfer.tap.parsing import QueryError, parse
 from transfer.tap.tables import TABLES, Column, Table, bare, rows_of
 
 #: Tables in one query: each may multiply the rows.
 MOST_TABLES: Final = 10
-_LONGEST_NUMBER: Final = 40
-_DIGITS: Final = frozenset("0123456789.eE+-")
 _SQL_TYPES: Final = {"char": "text", "int": "integer", "long": "bigint", "double": "double precision"}
 
 
@@ -80,16 +90,16 @@ class _Writer:
             exp.Column: self._column,
             exp.Literal: self._literal,
             exp.Null: lambda _node, _scope: "NULL",
-            exp.Paren: lambda node, scope: f"({self.value(_part(node), scope)})",
-            exp.Neg: lambda node, scope: f"(- {self.value(_part(node), scope)})",
-            exp.Not: lambda node, scope: f"(NOT {self.value(_part(node), scope)})",
+            exp.Paren: lambda node, scope: f"({self.value(part_of(node), scope)})",
+            exp.Neg: lambda node, scope: f"(- {self.value(part_of(node), scope)})",
+            exp.Not: lambda node, scope: f"(NOT {self.value(part_of(node), scope)})",
             exp.Is: self._is_null,
             exp.In: self._in,
             exp.Between: self._between,
             exp.Like: lambda node, scope: self._like(node, scope, "LIKE"),
             exp.ILike: lambda node, scope: self._like(node, scope, "ILIKE"),
-            exp.Exists: lambda node, scope: f"EXISTS ({self._inner(_part(node), scope)})",
-            exp.Subquery: lambda node, scope: f"({self._inner(_part(node), scope)})",
+            exp.Exists: lambda node, scope: f"EXISTS ({self._inner(part_of(node), scope)})",
+            exp.Subquery: lambda node, scope: f"({self._inner(part_of(node), scope)})",
             exp.Anonymous: self._call,
             exp.Cast: self._cast,
         }
@@ -108,30 +118,30 @@ class _Writer:
         elif type(node) in _SETS:
             sql, columns = self._set(node, outer, known)
         elif isinstance(node, exp.Subquery):
-            _only(node, "this")
+            only(node, "this")
             sql, columns = self.query(node.this, outer, known)
             sql = f"({sql})"
         else:
-            raise _refused(node)
+            raise refused(node)
         return head + sql, columns
 
     def _with(self, node: Any, outer: _Scope | None, known: _Known) -> tuple[str, _Known]:
         clause = node.args.get("with_")
         if clause is None:
             return "", known
-        _only(clause, "expressions")
+        only(clause, "expressions")
         made, parts = dict(known), []
         for each in clause.expressions:
-            _only(each, "this", "alias")
-            _only(each.args["alias"], "this")
-            name = _name(each.args["alias"].this)
+            only(each, "this", "alias")
+            only(each.args["alias"], "this")
+            name = name_of(each.args["alias"].this)
             sql, columns = self.query(each.this, outer, made)
             made[name] = {bare(column.name): column for column in columns}
-            parts.append(f"{_quoted(name)} AS ({sql})")
+            parts.append(f"{quoted(name)} AS ({sql})")
         return f"WITH {', '.join(parts)} ", made
 
     def _set(self, node: Any, outer: _Scope | None, known: _Known) -> tuple[str, list[Column]]:
-        _only(node, "this", "expression", "distinct", "order", "limit", "offset", "with_")
+        only(node, "this", "expression", "distinct", "order", "limit", "offset", "with_")
         left, columns = self.query(node.this, outer, known)
         right, others = self.query(node.expression, outer, known)
         if len(columns) != len(others):
@@ -141,7 +151,7 @@ class _Writer:
         return f"({left}) {keyword} ({right}){self._end(node, scope)}", columns
 
     def _select(self, node: exp.Select, outer: _Scope | None, known: _Known) -> tuple[str, list[Column]]:
-        _only(node, "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct",
+        only(node, "expressions", "from_", "joins", "where", "group", "having", "order", "limit", "offset", "distinct",
               "with_")  # fmt: skip
         scope = _Scope(outer, known=known)
         # In the order in which the text has them: parameters are counted.
@@ -154,13 +164,13 @@ class _Writer:
         scope.made = {bare(column.name): column for _, column in outputs}
         distinct = node.args.get("distinct")
         if distinct is not None:
-            _only(distinct)
-        listed = ", ".join(f"{sql} AS {_quoted(bare(column.name))}" for sql, column in outputs)
+            only(distinct)
+        listed = ", ".join(f"{sql} AS {quoted(bare(column.name))}" for sql, column in outputs)
         sql = f"SELECT {'DISTINCT ' if distinct is not None else ''}{listed}{source}"
         sql += self._condition(node, "where", "WHERE", scope)
         group = node.args.get("group")
         if group is not None:
-            _only(group, "expressions")
+            only(group, "expressions")
             sql += f" GROUP BY {', '.join(self._named(each, scope, inputs_first=True) for each in group.expressions)}"
         sql += self._condition(node, "having", "HAVING", scope)
         return sql + self._end(node, scope), [column for _, column in outputs]
@@ -169,7 +179,7 @@ class _Writer:
         clause = node.args.get(name)
         if clause is None:
             return ""
-        _only(clause, "this")
+        only(clause, "this")
         return f" {keyword} {self.value(clause.this, scope)}"
 
     def _end(self, node: Any, scope: _Scope) -> str:
@@ -177,28 +187,28 @@ class _Writer:
         sql = ""
         order = node.args.get("order")
         if order is not None:
-            _only(order, "expressions")
+            only(order, "expressions")
             sql = f" ORDER BY {', '.join(self._ordered(each, scope) for each in order.expressions)}"
         for name, keyword in (("limit", "LIMIT"), ("offset", "OFFSET")):
             clause = node.args.get(name)
             if clause is not None:
-                _only(clause, "expression")
-                sql += f" {keyword} {_whole(clause.expression)}"
+                only(clause, "expression")
+                sql += f" {keyword} {whole(clause.expression)}"
         return sql
 
     def _ordered(self, node: Any, scope: _Scope) -> str:
-        _only(node, "this", "desc", "nulls_first")
+        only(node, "this", "desc", "nulls_first")
         return self._named(node.this, scope) + (" DESC" if node.args.get("desc") else "")
 
     def _named(self, node: Any, scope: _Scope, *, inputs_first: bool = False) -> str:
         """A column of the answer by its number or name, else an expression."""
         if isinstance(node, exp.Literal) and not node.is_string:
-            return str(_whole(node))
+            return str(whole(node))
         if isinstance(node, exp.Column) and not node.args.get("table"):
-            name = _name(node.this)
+            name = name_of(node.this)
             is_input = any(name in columns for columns in scope.sources.values())
             if name in scope.made and not (inputs_first and is_input):
-                return _quoted(name)
+                return quoted(name)
         return self.value(node, scope)
 
     # --- Tables -------------------------------------------------------------------------------------------------------
@@ -207,7 +217,7 @@ class _Writer:
         clause = node.args.get("from_")
         if clause is None:
             return ""
-        _only(clause, "this")
+        only(clause, "this")
         sql = f" FROM {self._source(clause.this, scope, known)}"
         for join in node.args.get("joins") or ():
             sql += self._join(join, scope, known)
@@ -219,33 +229,33 @@ class _Writer:
         if self._tables > MOST_TABLES:
             raise QueryError(f"A query has {MOST_TABLES} tables at most.", code="tap.too_large")
         if isinstance(node, exp.Subquery):
-            _only(node, "this", "alias")
-            alias = _alias(node)
+            only(node, "this", "alias")
+            alias = alias_of(node)
             if alias is None:
                 raise QueryError("Give a query in FROM a name: (SELECT …) AS name.")
             sql, columns = self.query(node.this, scope.outer, known)
             self._add(scope, alias, {bare(column.name): column for column in columns})
-            return f"({sql}) AS {_quoted(alias)}"
+            return f"({sql}) AS {quoted(alias)}"
         if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
-            raise _refused(node)
-        _only(node, "this", "db", "alias", "joins")
+            raise refused(node)
+        only(node, "this", "db", "alias", "joins")
         if node.args.get("joins"):
-            raise _refused(node)
-        name = _name(node.this)
+            raise refused(node)
+        name = name_of(node.this)
         if not node.args.get("db"):
             if name not in known:
                 raise QueryError(f"There is no table {name}.", remedy=f"There are {', '.join(TABLES)}.")
-            alias = _alias(node) or name
+            alias = alias_of(node) or name
             self._add(scope, alias, known[name])
-            return f"{_quoted(name)} AS {_quoted(alias)}"
-        full = f"{_name(node.args['db']).lower()}.{name.lower()}"
+            return f"{quoted(name)} AS {quoted(alias)}"
+        full = f"{name_of(node.args['db']).lower()}.{name.lower()}"
         table = TABLES.get(full)
         if table is None:
             raise QueryError(f"There is no table {full}.", remedy=f"There are {', '.join(TABLES)}.")
-        alias = _alias(node) or name.lower()
+        alias = alias_of(node) or name.lower()
         self._add(scope, alias, {bare(column.name): column for column in table.columns})
         scope.full_names[full] = alias
-        return f"{self._rows(table)} AS {_quoted(alias)}"
+        return f"{self._rows(table)} AS {quoted(alias)}"
 
     def _add(self, scope: _Scope, alias: str, columns: dict[str, Column]) -> None:
         if alias in scope.sources:
@@ -254,22 +264,22 @@ class _Writer:
 
     def _rows(self, table: Table) -> str:
         if table.relation:
-            return f"public.{_quoted(table.relation)}"
+            return f"public.{quoted(table.relation)}"
         columns = [(bare(column.name), _SQL_TYPES[column.datatype]) for column in table.columns]
-        listed = ", ".join(f"{_quoted(name)} {kind}" for name, kind in columns)
+        listed = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns)
         self.parameters.append(json.dumps(rows_of(table)))
-        names = ", ".join(_quoted(name) for name, _ in columns)
+        names = ", ".join(quoted(name) for name, _ in columns)
         return f"(SELECT {names} FROM jsonb_to_recordset(%s::jsonb) AS r ({listed}))"  # noqa: S608 - names are ours
 
     def _join(self, node: Any, scope: _Scope, known: _Known) -> str:
-        _only(node, "this", "side", "kind", "method", "using", "on")
+        only(node, "this", "side", "kind", "method", "using", "on")
         side, kind, method = (str(node.args.get(name) or "").upper() for name in ("side", "kind", "method"))
         if (side, kind) not in _JOINS or method not in ("", "NATURAL"):
-            raise _refused(node)
+            raise refused(node)
         before = {name for columns in scope.sources.values() for name in columns}
         source = self._source(node.this, scope, known)
         added = list(scope.sources.values())[-1]
-        using = [_name(each) for each in node.args.get("using") or ()]
+        using = [name_of(each) for each in node.args.get("using") or ()]
         if method:
             using = [name for name in added if name in before]
         if using:
@@ -277,7 +287,7 @@ class _Writer:
             if missing:
                 raise QueryError(f"{missing[0]} is not in both tables of the join.")
             scope.merged.update(using)
-            return f" {_joined(side)} {source} USING ({', '.join(map(_quoted, using))})"
+            return f" {_joined(side)} {source} USING ({', '.join(map(quoted, using))})"
         if node.args.get("on") is not None:
             return f" {_joined(side)} {source} ON {self.value(node.args['on'], scope)}"
         if side:
@@ -292,23 +302,23 @@ class _Writer:
             return
         name = None
         if isinstance(node, exp.Alias):
-            _only(node, "this", "alias")
-            name = _name(node.args["alias"])
+            only(node, "this", "alias")
+            name = name_of(node.args["alias"])
             node = node.this
         if isinstance(node, exp.Column):
             sql, column = self._found(node, scope)
             yield sql, column if name is None else replace(column, name=name)
             return
-        usual = _name_of_call(node)
+        usual = name_of_call(node)
         yield self.value(node, scope), Column(name or usual, datatype="")
 
     def _all(self, node: Any, scope: _Scope) -> Iterator[tuple[str, Column]]:
         if isinstance(node, exp.Star):
-            _only(node)
+            only(node)
             wanted = list(scope.sources)
         else:
-            _only(node, "this", "table", "db")
-            _only(node.this)
+            only(node, "this", "table", "db")
+            only(node.this)
             wanted = [self._alias_of(node, scope)]
         seen: set[str] = set()
         for alias in wanted:
@@ -318,15 +328,15 @@ class _Writer:
                 if name in scope.merged and len(wanted) > 1:
                     if name not in seen:
                         seen.add(name)
-                        yield _quoted(name), column
+                        yield quoted(name), column
                 else:
-                    yield f"{_quoted(alias)}.{_quoted(name)}", column
+                    yield f"{quoted(alias)}.{quoted(name)}", column
 
     def _alias_of(self, node: Any, scope: _Scope) -> str:
-        table = _name(node.args["table"])
+        table = name_of(node.args["table"])
         if not node.args.get("db"):
             return next((each for each in (table, table.lower()) if each in scope.sources), table)
-        full = f"{_name(node.args['db'])}.{table}".lower()
+        full = f"{name_of(node.args['db'])}.{table}".lower()
         for each in scope.around():
             if full in each.full_names:
                 return each.full_names[full]
@@ -334,10 +344,10 @@ class _Writer:
 
     def _found(self, node: Any, scope: _Scope) -> tuple[str, Column]:
         """A column where it is known, of the innermost query that has it."""
-        _only(node, "this", "table", "db")
+        only(node, "this", "table", "db")
         if not isinstance(node.this, exp.Identifier):
-            raise _refused(node)
-        name = _name(node.this)
+            raise refused(node)
+        name = name_of(node.this)
         alias = self._alias_of(node, scope) if node.args.get("table") else None
         for each in scope.around():
             if alias is not None:
@@ -345,15 +355,15 @@ class _Writer:
                     columns = each.sources[alias]
                     if name not in columns:
                         raise QueryError(f"The table {alias} has no column {name}.")
-                    return f"{_quoted(alias)}.{_quoted(name)}", columns[name]
+                    return f"{quoted(alias)}.{quoted(name)}", columns[name]
                 continue
             having = [alias for alias, columns in each.sources.items() if name in columns]
             if having and name in each.merged:
-                return _quoted(name), each.sources[having[0]][name]
+                return quoted(name), each.sources[having[0]][name]
             if len(having) > 1:
                 raise QueryError(f"{name} is in {' and in '.join(having)}.", remedy=f"Write {having[0]}.{name}.")
             if having:
-                return f"{_quoted(having[0])}.{_quoted(name)}", each.sources[having[0]][name]
+                return f"{quoted(having[0])}.{quoted(name)}", each.sources[having[0]][name]
         where = f"table {alias}" if alias is not None else f"column {name}"
         raise QueryError(f"There is no {where} here.", remedy="TAP_SCHEMA.columns lists them.")
 
@@ -363,7 +373,7 @@ class _Writer:
         """An expression. Raises QueryError for a kind that is not listed."""
         handler = self._handlers.get(type(node))
         if handler is None:
-            raise _refused(node)
+            raise refused(node)
         return handler(node, scope)
 
     def _inner(self, node: Any, scope: _Scope) -> str:
@@ -376,7 +386,7 @@ class _Writer:
         if node.is_string:
             self.parameters.append(node.this)
             return "%s"
-        return _number(node)
+        return number_of(node)
 
     def _chain(self, sign: str) -> Callable[[Any, _Scope], str]:
         def write(node: Any, scope: _Scope) -> str:
@@ -384,7 +394,7 @@ class _Writer:
             # To the left it is as long as the query; recursion would be as deep.
             kind = type(node)
             while type(node) is kind:
-                _only(node, "this", "expression", "typed", "safe")
+                only(node, "this", "expression", "typed", "safe")
                 operands.append(node.expression)
                 node = node.this
             operands.append(node)
@@ -394,7 +404,7 @@ class _Writer:
 
     def _comparison(self, sign: str) -> Callable[[Any, _Scope], str]:
         def write(node: Any, scope: _Scope) -> str:
-            _only(node, "this", "expression")
+            only(node, "this", "expression")
             if sign in ("=", "<>"):
                 predicate = self._predicate(node.this, node.expression, scope)
                 if predicate is None:
@@ -427,37 +437,37 @@ class _Writer:
         return geometry.within(one, other, self._argument(limit, scope), sign)
 
     def _is_null(self, node: Any, scope: _Scope) -> str:
-        _only(node, "this", "expression")
+        only(node, "this", "expression")
         if not isinstance(node.expression, exp.Null):
-            raise _refused(node)
+            raise refused(node)
         return f"({self.value(node.this, scope)} IS NULL)"
 
     def _in(self, node: Any, scope: _Scope) -> str:
-        _only(node, "this", "expressions", "query")
+        only(node, "this", "expressions", "query")
         left = self.value(node.this, scope)
         if node.args.get("query") is not None:
             return f"({left} IN ({self._inner(node.args['query'], scope)}))"
         return f"({left} IN ({', '.join(self.value(each, scope) for each in node.expressions)}))"
 
     def _between(self, node: Any, scope: _Scope) -> str:
-        _only(node, "this", "low", "high")
+        only(node, "this", "low", "high")
         value, low, high = (self.value(node.args[name], scope) for name in ("this", "low", "high"))
         return f"({value} BETWEEN {low} AND {high})"
 
     def _like(self, node: Any, scope: _Scope, keyword: str) -> str:
-        _only(node, "this", "expression", "negate")
+        only(node, "this", "expression", "negate")
         turned = "NOT " if node.args.get("negate") else ""
         return f"({self.value(node.this, scope)} {turned}{keyword} {self.value(node.expression, scope)})"
 
     def _cast(self, node: Any, scope: _Scope) -> str:
-        _only(node, "this", "to", "safe")
+        only(node, "this", "to", "safe")
         kind = TYPES.get(getattr(node.args["to"].this, "name", ""))
         if kind is None or node.args.get("safe"):
             raise QueryError("CAST knows these types only: " + ", ".join(sorted(set(TYPES.values()))) + ".")
         return f"(({self.value(node.this, scope)})::{kind})"
 
     def _call(self, node: Any, scope: _Scope) -> str:
-        _only(node, "this", "expressions")
+        only(node, "this", "expressions")
         name = str(node.this).lower()
         if name in ("contains", "intersects"):
             one, other = self._two_shapes(node, scope)
@@ -468,7 +478,7 @@ class _Writer:
         if name in SHAPES:
             raise QueryError(f"{name.upper()} stands inside of CONTAINS, INTERSECTS or DISTANCE.")
         if name in ("coord1", "coord2"):
-            place = self._shape(_single(node), scope)
+            place = self._shape(single(node), scope)
             if place.kind != "point":
                 raise QueryError(f"{name.upper()} is of a POINT.")
             return place.numbers[int(name[-1]) - 1].sql
@@ -476,7 +486,7 @@ class _Writer:
         if function is None:
             raise QueryError(f"There is no function {name.upper()[:40]}.", remedy=f"There are {_ALL_FUNCTIONS}.")
         if name == "count" and len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Star):
-            _only(node.expressions[0])
+            only(node.expressions[0])
             return "count(*)"
         template = function.templates.get(len(node.expressions))
         if template is None:
@@ -486,9 +496,9 @@ class _Writer:
     def _given(self, node: Any, scope: _Scope, aggregate: bool) -> str:
         if not isinstance(node, exp.Distinct) or not aggregate:
             return self.value(node, scope)
-        _only(node, "expressions")
+        only(node, "expressions")
         if len(node.expressions) != 1:
-            raise _refused(node)
+            raise refused(node)
         return f"DISTINCT {self.value(node.expressions[0], scope)}"
 
     # --- Geometry -----------------------------------------------------------------------------------------------------
@@ -518,7 +528,7 @@ class _Writer:
         name = str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
         if name not in SHAPES:
             raise QueryError("Here stands POINT, CIRCLE, BOX, POLYGON or a column with a region.")
-        _only(node, "this", "expressions")
+        only(node, "this", "expressions")
         given = list(node.expressions)
         if given and isinstance(given[0], exp.Literal) and given[0].is_string:
             if str(given[0].this).strip().upper() not in SYSTEMS:
@@ -538,7 +548,7 @@ class _Writer:
         sql = self.value(node, scope)
         if len(self.parameters) != before:
             raise QueryError("Angles are numbers.")
-        return Number(sql, _constant(node))
+        return Number(sql, constant(node))
 
 
 _CHAINS: Final[dict[type[exp.Expression], str]] = {
@@ -571,98 +581,5 @@ _JOINS: Final = frozenset(
 _ALL_FUNCTIONS: Final = ", ".join(sorted([*FUNCTIONS, *SHAPES, "contains", "intersects", "distance"])).upper()
 
 
-def _only(node: Any, *parts: str) -> None:
-    """Nothing else is said of it: a part that is not listed changes the meaning."""
-    more = [name for name, value in node.args.items() if name not in parts and value not in (None, False, [], "")]
-    if more:
-        raise QueryError(f"{_said(node)} cannot have {more[0].strip('_').replace('_', ' ').upper()} here.")
-
-
-def _part(node: Any) -> Any:
-    _only(node, "this")
-    return node.this
-
-
-def _single(node: Any) -> Any:
-    if len(node.expressions) != 1:
-        raise QueryError(f"{str(node.this).upper()} has one argument.")
-    return node.expressions[0]
-
-
-def _refused(node: Any) -> QueryError:
-    return QueryError(f"{_said(node)} is no part of the ADQL that is understood here.")
-
-
-def _said(node: Any) -> str:
-    return type(node).__name__.upper()
-
-
-def _name(node: Any) -> str:
-    """Of a table or column: without quotes capitals do not matter."""
-    if not isinstance(node, exp.Identifier):
-        raise _refused(node)
-    name = str(node.this)
-    return name if node.args.get("quoted") else name.lower()
-
-
-def _quoted(name: str) -> str:
-    # A percent sign would begin a parameter.
-    return '"' + name.replace('"', '""').replace("%", "%%") + '"'
-
-
-def _alias(node: Any) -> str | None:
-    alias = node.args.get("alias")
-    if alias is None:
-        return None
-    _only(alias, "this")
-    return _name(alias.this)
-
-
 def _joined(side: str) -> str:
     return f"{side} JOIN".strip() if side else "JOIN"
-
-
-def _number(node: Any) -> str:
-    text = str(node.this)
-    if not text or not set(text) <= _DIGITS:
-        raise QueryError(f"{text[:40]} is no number.")
-    try:
-        is_usual = math.isfinite(float(text)) and len(text) <= _LONGEST_NUMBER
-    except ValueError as error:
-        raise QueryError(f"{text[:40]} is no number.") from error
-    if not is_usual:
-        raise QueryError(f"The number {text[:40]} is too long or too large.")
-    return text
-
-
-def _whole(node: Any) -> int:
-    """Of rows: TOP and OFFSET, and the place of a column."""
-    text = str(node.this) if isinstance(node, exp.Literal) and not node.is_string else ""
-    if not (text.isascii() and text.isdigit() and len(text) <= 9):
-        raise QueryError("TOP and OFFSET are whole numbers.")
-    return int(text)
-
-
-def _constant(node: Any) -> float | None:
-    """The value of a number that is written as such."""
-    if isinstance(node, exp.Paren):
-        return _constant(node.this)
-    if isinstance(node, exp.Neg):
-        value = _constant(node.this)
-        return None if value is None else -value
-    return float(_number(node)) if isinstance(node, exp.Literal) and not node.is_string else None
-
-
-def _name_of_call(node: Any) -> str:
-    return str(node.this).lower() if isinstance(node, exp.Anonymous) else "value"
-
-
-def names_of(columns: Sequence[Column]) -> list[str]:
-    """Of the answer, each once: what is there already gets a number."""
-    found: list[str] = []
-    for column in columns:
-        name, number = bare(column.name), 2
-        while name in found:
-            name, number = f"{bare(column.name)}_{number}", number + 1
-        found.append(name)
-    return found
