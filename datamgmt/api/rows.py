@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from datamgmt.models import (
     DataArchive,
@@ -19,6 +19,7 @@ from datamgmt.models import (
     RawDataPackageMetadata,
     Site,
 )
+from planning.models import ExecutedObsUnit
 
 
 def sites() -> QuerySet[Site]:
@@ -49,6 +50,21 @@ def packages() -> QuerySet[RawDataPackage]:
 def runs() -> QuerySet[ProcessingRun]:
     """With what they are for, their software and who submitted them."""
     return ProcessingRun.objects.for_listing().select_related("submitted_by")
+
+
+def runs_in_full() -> QuerySet[ProcessingRun]:
+    """With the ids of what they read and made, of which there may be 10,000."""
+    read = {
+        "input_packages": RawDataPackage.objects,
+        "input_observations": ExecutedObsUnit.objects,
+        "input_products": DataProduct.objects,
+        "data_products": DataProduct.objects,
+    }
+    # What made it is how a product is found again.
+    keys = {name: ("pk", "processing_run") if name == "data_products" else ("pk",) for name in read}
+    return runs().prefetch_related(
+        *(Prefetch(name, rows.order_by("pk").only(*keys[name])) for name, rows in read.items())
+    )
 
 
 def products() -> QuerySet[DataProduct]:

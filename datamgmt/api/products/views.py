@@ -69,7 +69,7 @@ class RunView(StrictDetailView[ProcessingRun]):
     """One run with the ids of what it read and made."""
 
     needs = READ
-    queryset = rows.runs()
+    queryset = rows.runs_in_full()
     serializer_class = serializers.RunDetailSerializer
 
 
