@@ -143,7 +143,10 @@ class TestFlow:
     def test_what_is_filed_after_it_was_packaged_comes_in_a_further_package(
         self, flow: Flow, results: DiskDataLocation, scientist: User
     ) -> None:
-        _, run = reduced(flow, results, scientist)
+        execution = flow.observe({"run1/a": b"raw"}, finish=False)
+        run = begun(scientist, input_observations=(execution.pk,), instrument="primecam", module="f280")
+        made(run, results, {MAP: b"map", PLOT: b"plot"}, scientist)
+        over(run, scientist)
         flow.run("package")
         made(run, results, {"orion/logs/late.log": b"log"}, scientist)
         flow.run("package")
