@@ -26,10 +26,16 @@ from planning.models.executions import time_range
 from planning.models.visibility import observed_for
 
 IS_BAD: Final = Q(quality=ExecutionQuality.BAD)
-#: Of those whose name begins as a search says, so many are looked at.
+#: Of those whose name begins as a search says, so many are looked at; and of packages, whose files it may mean.
 MOST_FOUND = 2000
+MOST_PACKAGES = 20
 #: Characters of a beginning: fewer mean a large part of all files, of which a person may perhaps see none.
 _BEGINNING_LENGTH = 4
+
+
+def _few(rows: models.QuerySet[Any]) -> list[Any]:
+    """The keys of the first that are found: rights and the order of a list are for few, which the planner has to know."""
+    return list(rows.order_by().values_list("pk", flat=True)[:MOST_FOUND])
 
 
 class RawDataFileQuerySet(models.QuerySet[Any]):
@@ -82,14 +88,20 @@ class RawDataFileQuerySet(models.QuerySet[Any]):
         index.
         """
         name = term.rstrip("/").rpartition("/")[2]
-        called = self.filter(name__istartswith=name) if len(name) >= _BEGINNING_LENGTH else self.none()
-        looks = (self.filter(key_begins(term)), self.at_path(term), self.filter(name__iexact=name), self._few(called))
+        # Names are looked for before rights are: of those that begin so, a person may see few or none.
+        files: Any = self.model._default_manager
+        called = files.filter(name__istartswith=name) if len(name) >= _BEGINNING_LENGTH else files.none()
+        looks = (
+            self.filter(key_begins(term)),
+            self.at_path(term),
+            self.filter(name__iexact=name),
+            self.filter(pk__in=_few(called)),
+        )
         found = next((rows for rows in looks if rows.exists()), None)
-        return found if found is not None else self._few(self.filter(raw_data_package__name__startswith=term))
-
-    def _few(self, rows: RawDataFileQuerySet) -> RawDataFileQuerySet:
-        """The first that are found: the order of a list is for few."""
-        return self.filter(pk__in=rows.order_by().values("pk")[:MOST_FOUND])
+        if found is not None:
+            return found
+        packages = RawDataPackage.objects.order_by().filter(name__startswith=term).values_list("pk", flat=True)
+        return self.filter(pk__in=_few(files.filter(raw_data_package__in=list(packages[:MOST_PACKAGES]))))
 
     def usable(self) -> RawDataFileQuerySet:
         """Whose copy at SOURCE exists and does not need attention: files set aside wait for an operator."""
