@@ -46,7 +46,7 @@ def allowances(user: User, packages: Iterable[RawDataPackage] = ()) -> list[Allo
     own = StagingQuota.objects.for_user(user)
     if own is not None:
         held = _held(StagingJob.objects.active().of(user))
-        found.append(_allowance("your quota", own, held, wanted, "staging.quota_of_user"))
+        found.append(_allowance("your quota", own, held, wanted, code="staging.quota_of_user"))
     for quota in StagingQuota.objects.for_programs(_programs(wanted)):
         found.append(_allowance_of_program(quota, wanted))
     return found
@@ -86,7 +86,7 @@ def _allowance_of_program(quota: StagingQuota, wanted: Sequence[RawDataPackage])
     of_program = RawDataPackage.objects.filter(executed_obs_unit__obs_unit__observing_program=quota.program)
     held = _held(StagingJob.objects.active()).filter(pk__in=of_program.order_by().values("pk"))
     mine = list(of_program.filter(pk__in=[package.pk for package in wanted]))
-    return _allowance(f"the quota of {quota.program}", quota, held, mine, "staging.quota_of_program")
+    return _allowance(f"the quota of {quota.program}", quota, held, mine, code="staging.quota_of_program")
 
 
 def _held(jobs: Any) -> Any:
