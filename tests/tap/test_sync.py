@@ -249,7 +249,10 @@ def test_what_is_refused(query: str, why: str) -> None:
 
 
 def test_quoted_names_are_names_and_nothing_more(all_seeing: Client) -> None:
-    assert column('SELECT COUNT(*) AS "a"" FROM ""user%s" FROM ivoa.obscore', all_seeing) == ["2"]
+    # As CSV: astropy warns of such names.
+    query = {"LANG": "ADQL", "QUERY": 'SELECT COUNT(*) AS "a"" FROM ""user%s" FROM ivoa.obscore', "FORMAT": "csv"}
+    answer: Any = all_seeing.get("/tap/sync", query)
+    assert b"".join(answer.streaming_content) == b'"a"" FROM ""user%s"\r\n2\r\n'
     assert "no column" in refusal('SELECT "s_ra""; DROP TABLE site" FROM ivoa.obscore')
 
 
