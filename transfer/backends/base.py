@@ -20,6 +20,8 @@ from datamgmt.storage.base import LocationStorage
 from transfer.backends import job as job_program
 from transfer.models.run_parameters import RunParameters
 
+#: The folders of an output; the manager of stage 66 knows what their files are.
+OUTPUT_FOLDERS: Final = ("science", "qa", "plots", "statistics", "logs")
 #: Bytes of a record that are read: the command could have replaced it.
 _RECORD_BYTES: Final = 16_384
 #: Bytes of each log that are shown: its end.

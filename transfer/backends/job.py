@@ -129,6 +129,10 @@ def _watched(folder: Path, job: dict[str, Any]) -> dict[str, Any]:
             break
         time.sleep(_LOOK_SECONDS)
     status = process.wait()
+    if status == -signal.SIGTERM and not told.to_end:
+        time.sleep(_LOOK_SECONDS)  # a batch system tells all processes of a job, in any order
+    if told.to_end:
+        why = why or "cancelled"
     _signal_group(process.pid, signal.SIGKILL)
     return _ended(status if status >= 0 else 128 - status, why, begun)
 

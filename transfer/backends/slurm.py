@@ -36,6 +36,17 @@ _WHY: Final = {
 }
 
 
+#: Words by which it refuses what it is asked for; else it is away.
+_REFUSALS: Final = (
+    "Requested node configuration",
+    "Invalid",
+    "invalid",
+    "Access/permission denied",
+    "not permitted",
+    "exceeds",
+)
+
+
 class SlurmBackend:
     """Jobs of the cluster of this host."""
 
@@ -118,20 +129,10 @@ def _run(command: Sequence[str], script: str | None = None) -> str:
     except FileNotFoundError as error:
         raise BackendError(f"{command[0]} is not in the PATH of this worker.", code="run.no_program") from error
     except subprocess.CalledProcessError as error:
-        raise BackendError(f"{command[0]}: {error.stderr.strip()[:500]}", code=_code_of(error.stderr)) from error
+        said = f"{command[0]}: {error.stderr.strip()[:500]}"
+        if any(each in error.stderr for each in _REFUSALS):
+            raise BackendError(said, code="run.refused") from error
+        raise BackendError(said) from error
     except subprocess.TimeoutExpired as error:
         raise BackendError(f"{command[0]} gave no answer within {_COMMAND_SECONDS} s.") from error
     return done.stdout
-
-
-def _code_of(said: str) -> str:
-    """Whether the batch system is away, or refuses what it is asked for."""
-    refused = (
-        "Requested node configuration",
-        "Invalid",
-        "invalid",
-        "Access/permission denied",
-        "not permitted",
-        "exceeds",
-    )
-    return "run.refused" if any(each in said for each in refused) else "run.backend_away"

@@ -65,7 +65,7 @@ class SubmitManager(StageManager[ProcessingJob]):
         except RequestError as error:
             if error.code in _WAITS:
                 raise Blocked(f"The inputs of {job}: {error.message}", code=error.code, remedy=error.remedy) from error
-            return _fail(job, error.code, f"Its inputs cannot be staged: {error}")
+            return _fail(job, code=error.code, message=f"Its inputs cannot be staged: {error}")
         until = timezone.now() + timedelta(days=MAX_KEEP_DAYS)
         StagingJob.objects.filter(pk=staging_job.pk).update(expires_at=until)
         transition(job, JobStatus.STAGING, staging_job=staging_job)
@@ -74,9 +74,11 @@ class SubmitManager(StageManager[ProcessingJob]):
     def _look(self, job: ProcessingJob, _submission: RunSubmission | None) -> int:
         staging_job = job.staging_job
         if staging_job is None or not staging_job.active:
-            return _fail(job, "run.inputs_not_staged", "Its inputs were given up: their staging job is over.")
+            return _fail(
+                job, code="run.inputs_not_staged", message="Its inputs were given up: their staging job is over."
+            )
         if staging_job.status == Status.FAILED:
-            return _fail(job, "run.inputs_not_staged", f"Its inputs: {staging_job.failure_error_message}")
+            return _fail(job, code="run.inputs_not_staged", message=f"Its inputs: {staging_job.failure_error_message}")
         if staging_job.status != Status.COMPLETED:
             return 0
         transition(job, JobStatus.READY)
@@ -85,7 +87,7 @@ class SubmitManager(StageManager[ProcessingJob]):
     def _submit(self, job: ProcessingJob, submission: RunSubmission | None) -> int:
         if submission is not None:
             if submission.status == Status.FAILED:
-                return _fail(job, submission.error_code, submission.error_message)
+                return _fail(job, code=submission.error_code, message=submission.error_message)
             return 0
         backend = RunBackend.objects.select_for_update(of=("self",)).get(pk=job.pipeline.run_backend_id)
         _require_turn(backend)
@@ -110,6 +112,6 @@ def _require_turn(backend: RunBackend) -> None:
         )
 
 
-def _fail(job: ProcessingJob, code: str, message: str) -> int:
+def _fail(job: ProcessingJob, *, code: str, message: str) -> int:
     transition(job, JobStatus.FAILED, finished_at=timezone.now(), error_code=code, message=message)
     return 1

@@ -22,15 +22,13 @@ from datamgmt.states import PhysicalCopyStatus
 from datamgmt.storage import storage_for
 from transfer.backends import backend_of, containers
 from transfer.backends import job as job_program
-from transfer.backends.base import JobFolder
+from transfer.backends.base import OUTPUT_FOLDERS, JobFolder
 from transfer.models import ProcessingJob, RunSubmission
 from transfer.models.run_parameters import RunParameters
 from transfer.models.runs import JobStatus
 from transfer.operations.base import StageOperation
 
 MANIFEST_VERSION: Final = 1
-#: The folders of an output; the manager of stage 66 knows what their files are.
-OUTPUT_FOLDERS: Final = ("science", "qa", "plots", "statistics", "logs")
 #: Mounts of one image.
 MAX_MOUNTS: Final = 2000
 

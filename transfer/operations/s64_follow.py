@@ -66,7 +66,7 @@ class FollowRuns(StageOperation[RunFollowing]):
         if report.state == JobState.RUNNING and job.status == JobStatus.SUBMITTED:
             transition(job, JobStatus.RUNNING, **measured)
         if report.state not in _OVER:
-            ProcessingJob.objects.filter(pk=job.pk).update(message=report.message, **measured)
+            ProcessingJob.objects.filter(pk=job.pk).update(message=report.message, log_name=self.logs[job.pk])
             return
         measured |= {"wall_seconds": report.wall_seconds, "peak_bytes": report.peak_bytes, "message": report.message}
         if report.state == JobState.COMPLETED:

@@ -17,9 +17,9 @@ from datamgmt.models import DataLocation
 from datamgmt.storage import storage_for
 from datamgmt.storage.keys import checked_key
 from transfer.backends import job as job_program
+from transfer.backends.base import OUTPUT_FOLDERS
 from transfer.models import ProcessingJob, RunCollection
 from transfer.operations.base import StageOperation, Watched, require_in_use
-from transfer.operations.s62_submit import OUTPUT_FOLDERS
 
 #: Files of one output.
 MAX_FILES: Final = 5000

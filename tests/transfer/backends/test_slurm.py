@@ -58,7 +58,8 @@ def test_a_lost_node(backend: SlurmBackend, submission: Submission) -> None:
         assert eventually(lambda: report(backend, folder).state == JobState.LOST), report(backend, folder)
         assert "NODE_FAIL" in report(backend, folder).message
     finally:
-        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=True)
+        # It may have come back by itself: then this is refused.
+        subprocess.run(["scontrol", "update", f"nodename={node}", "state=resume"], check=False)
 
 
 def test_what_slurm_refuses_or_cannot_answer(
