@@ -63,6 +63,7 @@ def alias_of(node: Any) -> str | None:
 
 
 def number_of(node: Any) -> str:
+    """The digits of a number, as they may stand in SQL. Raises QueryError for what PostgreSQL could not hold."""
     text = str(node.this)
     if not text or not set(text) <= _DIGITS:
         raise QueryError(f"{text[:40]} is no number.")
