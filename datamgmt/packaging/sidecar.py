@@ -203,6 +203,8 @@ def _file(file: RawDataFile) -> dict[str, Any]:
         "created_at": file.created_at,
         "registered_at": file.registered_at,
         "description": file.description,
+        "quality": file.quality,
+        "quality_comment": file.quality_comment,
     }
 
 

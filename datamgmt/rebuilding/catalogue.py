@@ -257,6 +257,8 @@ def _files(entries: list[dict[str, Any]], package: RawDataPackage, rows: Rows) -
                 created_at=_time(entry["created_at"]),
                 registered_at=datetime.fromisoformat(entry["registered_at"]),
                 description=entry["description"],
+                quality=entry["quality"],
+                quality_comment=entry["quality_comment"],
             )
         )
     return RawDataFile.objects.bulk_create(files, batch_size=1000)

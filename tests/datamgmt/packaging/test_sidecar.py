@@ -80,6 +80,8 @@ def test_every_file_is_described_in_the_order_of_paths() -> None:
         checksum="ab12",
         checksum_algorithm="md5",
         description="first light",
+        quality="bad",
+        quality_comment="No signal.",
     )
     plain = RawDataFileFactory.create(raw_data_package=package, relative_path="a", digest=DIGEST)
     RawDataFileFactory.create(relative_path="of another package")
@@ -103,6 +105,8 @@ def test_every_file_is_described_in_the_order_of_paths() -> None:
         "created_at": None,
         "registered_at": odd.registered_at.isoformat(),
         "description": "first light",
+        "quality": "bad",
+        "quality_comment": "No signal.",
     }
     (without,) = [file for file in files if file["id"] == str(plain.pk)]
     assert without["filed_checksum"] is None
