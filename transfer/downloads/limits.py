@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from django.conf import settings
 from django.db import transaction
@@ -103,7 +103,9 @@ class Delivery:
             close = getattr(self._blocks, "close", None)
             if close is not None:
                 close()
-            self._write(outcome=self._outcome, error_code=self._code, ended_at=Now())
+            Download.objects.filter(pk=self._row.pk).update(
+                sent_bytes=self._sent, seen_at=Now(), outcome=self._outcome, error_code=self._code, ended_at=Now()
+            )
         finally:
             _seats.give_back()
 
@@ -118,10 +120,7 @@ class Delivery:
                 time.sleep(min(ahead, LONGEST_PAUSE))
         if now - self._renewed > RENEWED_AFTER:
             self._renewed = now
-            self._write()
-
-    def _write(self, **more: Any) -> None:
-        Download.objects.filter(pk=self._row.pk).update(sent_bytes=self._sent, seen_at=Now(), **more)
+            Download.objects.filter(pk=self._row.pk).update(sent_bytes=self._sent, seen_at=Now())
 
 
 def admit(user: User, *, kind: str, name: str, size: int) -> Download:
