@@ -57,8 +57,9 @@ def test_a_collection_that_failed_ends_the_job() -> None:
 
 
 def test_the_inputs_of_an_ended_job_are_let_go() -> None:
-    job = ProcessingJobFactory.create(status=JobStatus.FAILED, staging_job=StagingJobFactory.create())
-    assert job.staging_job.active
+    staging_job = StagingJobFactory.create()
+    ProcessingJobFactory.create(status=JobStatus.FAILED, staging_job=staging_job)
+    assert staging_job.active
     CollectManager().run_once()
-    job.staging_job.refresh_from_db()
-    assert not job.staging_job.active
+    staging_job.refresh_from_db()
+    assert not staging_job.active
