@@ -309,7 +309,6 @@ BY_VARIABLE = {
     "ccatdc.common.bulk_actions": "a yes-or-no column",
     "gateway.models": "what the link to the main site measures",
     "transfer.engine.circuit_breaker": "a breaker's own columns",
-    "transfer.downloads.limits": "how a download ended",
     "transfer.engine.dispatch": "the clean count of a pending operation",
     "transfer.operations.s30_transfer": "what a transfer measured",
     "transfer.operations.s80_monitor": "what a check measured",
