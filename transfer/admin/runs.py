@@ -59,6 +59,7 @@ class ReductionPipelineAdmin(SwitchedAdmin):
     ]
     list_filter = ["active"]
     search_fields = ["name"]
+    autocomplete_fields = ["instrument_module"]
     fields = [
         "name",
         "description",
