@@ -5,13 +5,13 @@ Who may stage data may download it; what they may see decides which (transfer/do
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,14 +19,20 @@ from rest_framework.views import APIView
 
 from accounts.auth.tokens import user_of
 from ccatdc.common.api.parsers import StrictSerializer
+from ccatdc.common.api.problems import MEDIA_TYPE
+from ccatdc.common.api.schema import ProblemSerializer
 from ccatdc.common.visibility import visible
 from datamgmt.models import RawDataFile, RawDataPackage
 from transfer.api.staging_views import STAGE
 from transfer.downloads import answers
 from transfer.downloads.selection import MAX_NAMED, select
 
-_BYTES = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
-_TAR = {(200, "application/x-tar"): OpenApiTypes.BINARY}
+_REFUSED: Final[dict[Any, Any]] = {
+    (409, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="It is in no archive, or none gives links."),
+    (416, MEDIA_TYPE): OpenApiResponse(ProblemSerializer, description="It has no such bytes."),
+}
+_BYTES: Final = {(200, "application/octet-stream"): OpenApiTypes.BINARY, **_REFUSED}
+_TAR: Final = {(200, "application/x-tar"): OpenApiTypes.BINARY, **_REFUSED}
 
 
 class SelectionSerializer(StrictSerializer):
@@ -47,6 +53,9 @@ class LinkSerializer(serializers.Serializer[Any]):
     digest = serializers.CharField(help_text="BLAKE3 of these bytes.")
     name = serializers.CharField()
     expires_in = serializers.IntegerField(help_text="Seconds.")
+
+
+_LINK: Final = {200: LinkSerializer, **_REFUSED}
 
 
 def file_of(request: Request, pk: UUID) -> RawDataFile:
@@ -124,7 +133,7 @@ class FileLinkView(APIView):
 
     needs = {"GET": STAGE}
 
-    @extend_schema(operation_id="link_to_file", responses={200: LinkSerializer})
+    @extend_schema(operation_id="link_to_file", responses=_LINK)
     def get(self, request: Request, pk: UUID) -> Response:
         """A presigned address at an archive whose location allows it."""
         return Response(answers.link(file_of(request, pk), user_of(request)))
@@ -135,7 +144,7 @@ class PackageLinkView(APIView):
 
     needs = {"GET": STAGE}
 
-    @extend_schema(operation_id="link_to_package", responses={200: LinkSerializer})
+    @extend_schema(operation_id="link_to_package", responses=_LINK)
     def get(self, request: Request, pk: UUID) -> Response:
         """A presigned address at an archive whose location allows it."""
         return Response(answers.link(package_of(request, pk), user_of(request)))
