@@ -38,7 +38,9 @@ def copy_text(template: models.Model, columns: Sequence[str], rows: Iterable[Seq
     fields = {field.attname: field for field in model._meta.local_concrete_fields}
     own = [fields.pop(name) for name in columns]
     rest = [
-        field for field in fields.values() if not isinstance(field, models.AutoField) and not field.has_db_default()
+        field
+        for field in fields.values()
+        if not (isinstance(field, models.AutoField) or field.has_db_default() or field.generated)
     ]
     constants = [_as_text(field.pre_save(template, add=True)) for field in rest]
     end = "".join(f"\t{text}" for text in constants) + "\n"

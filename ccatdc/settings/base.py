@@ -286,6 +286,7 @@ SPECTACULAR_SETTINGS = {
         "ObsUnitState": "planning.models.obs_units.ObsUnitState",
         "PackageState": "datamgmt.states.PackageState",
         "JobStatus": "transfer.models.jobs.JobStatus",
+        "ProcessingJobStatus": "transfer.models.runs.JobStatus",
         "CopyStatus": "datamgmt.states.PhysicalCopyStatus",
         "ChecksumAlgorithm": "datamgmt.models.files.ChecksumAlgorithm",
     },

@@ -438,7 +438,7 @@ class DownloadFactory(DjangoModelFactory[Download]):
 
 
 class StagingQuotaFactory(DjangoModelFactory[StagingQuota]):
-    """100 GB for everybody who has no quota of their own."""
+    """100 GB for everybody who has no quota of their own, or for whom is named."""
 
     class Meta:
         model = StagingQuota

@@ -159,7 +159,7 @@ def one_of_each(db: None) -> None:
     RunCollectionFactory.create(processing_job=processing_job)
     DeletionItemFactory.create()
     DownloadFactory.create()
-    StagingQuotaFactory.create()
+    StagingQuotaFactory.create(user=job.requested_by)
     LocationCheckFactory.create()
     VerificationFactory.create()
     InventoryFactory.create()

@@ -15,11 +15,24 @@ from django.urls import reverse
 
 from accounts.models import Change, SystemLog
 from ccatdc.common.admin import actions
-from datamgmt.models import DataLocation
+from datamgmt.models import DataLocation, RawDataFile
 from planning.models import ObsUnit, SlotStatus
-from tests.factories.datamgmt import BufferLocationFactory, DataArchiveFactory, RawDataFileFactory, SiteFactory
-from tests.factories.observatory import InstrumentFactory, InstrumentModuleFactory, PrimeCamModuleConfigurationFactory
+from tests.factories.datamgmt import (
+    BufferLocationFactory,
+    DataArchiveFactory,
+    RawDataFileFactory,
+    SiteFactory,
+    SourceLocationFactory,
+    UnrecordedFileFactory,
+)
+from tests.factories.observatory import (
+    DataStreamFactory,
+    InstrumentFactory,
+    InstrumentModuleFactory,
+    PrimeCamModuleConfigurationFactory,
+)
 from tests.factories.planning import (
+    START,
     ObservingProgramFactory,
     ObsUnitFactory,
     PreScheduledSlotFactory,
@@ -271,3 +284,19 @@ def test_files_are_judged_and_the_reason_is_their_comment(
     assert "dome light on" in entry.message
     shown = operator.get(reverse("admin:datamgmt_rawdatafile_change", args=[rows[0].pk])).content.decode()
     assert "dome light on" in shown
+
+
+def test_unrecorded_files_are_filed_as_of_a_stream_and_an_unknown_one_is_said(operator: Client, viewer: Client) -> None:
+    stream, location = DataStreamFactory.create(), SourceLocationFactory.create()
+    rows = [UnrecordedFileFactory.create(location=location, key=f"hk/{n}.g3", modified_at=START) for n in range(2)]
+    module = stream.instrument_module
+    of_module = f"{module.instrument.short_name}/{module.short_name}"
+    page, words = "datamgmt.UnrecordedFile", {"confirmed": "1", "reason": "the client was away"}
+
+    act(viewer, page, "file_selected", rows, text=f"{of_module}/{stream.name}", **words)
+    assert not RawDataFile.objects.exists()
+    assert "no data stream" in said(act(operator, page, "file_selected", rows, text=f"{of_module}/other", **words))[0]
+    assert said(act(operator, page, "file_selected", rows, text=f"{of_module}/{stream.name}", **words))[-1] == (
+        "File: 2 done."
+    )
+    assert RawDataFile.objects.filter(data_stream=stream).count() == 2

@@ -51,26 +51,25 @@ class RunBackendAdmin(SwitchedAdmin):
 
 @admin.register(ReductionPipeline)
 class ReductionPipelineAdmin(SwitchedAdmin):
-    list_display = ["name", "software_version", "run_backend", "instrument_module", "active"]
+    list_display = ["name", "software_version", "run_backend", "instrument_module", "active", "standing"]
     list_select_related = [
         "software_version__reduction_software",
         "run_backend__location__site",
         "instrument_module__instrument",
     ]
-    list_filter = ["active"]
+    list_filter = ["active", "standing"]
     search_fields = ["name"]
-    autocomplete_fields = ["instrument_module"]
-    fields = [
-        "name",
-        "description",
-        "software_version",
-        "image",
-        "command",
-        "configuration",
-        "run_backend",
-        "instrument_module",
-        "active",
+    autocomplete_fields = ["instrument_module", "requested_for", "observing_program", "source"]
+    _what = ("name", "description", "software_version", "image", "command", "configuration", "run_backend")
+    _for_whom = ("standing", "requested_for", "since", "cooldown_seconds", "observing_program", "obs_mode", "source")
+    fieldsets = [
+        (None, {"fields": [*_what, "instrument_module", "active"]}),
+        ("Run for each new observation", {"fields": [*_for_whom]}),
     ]
+
+    def after_switching(self) -> None:
+        """Observations may wait for it."""
+        notify_managers()
 
 
 @admin.register(ProcessingJob)

@@ -23,6 +23,7 @@ from ccatdc.common.api.problems import MEDIA_TYPE
 from ccatdc.common.api.schema import ProblemSerializer
 from ccatdc.common.visibility import visible
 from datamgmt.models import RawDataFile, RawDataPackage
+from planning.models import ExecutedObsUnit
 from transfer.api.staging_views import STAGE
 from transfer.downloads import answers
 from transfer.downloads.selection import MAX_NAMED, select
@@ -103,6 +104,7 @@ class ExecutionDownloadView(APIView):
     def get(self, request: Request, pk: UUID) -> HttpResponseBase:
         """A tar with a manifest, each file verified while it is sent; files of data streams that overlap it too."""
         user = user_of(request)
+        get_object_or_404(visible(ExecutedObsUnit.objects.all(), user), pk=pk)
         selection = select(user, executions=[pk])
         return answers.answer(request._request, user, answers.of_selection(selection, str(pk)))
 

@@ -22,6 +22,7 @@ from transfer.engine import dispatch, watchdog
 from transfer.engine.database import DATABASE_AWAY, unless_away
 from transfer.engine.heartbeats import Pulse
 from transfer.operators.switching import end_maintenance
+from transfer.runs.standing import StandingPipelines
 from transfer.totals.rolling import RollUp
 
 logger = logging.getLogger(__name__)
@@ -87,7 +88,7 @@ class ManagerLoop:
         self.steps = [Step(manager.name, manager.run_once) for manager in managers]
         self.steps += [Step("maintenance", end_maintenance)]
         self.steps += [Step("dispatch", dispatch.dispatch_due), Step("watchdog", watchdog.watch)]
-        self.steps.append(Step("totals", RollUp().run))
+        self.steps += [Step("totals", RollUp().run), Step("standing pipelines", StandingPipelines().run)]
         self.stopping = False
         self._pulse = Pulse("managers")
         self._listener = Listener(MANAGERS)

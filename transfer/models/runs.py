@@ -31,6 +31,7 @@ from datamgmt.models import (
 )
 from datamgmt.models.runs import runs_for
 from observatory.models import InstrumentModule
+from planning.models import ObservingProgram, ObsMode, Source
 from transfer.models.jobs import StagingJob
 from transfer.models.run_parameters import BACKENDS, RunParameterError, RunParameters
 
@@ -143,11 +144,22 @@ def command_words(value: Any) -> None:
         raise ValidationError(f"A list of 1 to {MOST_WORDS} texts of at most {LONGEST_WORD} characters.")
 
 
+class ReductionPipelineQuerySet(models.QuerySet["ReductionPipeline"]):
+    def standing(self) -> ReductionPipelineQuerySet:
+        """In use, and run for new observations without being asked."""
+        used = self.filter(active=True, run_backend__active=True, run_backend__location__active=True)
+        return used.filter(standing=True)
+
+
 class ReductionPipeline(models.Model):
     """What may be run, as an operator set it up: a version of software, its command, and where it is computed.
 
     People choose a pipeline and its inputs; the command is never theirs. An image is a file on the cluster that Apptainer
     runs; without one the command runs as it is.
+
+    A *standing* pipeline is run for each observation that began at ``since`` or later and is of its program, mode, source
+    and module, as far as these are set, ``cooldown_seconds`` after it was over and when all of it is archived. Another
+    software version means all of them anew. It asks with the rights of ``requested_for``.
     """
 
     name = models.SlugField(max_length=64, unique=True)
@@ -173,19 +185,45 @@ class ReductionPipeline(models.Model):
         help_text="Its products are of this module. Empty: of that of the inputs.",
     )
     active = models.BooleanField(default=True, help_text="Off: no new runs.")
+    standing = models.BooleanField(default=False, help_text="It is run for each new observation that fits.")
+    requested_for = models.ForeignKey(
+        User,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Whose runs these are, with the rights of whom.",
+    )
+    since = models.DateTimeField(null=True, blank=True, help_text="Observations that began before are left alone.")
+    cooldown_seconds = models.PositiveIntegerField(
+        default=600, help_text="An observation is left so long after it was over: files may come late."
+    )
+    observing_program = models.ForeignKey(ObservingProgram, models.PROTECT, null=True, blank=True, related_name="+")
+    obs_mode = models.ForeignKey(ObsMode, models.PROTECT, null=True, blank=True, related_name="+")
+    source = models.ForeignKey(Source, models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = ReductionPipelineQuerySet.as_manager()
 
     class Meta:
         verbose_name = "reduction pipeline"
         db_table = "reduction_pipeline"
         ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(standing=False) | Q(requested_for__isnull=False, since__isnull=False),
+                name="reduction_pipeline_standing_is_bounded",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
 
     def clean(self) -> None:
-        """The configuration is an object."""
+        """The configuration is an object; a standing pipeline says for whom, and from when on."""
         if not isinstance(self.configuration, dict):
             raise ValidationError({"configuration": "Give an object of names and values."})
+        if self.standing and (self.requested_for is None or self.since is None):
+            raise ValidationError({"standing": "Say for whom (requested for) and from when on (since)."})
 
 
 class ProcessingJobQuerySet(models.QuerySet["ProcessingJob"]):

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from django.db import connection
 from django.db.models import Sum
 
 from accounts.models import User
@@ -17,6 +18,9 @@ from ccatdc.common.units import size_text
 from datamgmt.models import RawDataPackage
 from planning.models import ObservingProgram
 from transfer.models import StagingJob, StagingQuota
+
+#: Advisory locks: one for each person.
+_LOCKS: Final = 7_340_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,8 @@ def allowances_of(user: User) -> list[Allowance]:
 
 def require_quota(user: User, packages: Sequence[RawDataPackage]) -> None:
     """RequestError when a quota would be exceeded. In a transaction: two requests do not both take the last room."""
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    with connection.cursor() as cursor:  # not the row of the user: managers ask for people, and may not change them
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCKS + user.pk])
     quotas = StagingQuota.objects.for_programs(_programs(packages)).order_by("pk")
     list(quotas.select_related(None).select_for_update())
     for each in allowances(user, packages):

@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.urls import reverse
 
-from accounts.models import SystemLog, User
+from accounts.models import SystemLog
 from ccatdc.common.errors import NotFoundError, RequestError
 from datamgmt.filing.unrecorded import file_by_rule, file_unrecorded, owner_named
 from datamgmt.models import Decision, PhysicalCopy, RawDataFile, UnrecordedFile
@@ -155,16 +154,3 @@ def test_an_owner_exists(stream: DataStream) -> None:
     for last in ("timestreams9", "5b0ea0a5-6d29-4f5c-9d5b-5c8b7a4be0c1"):
         with pytest.raises(NotFoundError, match="no data stream"):
             owner_named(f"{module.instrument.short_name}/{module.short_name}/{last}")
-
-
-def test_the_button_of_the_list_files(client: Any, stream: DataStream) -> None:
-    client.force_login(User.objects.create_superuser("vera", password="irrelevant"))
-    file = found()
-    address = reverse("admin:datamgmt_unrecordedfile_changelist")
-    answer = client.post(
-        address,
-        {"action": "file_selected", "_selected_action": file.pk, "confirmed": "1", "text": name_of(stream)},
-        follow=True,
-    )
-    assert "File: 1 done." in answer.content.decode()
-    assert RawDataFile.objects.filter(data_stream=stream).count() == 1

@@ -27,6 +27,8 @@ USES: dict[str, Callable[[LocationStorage], object]] = {
     "write_marker": lambda tape: tape.write_marker(),
     "check_identity": lambda tape: tape.check_identity(),
     "open": lambda tape: tape.open("a"),
+    "open_range": lambda tape: tape.open_range("a", 0, 1),
+    "presigned_address": lambda tape: tape.presigned_address("a", 60),
     "stat": lambda tape: tape.stat("a"),
     "exists": lambda tape: tape.exists("a"),
     "walk": lambda tape: tape.walk(),

@@ -45,7 +45,7 @@ def test_every_location_is_below_the_demos_folder_and_registered(home: Home, ser
     prepare(home, server)
 
     disks = list(DiskDataLocation.objects.with_site())
-    assert len(disks) == 7
+    assert len(disks) == 8
     for disk in disks:
         assert Path(disk.path) == home.root / disk.site.short_name / disk.name
         assert (Path(disk.path) / ".ccatdc" / "location.json").is_file()
@@ -54,7 +54,7 @@ def test_every_location_is_below_the_demos_folder_and_registered(home: Home, ser
         assert (home.s3 / bucket.bucket_name / ".ccatdc" / "location.json").is_file()
         assert "content_md5_put" in bucket.refused_checksums
     registered = DataLocation.objects.filter(registered_at__isnull=False)
-    assert registered.count() == 9  # all but the tape vault, also the inactive ones
+    assert registered.count() == 10  # all but the tape vault, also the inactive ones
 
 
 def test_people_can_log_in_and_instruments_have_tokens_of_their_own(home: Home, server: S3Server) -> None:

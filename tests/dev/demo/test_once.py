@@ -165,7 +165,7 @@ def test_what_is_not_done_in_time_is_reported(root: Path, environment: dict[str,
     out, _ = process.communicate(timeout=120)
 
     assert process.returncode == 1
-    assert "was not archived in 0 s" in json.loads(out)["error"]
+    assert "The night was not archived" in json.loads(out)["error"]
 
 
 @pytest.fixture
