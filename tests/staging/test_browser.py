@@ -29,7 +29,7 @@ SOON = 9_000
 
 def _was_left(request: Any) -> bool:
     """Whether the page went on while it asked for its news."""
-    return request.failure == "net::ERR_ABORTED"
+    return str(request.failure) == "net::ERR_ABORTED"
 
 
 @pytest.fixture
