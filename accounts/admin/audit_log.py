@@ -12,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
+from accounts.admin.history import WhoChanged
 from accounts.history import Key, names_of
 from accounts.models import LogLevel, SystemLog, User
 from accounts.people import person_of
@@ -31,17 +32,10 @@ LEVEL_COLOURS: dict[str, str] = {
 }
 
 
-class WhoWrote(admin.SimpleListFilter):
-    title = "user"
-    parameter_name = "user"
-
+class WhoWrote(WhoChanged):
     def lookups(self, _request: HttpRequest, _model_admin: Any) -> list[tuple[str, str]]:
         """All accounts: of whom the audit log tells, only the whole audit log knows."""
         return [(str(pk), name) for pk, name in User.objects.values_list("pk", "username")]
-
-    def queryset(self, _request: HttpRequest, rows: Any) -> Any:
-        value = self.value()
-        return rows.filter(user_id=value) if value and value.isdigit() else rows
 
 
 class AboutKind(admin.SimpleListFilter):

@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.utils import timezone
 
+from ccatdc.common.errors import RequestError
 from planning.models import ExecutedObsUnit, ExecutionQuality, ExecutionStatus
 from tests.factories.accounts import UserFactory
 from tests.factories.datamgmt import RawDataFileFactory, RawDataPackageFactory, ReductionSoftwareVersionFactory
@@ -19,6 +20,7 @@ from tests.factories.transfer import ReductionPipelineFactory
 from transfer.models import ProcessingJob, ReductionPipeline, RunBackend
 from transfer.models.runs import JobStatus
 from transfer.runs import standing
+from transfer.runs.requests import request_run
 from transfer.runs.standing import StandingPipelines
 
 pytestmark = pytest.mark.django_db
@@ -31,6 +33,7 @@ def pipeline() -> ReductionPipeline:
         standing=True,
         since=timezone.now() - timedelta(days=365 * 10),
         requested_for=UserFactory.create(username="reducer", is_superuser=True),
+        instrument_module=InstrumentModuleFactory.create(),
     )
     return made
 
@@ -131,11 +134,27 @@ def test_what_is_off_asks_for_nothing(pipeline: ReductionPipeline, switch: str) 
     assert asked() == 0
 
 
-def test_who_may_not_see_the_data_gets_no_run(pipeline: ReductionPipeline, caplog: pytest.LogCaptureFixture) -> None:
+def test_who_may_not_see_the_data_gets_no_run(pipeline: ReductionPipeline) -> None:
     observed()
-    ReductionPipeline.objects.update(requested_for=UserFactory.create(username="stranger"))
+    ReductionPipeline.objects.update(requested_for=UserFactory.create(username="stranger", sees_all=False))
     assert asked() == 0
-    assert "cannot be run" in caplog.text
+
+
+def test_what_is_refused_is_in_the_log_and_does_not_hold_up_the_others(
+    pipeline: ReductionPipeline, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observed(), observed()
+    refused: list[Any] = []
+
+    def sometimes(*arguments: Any, **named: Any) -> Any:
+        if not refused:
+            refused.append(named)
+            raise RequestError("Not this one.", code="run.configuration")
+        return request_run(*arguments, **named)
+
+    monkeypatch.setattr(standing, "request_run", sometimes)
+    assert asked() == 1
+    assert "Not this one." in caplog.text
 
 
 def test_a_history_comes_in_portions_the_newest_first(
@@ -152,8 +171,11 @@ def test_a_history_comes_in_portions_the_newest_first(
     assert asked() == 1
 
 
-def test_a_standing_pipeline_says_for_whom_and_from_when_on(pipeline: ReductionPipeline) -> None:
-    pipeline.since = None
+@pytest.mark.parametrize("name", ["since", "requested_for", "instrument_module"])
+def test_a_standing_pipeline_says_for_whom_from_when_on_and_of_which_module(
+    pipeline: ReductionPipeline, name: str
+) -> None:
+    setattr(pipeline, name, None)
     with pytest.raises(ValidationError, match="from when on"):
         pipeline.full_clean()
     with pytest.raises(IntegrityError, match="standing_is_bounded"):

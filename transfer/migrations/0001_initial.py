@@ -437,7 +437,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'reduction pipeline',
                 'db_table': 'reduction_pipeline',
                 'ordering': ['name'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('standing', False), models.Q(('requested_for__isnull', False), ('since__isnull', False)), _connector='OR'), name='reduction_pipeline_standing_is_bounded')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('standing', False), models.Q(('instrument_module__isnull', False), ('requested_for__isnull', False), ('since__isnull', False)), _connector='OR'), name='reduction_pipeline_standing_is_bounded')],
             },
         ),
         migrations.CreateModel(

@@ -157,8 +157,8 @@ class ReductionPipeline(models.Model):
     People choose a pipeline and its inputs; the command is never theirs. An image is a file on the cluster that Apptainer
     runs; without one the command runs as it is.
 
-    A *standing* pipeline is run for each observation that began at ``since`` or later and is of its program, mode, source
-    and module, as far as these are set, ``cooldown_seconds`` after it was over and when all of it is archived. Another
+    A *standing* pipeline is run for each observation that began at ``since`` or later, has data of its module and is of
+    its program, mode and source as far as these are set, ``cooldown_seconds`` after it was over and when all of it is archived. Another
     software version means all of them anew. It asks with the rights of ``requested_for``.
     """
 
@@ -210,7 +210,8 @@ class ReductionPipeline(models.Model):
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(standing=False) | Q(requested_for__isnull=False, since__isnull=False),
+                condition=Q(standing=False)
+                | Q(requested_for__isnull=False, since__isnull=False, instrument_module__isnull=False),
                 name="reduction_pipeline_standing_is_bounded",
             )
         ]
@@ -219,11 +220,13 @@ class ReductionPipeline(models.Model):
         return self.name
 
     def clean(self) -> None:
-        """The configuration is an object; a standing pipeline says for whom, and from when on."""
+        """The configuration is an object; a standing pipeline says for whom, from when on, and of which module."""
         if not isinstance(self.configuration, dict):
             raise ValidationError({"configuration": "Give an object of names and values."})
-        if self.standing and (self.requested_for is None or self.since is None):
-            raise ValidationError({"standing": "Say for whom (requested for) and from when on (since)."})
+        if self.standing and None in (self.requested_for_id, self.since, self.instrument_module_id):
+            raise ValidationError(
+                {"standing": "Say for whom (requested for), from when on (since), and of which instrument module."}
+            )
 
 
 class ProcessingJobQuerySet(models.QuerySet["ProcessingJob"]):

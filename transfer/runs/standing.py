@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from ccatdc.common.errors import CcatError
+from ccatdc.common.visibility import visible
 from datamgmt.filing.milestones import Milestone, has_reached
 from datamgmt.models import RawDataPackage
 from planning.models import ExecutedObsUnit, ExecutionQuality, ExecutionStatus
@@ -48,8 +49,10 @@ class StandingPipelines:
         return sum(_ask_for_runs_of(pipeline.pk) for pipeline in ReductionPipeline.objects.standing())
 
 
-def observations_without_run(pipeline: ReductionPipeline) -> Any:
-    """Over and usable, of what the pipeline is for, not run with its software version yet; the newest first."""
+def observations_without_run(pipeline: ReductionPipeline, user: User) -> Any:
+    """Over and usable, of what the pipeline is for and the person may see, not run with its software version yet; the
+    newest first.
+    """
     run = ProcessingJob.objects.filter(
         pipeline=pipeline,
         processing_run__software_version=pipeline.software_version_id,
@@ -65,10 +68,10 @@ def observations_without_run(pipeline: ReductionPipeline) -> Any:
         "obs_unit__source": pipeline.source_id,
     }
     rows = rows.filter(**{name: value for name, value in wanted.items() if value is not None})
-    packages = RawDataPackage.objects.filter(executed_obs_unit=OuterRef("pk"))
-    if pipeline.instrument_module_id is not None:
-        packages = packages.filter(instrument_module=pipeline.instrument_module_id)
-    return rows.filter(Exists(packages)).filter(~Q(Exists(run))).order_by("-start_time")
+    packages = RawDataPackage.objects.filter(
+        executed_obs_unit=OuterRef("pk"), instrument_module=pipeline.instrument_module_id
+    )
+    return visible(rows, user).filter(Exists(packages)).filter(~Q(Exists(run))).order_by("-start_time")
 
 
 def _ask_for_runs_of(key: int) -> int:
@@ -81,7 +84,7 @@ def _ask_for_runs_of(key: int) -> int:
         user = User.objects.defer("password").get(pk=pipeline.requested_for_id or 0)
         there = ProcessingJob.objects.filter(pipeline=pipeline).exclude(status__in=JOB_ENDED).count()
         asked = 0
-        for execution in observations_without_run(pipeline)[:MOST_TRIED]:
+        for execution in observations_without_run(pipeline, user)[:MOST_TRIED]:
             if there + asked >= MOST_OPEN:
                 break
             if has_reached(execution.pk, Milestone.ARCHIVED):
@@ -94,7 +97,7 @@ def _ask(pipeline: ReductionPipeline, user: User, execution: ExecutedObsUnit) ->
         with transaction.atomic():
             request_run(user, pipeline, observations=[execution.pk])
     except CcatError as error:
-        # It is tried again: somebody has to change the rights, the module or the configuration.
+        # It is tried again: somebody has to change the pipeline or the rights.
         logger.warning("%s cannot be run for %s: %s", pipeline, execution, error)
         return 0
     return 1
